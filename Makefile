@@ -1,0 +1,83 @@
+# The study by name: `make help` lists everything. Each target sets up what it needs on first use.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PROFILE ?= pocket
+PAIR    ?= qwen llama
+PYTHON  ?= python3
+VENV    ?= .venv
+MARK    ?= not gpu and not download
+# NO_VENV=1 uses the python that is active (a conda environment made from environment.yml, for example).
+ifdef NO_VENV
+READY :=
+RUN   := python
+else
+READY := $(VENV)/.ready
+RUN   := $(VENV)/bin/python
+endif
+
+# What is set on make's command line in UPPER CASE and is not make's own is a parameter of the study.
+OWN      := PROFILE PAIR PYTHON VENV NO_VENV MARK DRY_RUN RUN READY OWN GIVEN SETTINGS OPTIONS SHELL MAKEFLAGS
+GIVEN    := $(foreach v,$(filter-out $(OWN),$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(v)))),$(v)))
+SETTINGS := $(foreach v,$(sort $(GIVEN)),--set '$(v)=$(subst ','\'',$(value $(v)))')
+OPTIONS   = --profile '$(PROFILE)' --pair $(PAIR) $(SETTINGS) $(if $(DRY_RUN),--dry-run)
+ALL_CODE := bbi_utils tests env notebooks
+
+.PHONY: help env reproduce verify test lint format refresh pocket lock lab clean
+
+help: ## show this list
+	@echo "usage: make TARGET [PROFILE=pocket] [PAIR=qwen] [DRY_RUN=1] [ANY_PARAMETER=value ...]"
+	@echo
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@echo
+	@echo "parameters are those at the top of the notebooks and in notebooks/params, for example"
+	@echo "  make reproduce PAIR=qwen SEED=1 BUDGETS=[40,80]"
+	@echo "  make reproduce PAIR=qwen TEACHER=path/to/teacher STUDENT=path/to/student"
+	@echo "  make reproduce PROFILE=paper PAIR=qwen DRY_RUN=1"
+
+env: $(READY) ## set up the environment, once, from env/requirements.lock
+	@$(RUN) env/check_env.py
+
+$(VENV)/.ready: env/requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "error: $(PYTHON) is too old; Python 3.10 or later is needed (make PYTHON=python3.11 ...)" >&2; exit 2; }
+	@echo "setting up $(VENV) from env/requirements.lock (once; a few minutes) ..."
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python env/install.py
+	@touch $@
+
+reproduce: $(READY) ## run the study; what has not changed is not run again (DRY_RUN=1: only the plan)
+	@$(RUN) -m bbi_utils reproduce $(OPTIONS)
+
+verify: $(READY) ## compare the last run's claims with figures/expected
+	@$(RUN) -m bbi_utils verify --profile '$(PROFILE)' $(if $(RUN_DIR),--run-dir '$(RUN_DIR)')
+
+test: $(READY) ## run the tests (MARK=gpu or MARK=download for those that need one)
+	@$(RUN) -m pytest -m '$(MARK)'
+
+lint: $(READY) ## check style and types, notebooks included
+	@$(RUN) -m ruff check $(wildcard $(ALL_CODE))
+	@$(RUN) -m ruff format --check $(wildcard $(ALL_CODE))
+	@$(RUN) -m mypy
+
+format: $(READY) ## bring the code into the style that lint checks
+	@$(RUN) -m ruff check --fix $(wildcard $(ALL_CODE))
+	@$(RUN) -m ruff format $(wildcard $(ALL_CODE))
+
+refresh: $(READY) ## put the last pocket run's outputs and figures into the repository
+	@$(RUN) -m bbi_utils refresh --profile '$(PROFILE)' $(if $(RUN_DIR),--run-dir '$(RUN_DIR)')
+
+pocket: $(READY) ## rebuild the pocket models from scratch (two cores, up to two hours)
+	@$(RUN) -m bbi_utils.pocket.build qwen & qwen=$$!; \
+	 $(RUN) -m bbi_utils.pocket.build llama & llama=$$!; \
+	 trap 'kill $$qwen $$llama 2>/dev/null' INT TERM; wait $$qwen && wait $$llama
+
+lock: $(READY) ## write env/requirements.lock anew from env/requirements.in (needs uv)
+	@env/lock.sh
+
+lab: $(READY) ## open the notebooks in JupyterLab
+	@$(RUN) -m jupyterlab notebooks
+
+clean: ## remove the runs and caches (not the environment)
+	@rm -rf runs .pytest_cache .mypy_cache .ruff_cache *.egg-info build
+	@find bbi_utils tests notebooks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

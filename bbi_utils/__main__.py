@@ -1,0 +1,143 @@
+"""The commands: `python -m bbi_utils reproduce | verify | refresh` (contract C6)."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+from bbi_utils import __version__
+from bbi_utils.errors import BadInput
+
+BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+EPILOG = """\
+examples:
+  python -m bbi_utils reproduce                                    both pocket pairs, offline
+  python -m bbi_utils reproduce --pair qwen --set seed=1 --set budgets=[40,80]
+  python -m bbi_utils reproduce --set teacher=path/to/teacher --set student=path/to/student
+  python -m bbi_utils reproduce --profile paper --pair qwen --dry-run
+exit status: 0 done, 1 a stage failed, 2 bad input. A run that was stopped continues where it was."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like every other bad input."""
+
+    def error(self, message: str) -> Any:
+        raise BadInput(f"{message} (see `{self.prog} --help`)")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = Parser(
+        prog="python -m bbi_utils",
+        description="Can a distilled student be told from its teacher? Run the study and look at its claims.",
+    )
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    add_reproduce(commands)
+    for name, run, text in (
+        ("verify", run_verify, "compare a run's claims with figures/expected"),
+        ("refresh", run_refresh, "put a run's outputs into the committed notebooks and figures"),
+    ):
+        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        command.add_argument("--profile", default="pocket", help="whose run to take (default: %(default)s)")
+        command.add_argument("--run-dir", metavar="DIR", help="its folder (default: runs/PROFILE)")
+        command.set_defaults(run=run)
+    return top
+
+
+def add_reproduce(commands: Any) -> None:
+    """The command that runs the study."""
+    command = commands.add_parser(
+        "reproduce",
+        help="run the study: prompts, teacher, student, adversaries, judge, budget, figures",
+        description="Run every stage of the study that is not up to date, then print the claims.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "--profile",
+        default="pocket",
+        help="how much work: a file of notebooks/params/profiles (default: pocket)",
+    )
+    command.add_argument(
+        "--pair",
+        nargs="+",
+        action="extend",
+        metavar="PAIR",
+        help="which models: files of notebooks/params/pairs (default: qwen llama)",
+    )
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="settings",
+        help="any parameter of the study, such as seed=1; may be repeated",
+    )
+    command.add_argument("--dry-run", action="store_true", help="print models, memory and work, run nothing")
+    command.set_defaults(run=run_reproduce)
+
+
+def run_reproduce(options: argparse.Namespace) -> int:
+    """`reproduce`: 0 when the run completes, whether or not the claims hold."""
+    from bbi_utils.params import DEFAULT_PAIRS, parse_setting
+    from bbi_utils.reproduce import StageFailed, reproduce
+
+    named = [name for names in options.pair or DEFAULT_PAIRS for name in names.replace(",", " ").split()]
+    overrides = dict(parse_setting(setting) for setting in options.settings)
+    try:
+        reproduce(options.profile, named, overrides, dry_run=options.dry_run)
+    except StageFailed as failure:
+        print(failure, file=sys.stderr)
+        return failure.status
+    return 0
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """`verify`: 1 when a claim or a figure is not as expected."""
+    from bbi_utils.paths import RunPaths
+    from bbi_utils.verify import verify
+
+    return FAILED if verify(RunPaths(options.run_dir or f"runs/{options.profile}")) else 0
+
+
+def run_refresh(options: argparse.Namespace) -> int:
+    """`refresh`: takes the outputs of the first default pair."""
+    from bbi_utils.params import DEFAULT_PAIRS, load_study
+    from bbi_utils.refresh import refresh
+
+    overrides = {"run_dir": options.run_dir} if options.run_dir else {}
+    refresh(load_study(options.profile, DEFAULT_PAIRS[0], overrides, pairs=DEFAULT_PAIRS))
+    return 0
+
+
+def interrupt(signum: int, frame: FrameType | None) -> None:
+    """Treat a polite request to end like Ctrl-C: children are stopped too."""
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit status. Bad input is one line on stderr and 2."""
+    try:
+        options = parser().parse_args(arguments)
+        run: Callable[[argparse.Namespace], int] = options.run
+        return run(options)
+    except BadInput as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return BAD_INPUT
+    except OSError as error:
+        # Disk full, no permission: the machine's trouble, named with the file it struck.
+        print(f"error: {error.filename or 'writing'}: {error.strerror or error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("stopped; the same command continues from here", file=sys.stderr)
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, interrupt)
+    sys.exit(main())

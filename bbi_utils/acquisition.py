@@ -1,0 +1,189 @@
+"""Which prompts to buy: a query budget spent at random, where the student disagrees, or for coverage.
+
+Every strategy is an order of purchase in which a budget is a prefix: with one seed, a larger budget contains
+the smaller. "Disagreement" of a prompt is 1 - similarity of the base student's and the teacher's answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from bbi_utils.errors import BadInput
+
+STRATEGIES = ("stratified_random", "disagreement", "disagreement_oracle", "diversity")
+Reveal = Callable[[list[str]], Sequence[float]]
+
+
+def choose(
+    strategy: str,
+    prompts: pd.DataFrame,
+    embeddings: np.ndarray,
+    budget: int,
+    *,
+    bought: Sequence[str] = (),
+    disagreement: pd.Series | Reveal | None = None,
+    seed: int = 0,
+) -> list[str]:
+    """Ids of the ``budget`` prompts to own, in order of purchase, beginning with those already ``bought``.
+
+    ``prompts`` has columns id and category (one row a prompt) and ``embeddings`` one row for each, (n,
+    width).
+    ``disagreement`` is a series indexed by id, or a function from ids to values.
+
+    * stratified_random: every prefix has the pool's category shares (within rounding).
+    * disagreement: what a black-box buyer can do. A stratified random start of 5 % of the pool; then rounds,
+      each half as large again as all before, of the prompts with the highest disagreement predicted by ridge
+      regression on embedding and category. It looks only at the disagreement of prompts it has bought. A
+      category may fill at most twice its pool share of a round, so that one bad prediction cannot eat the
+      budget.
+    * disagreement_oracle: the same rounds and caps with the true disagreement of the whole pool from the
+      first purchase on. No real buyer can do this; it bounds what better prediction could gain.
+    * diversity: k-center greedy, each time the prompt farthest from all bought ones.
+
+    Raises BadInput on an unknown strategy, a budget larger than the pool, or missing disagreement.
+    """
+    ids = _check(strategy, prompts, embeddings, budget, bought, disagreement)
+    rng = np.random.default_rng(seed)
+    row = {one: i for i, one in enumerate(ids)}
+    owned = [row[one] for one in bought]
+    categories = prompts["category"].to_numpy()
+    if strategy == "stratified_random":
+        order = _stratified(categories, owned, rng)
+    elif strategy == "diversity":
+        order = _farthest_first(np.asarray(embeddings, dtype=float), owned, budget, rng)
+    else:
+        values = disagreement if callable(disagreement) else _lookup(disagreement)
+        order = _guided(
+            strategy, ids, categories, np.asarray(embeddings, dtype=float), owned, budget, values, rng
+        )
+    return [ids[i] for i in order[:budget]]
+
+
+def _check(
+    strategy: str,
+    prompts: pd.DataFrame,
+    embeddings: np.ndarray,
+    budget: int,
+    bought: Sequence[str],
+    disagreement: object,
+) -> list[str]:
+    ids = [str(one) for one in prompts["id"]]
+    if strategy not in STRATEGIES:
+        raise BadInput(
+            f"acquisition strategy {strategy!r} is unknown; expected one of {', '.join(STRATEGIES)}"
+        )
+    if len(set(ids)) != len(ids) or len(embeddings) != len(ids):
+        raise BadInput(
+            f"{len(ids)} prompts ({len(set(ids))} distinct) and {len(embeddings)} embeddings; need one each"
+        )
+    if not len(bought) <= budget <= len(ids):
+        raise BadInput(
+            f"budget {budget}: {len(bought)} are bought and the pool has {len(ids)}; choose between"
+        )
+    if unknown := set(bought) - set(ids):
+        raise BadInput(f"{len(unknown)} bought prompts, e.g. {sorted(unknown)[0]}, are not in the pool")
+    if strategy.startswith("disagreement") and disagreement is None:
+        raise BadInput(
+            f"strategy {strategy} needs disagreement: 1 - similarity of base and teacher, by prompt id"
+        )
+    return ids
+
+
+def _lookup(disagreement: pd.Series | None) -> Reveal:
+    def reveal(ids: list[str]) -> Sequence[float]:
+        assert disagreement is not None
+        missing = [one for one in ids if one not in disagreement.index]
+        if missing:
+            raise BadInput(f"no disagreement for {len(missing)} prompts, e.g. {missing[0]}")
+        return disagreement.loc[ids].tolist()
+
+    return reveal
+
+
+def _stratified(categories: np.ndarray, owned: list[int], rng: np.random.Generator) -> list[int]:
+    """An order in which every prefix is spread over categories in proportion to the pool."""
+    taken, place = set(owned), np.empty(len(categories))
+    shuffled = rng.permutation(len(categories))
+    for category in pd.unique(categories[shuffled]):
+        members = shuffled[categories[shuffled] == category]
+        members = np.array(sorted(members, key=lambda i: i not in taken))  # stable: bought ones count first
+        place[members] = (np.arange(len(members)) + rng.random()) / len(members)
+    return owned + [int(i) for i in np.argsort(place, kind="stable") if i not in taken]
+
+
+def _farthest_first(points: np.ndarray, owned: list[int], budget: int, rng: np.random.Generator) -> list[int]:
+    """K-center greedy (Gonzalez, 1985): a 2-approximation of the smallest covering radius."""
+    order = list(owned) or [int(rng.integers(len(points)))]
+    squares = (points**2).sum(axis=1)
+    distance = np.full(len(points), np.inf)
+    for done in range(budget):
+        if done >= len(order):
+            order.append(int(distance.argmax()))
+        centre = order[done]
+        distance = np.minimum(distance, squares + squares[centre] - 2 * points @ points[centre])
+        distance[order] = -np.inf
+    return order
+
+
+def _guided(
+    strategy: str,
+    ids: list[str],
+    categories: np.ndarray,
+    points: np.ndarray,
+    owned: list[int],
+    budget: int,
+    reveal: Reveal,
+    rng: np.random.Generator,
+) -> list[int]:
+    """Rounds of greedy purchases; round sizes depend on the pool and not on the budget, so budgets nest."""
+    order, start = list(owned), max(len(set(categories)), len(ids) // 20)
+    jitter = rng.permutation(len(ids)) * 1e-12  # decides ties by the seed
+    random_order = _stratified(categories, owned, rng)
+    known: dict[int, float] = {}
+    if strategy == "disagreement_oracle":
+        truth = np.asarray(reveal(ids), dtype=float)
+    target = start
+    while len(order) < budget:
+        if target > len(order):
+            if strategy == "disagreement_oracle":
+                wanted = truth
+            elif not order:
+                order += random_order[:target]
+                continue
+            else:
+                new = [i for i in order if i not in known]
+                known.update(zip(new, reveal([ids[i] for i in new]), strict=True))
+                wanted = _predict(known, categories, points)
+            order += _best_capped(wanted + jitter, categories, order, target - len(order))
+        target += -(-target // 2)
+    return order
+
+
+def _predict(known: dict[int, float], categories: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Disagreement of the whole pool predicted from the bought prompts; ridge penalty by leave-one-out."""
+    from sklearn.linear_model import RidgeCV
+
+    features = np.hstack([points, pd.get_dummies(pd.Series(categories)).to_numpy(dtype=float)])
+    rows = list(known)
+    model = RidgeCV(alphas=(0.1, 1.0, 10.0, 100.0)).fit(features[rows], [known[i] for i in rows])
+    return model.predict(features)
+
+
+def _best_capped(wanted: np.ndarray, categories: np.ndarray, order: list[int], size: int) -> list[int]:
+    """The ``size`` most wanted prompts not yet bought, no category above twice its pool share."""
+    taken, count = set(order), dict[str, int]()
+    chosen: list[int] = []
+    spare: list[int] = []
+    size = min(size, len(categories) - len(order))
+    share = pd.Series(categories).value_counts() / len(categories)
+    for i in (int(i) for i in np.argsort(-wanted, kind="stable") if i not in taken):
+        category = categories[i]
+        full = count.get(category, 0) >= np.ceil(2 * size * share[category])
+        (spare if full else chosen).append(i)
+        count[category] = count.get(category, 0) + (not full)
+        if len(chosen) == size:
+            break
+    return chosen + spare[: size - len(chosen)]  # caps give way only when nothing else is left

@@ -1,0 +1,156 @@
+"""A fine-tuned transformer encoder as adversary (the paper uses RoBERTa and DistilBERT).
+
+It reads prompt and answer as a text pair, averages the states over the answer's tokens and scores them
+linearly.
+One training run serves both games: the loss adds, for single answers, binary cross-entropy and, for pairs,
+the Bradley-Terry loss on the difference of the two scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bbi_utils.adversaries.base import Adversary, score_once
+from bbi_utils.adversaries.trunk import Trunk
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """Which encoder and how it is trained.
+
+    layers: keep only the first so many (None: all). trainable_layers: train only the last so many of those
+    kept (None: all, embeddings included); the states below are then computed once per text and kept in
+    memory.
+    max_length: tokens of prompt and answer together. head_learning_rate is for the new linear head.
+    """
+
+    model: str = "all-MiniLM-L6-v2"
+    revision: str | None = None
+    layers: int | None = None
+    trainable_layers: int | None = None
+    max_length: int = 256
+    epochs: int = 3
+    learning_rate: float = 2e-5
+    head_learning_rate: float = 1e-3
+    batch_size: int = 16
+    device: str = "auto"
+
+    @property
+    def name(self) -> str:
+        """The adversary's name: the last part of the model's, so two encoders have two names."""
+        return self.model.rstrip("/").rsplit("/", 1)[-1]
+
+
+def encoder_factory(settings: EncoderSettings) -> Callable[[], Adversary]:
+    """Makes fresh adversaries that share one loaded encoder and its cached frozen states."""
+    shared: list[Trunk] = []
+
+    def make() -> EncoderAdversary:
+        if not shared:  # loaded at first use, so that naming an adversary costs nothing
+            shared.append(Trunk(settings))
+        return EncoderAdversary(settings, shared[0])
+
+    return make
+
+
+class EncoderAdversary:
+    """Fine-tunes a copy of the trunk's trainable part; the trunk itself never changes."""
+
+    def __init__(self, settings: EncoderSettings, trunk: Trunk) -> None:
+        self.name = settings.name
+        self._settings = settings
+        self._trunk = trunk
+
+    def fit(self, pairs: pd.DataFrame, *, seed: int) -> EncoderAdversary:
+        """Trains on all pairs; the same seed gives the same weights on one CPU."""
+        import torch
+
+        trunk = self._trunk
+        prompts = list(pairs["prompt"])
+        teacher = trunk.read(prompts, list(pairs["teacher"]))
+        student = trunk.read(prompts, list(pairs["student"]))
+        with torch.random.fork_rng():  # the caller's random state stays as it was
+            torch.manual_seed(seed)
+            self._model, self._head = trunk.copy_trainable(), trunk.new_head()
+            self._train(teacher, student, np.random.default_rng(seed))
+        self._model.eval()
+        self._scored: dict[tuple[str, str], float] = {}
+        self.parameters = trunk.frozen_parameters + sum(
+            p.numel() for m in (self._model, self._head) for p in m.parameters()
+        )
+        return self
+
+    def _train(self, teacher: list[Any], student: list[Any], rng: np.random.Generator) -> None:
+        """Minibatches of whole pairs, AdamW, learning rate falling linearly to zero."""
+        import torch
+
+        settings, size = self._settings, self._settings.batch_size
+        groups: list[dict[str, Any]] = [
+            {"params": list(self._model.parameters()), "lr": settings.learning_rate},
+            {"params": list(self._head.parameters()), "lr": settings.head_learning_rate},
+        ]
+        optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
+        steps = settings.epochs * -(-len(teacher) // size)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
+        self._model.train()
+        for _ in range(settings.epochs):
+            for batch in _similar_lengths([len(x["answer"]) for x in teacher], size, rng):
+                items = [teacher[i] for i in batch] + [student[i] for i in batch]
+                loss = _joint_loss(self._forward(items), len(batch))
+                optimizer.zero_grad()
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], 1.0)
+                optimizer.step()
+                schedule.step()
+
+    def _forward(self, items: list[Any]) -> Any:
+        """Scores of read texts, shape (len(items),)."""
+        inputs, answer = self._trunk.batch(items)
+        with self._trunk.autocast():
+            states = self._model(**inputs).last_hidden_state
+        states = states.float() * answer[..., None]
+        pooled = states.sum(dim=1) / answer.sum(dim=1, keepdim=True).clamp(min=1)
+        return self._head(pooled)[:, 0]
+
+    def score(self, prompts: Sequence[str], answers: Sequence[str]) -> np.ndarray:
+        return score_once(self._score, prompts, answers, known=self._scored)
+
+    def score_pairs(self, prompts: Sequence[str], first: Sequence[str], second: Sequence[str]) -> np.ndarray:
+        scores = self.score([*prompts, *prompts], [*first, *second])
+        return scores[: len(first)] - scores[len(first) :]
+
+    def _score(self, prompts: list[str], answers: list[str]) -> np.ndarray:
+        import torch
+
+        items = self._trunk.read(prompts, answers)
+        self.truncated_share = float(np.mean([item["truncated"] for item in items])) if items else 0.0
+        order = np.argsort([len(item["answer"]) for item in items], kind="stable")
+        scores = np.empty(len(items))
+        with torch.inference_mode():
+            for start in range(0, len(order), 64):
+                batch = order[start : start + 64]
+                scores[batch] = self._forward([items[i] for i in batch]).cpu().numpy()
+        return scores
+
+
+def _joint_loss(scores: Any, pairs: int) -> Any:
+    """Cross-entropy of single answers plus Bradley-Terry of pairs; the first half are the teacher's."""
+    from torch.nn.functional import softplus
+
+    teacher, student = scores[:pairs], scores[pairs:]
+    single = (softplus(-teacher) + softplus(student)) / 2
+    return (single + softplus(student - teacher)).mean()
+
+
+def _similar_lengths(lengths: list[int], size: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Random batches of similar length (sorted within random blocks of eight batches): little padding."""
+    order, block = rng.permutation(len(lengths)), 8 * size
+    blocks = [order[start : start + block] for start in range(0, len(order), block)]
+    by_length = np.concatenate([b[np.argsort(np.array(lengths)[b], kind="stable")] for b in blocks])
+    batches = [by_length[start : start + size] for start in range(0, len(by_length), size)]
+    return [batches[i] for i in rng.permutation(len(batches))]

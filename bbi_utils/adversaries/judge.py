@@ -1,0 +1,113 @@
+"""A language model of another family as judge: which of two answers is the teacher's?
+
+It is asked in both orders and scored by the log-probabilities of "A" and "B". The bookkeeping takes any
+function ``log_odds(prompts, a, b)`` giving log p("A") - log p("B") per row, so it can be tested without a
+model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from bbi_utils.adversaries.judge_model import JUDGE_TEMPLATE, LanguageModelJudge, load_judge
+from bbi_utils.errors import BadInput
+from bbi_utils.intervals import simultaneous
+
+__all__ = ["JUDGE_TEMPLATE", "LanguageModelJudge", "load_judge", "judge_pairs", "to_scores", "summarise"]
+
+LogOdds = Callable[[list[str], list[str], list[str]], np.ndarray]
+
+
+def judge_pairs(log_odds: LogOdds, pairs: pd.DataFrame, *, pair: str, contrast: str) -> pd.DataFrame:
+    """Asks about every row of ``pairs`` (prompt_id, prompt, category, teacher, student) in both orders.
+
+    Returns pair, contrast, prompt_id, category, log_odds_ab (teacher shown as A), log_odds_ba (teacher shown
+    as B), both log p(A) - log p(B), consistent (the same answer was picked in both orders), and correct: 1
+    or 0 for a consistent verdict, one half otherwise. Raises BadInput on log odds that are not finite.
+    """
+    prompts, teacher, student = (list(pairs[name]) for name in ("prompt", "teacher", "student"))
+    odds = np.asarray(log_odds(prompts * 2, teacher + student, student + teacher), dtype=float)
+    if odds.shape != (2 * len(pairs),) or not np.isfinite(odds).all():
+        raise BadInput(
+            f"the judge gave log odds of shape {odds.shape}, or not finite, for {2 * len(pairs)} questions"
+        )
+    ab, ba = np.split(odds, 2)
+    right, wrong = (ab > 0) & (ba < 0), (ab < 0) & (ba > 0)
+    rows = pairs[["prompt_id", "category"]].reset_index(drop=True)
+    rows = rows.assign(log_odds_ab=ab, log_odds_ba=ba, consistent=right | wrong)
+    rows["correct"] = (1 + right.astype(float) - wrong) / 2
+    rows.insert(0, "pair", pair)
+    rows.insert(1, "contrast", contrast)
+    return rows
+
+
+def to_scores(judgements: pd.DataFrame, *, rule: str = "consistent") -> pd.DataFrame:
+    """Judgements as rows of the scores table (game pairwise, fold -1: a judge is not trained here).
+
+    rule "consistent" (adversary "judge"): the verdict, one half where the two orders disagree. rule
+    "log_odds" (adversary "judge_log_odds"): the sign of the mean log odds of both orders, in which a
+    constant preference for a position cancels; it decides every pair.
+    """
+    if rule not in ("consistent", "log_odds"):
+        raise BadInput(f"rule {rule!r}; expected 'consistent' or 'log_odds'")
+    score = (judgements["log_odds_ab"] - judgements["log_odds_ba"]) / 2
+    if rule == "consistent":
+        score = score.where(judgements["consistent"], 0.0)
+    rows = judgements[["pair", "contrast", "prompt_id", "category"]].assign(
+        adversary="judge" if rule == "consistent" else "judge_log_odds",
+        game="pairwise",
+        fold=-1,
+        shown="pair",
+        score=score,
+        correct=(np.sign(score) + 1) / 2,
+    )
+    order = [
+        "pair",
+        "contrast",
+        "adversary",
+        "game",
+        "prompt_id",
+        "category",
+        "fold",
+        "shown",
+        "score",
+        "correct",
+    ]
+    return rows[order].reset_index(drop=True)
+
+
+def summarise(judgements: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """pair, contrast, quantity, n, estimate, lower, upper; each interval at ``confidence`` on its own.
+
+    Quantities: kept_fraction (consistent verdicts); consistent_advantage, which selects on the outcome and so
+    flatters the judge; all_pairs_advantage with inconsistent = one half; first_position_rate (how often "A"
+    is picked; one half without position bias).
+    """
+    rows = []
+    for (pair, contrast), group in judgements.groupby(["pair", "contrast"], sort=False):
+        for quantity, values, rate in _quantities(group):
+            if len(values) == 0:
+                rows.append((pair, contrast, quantity, 0, np.nan, np.nan, np.nan))
+                continue
+            bounds = simultaneous(values[:, None], confidence=confidence, seed=seed).iloc[0]
+            estimate, lower, upper = (
+                (bounds[c] + 1) / 2 if rate else bounds[c] for c in ("mean", "lower", "upper")
+            )
+            rows.append((pair, contrast, quantity, len(values), estimate, lower, upper))
+    return pd.DataFrame(rows, columns=["pair", "contrast", "quantity", "n", "estimate", "lower", "upper"])
+
+
+def _quantities(judgements: pd.DataFrame) -> list[tuple[str, np.ndarray, bool]]:
+    """Name, per-prompt values in [-1, 1], and whether to report them as a rate in [0, 1]."""
+    verdict = 2 * judgements["correct"].to_numpy(dtype=float) - 1
+    kept = judgements["consistent"].to_numpy(dtype=bool)
+    first = np.sign(judgements[["log_odds_ab", "log_odds_ba"]].to_numpy(dtype=float)).mean(axis=1)
+    return [
+        ("kept_fraction", np.where(kept, 1.0, -1.0), True),
+        ("consistent_advantage", verdict[kept], False),
+        ("all_pairs_advantage", verdict, False),
+        ("first_position_rate", first, True),
+    ]

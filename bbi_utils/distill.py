@@ -1,0 +1,226 @@
+"""LoRA distillation: fine-tune a student, in 4 bits by default (QLoRA), on the teacher's answers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bbi_utils.errors import BadInput
+from bbi_utils.oracles import checkpoints
+from bbi_utils.oracles.adapters import adapter_hash, attach_adapter, peft_warnings
+from bbi_utils.oracles.checkpoints import Checkpoint, Quantisation
+from bbi_utils.progress import progress_total
+from bbi_utils.training_examples import IGNORED, collate, encode_all, encode_example, plan_steps
+from bbi_utils.training_state import finished, load_checkpoint, save_adapter, save_checkpoint
+
+if TYPE_CHECKING:
+    import pandas
+    import torch
+
+__all__ = ["LoraSettings", "adapter_hash", "attach_adapter", "encode_example", "train_adapter"]
+
+
+@dataclass(frozen=True)
+class LoraSettings:
+    """What the fine-tuning does. `targets` "all-linear" adapts every linear layer but the output head.
+
+    `checkpoint_every` counts optimiser steps; `warmup` is a share of all steps. `gradient_checkpointing`
+    trades a third more time for most of the activation memory.
+    """
+
+    r: int = 16
+    alpha: int = 32
+    dropout: float = 0.05
+    targets: str | tuple[str, ...] = "all-linear"
+    learning_rate: float = 2e-4
+    epochs: int = 3
+    batch_size: int = 16
+    max_length: int = 1024
+    quantisation: Quantisation = "nf4"
+    revision: str | None = None
+    checkpoint_every: int = 50
+    warmup: float = 0.03
+    weight_decay: float = 0.0
+    max_gradient_norm: float = 1.0
+    gradient_checkpointing: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("r", "alpha", "epochs", "batch_size", "max_length", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"LoRA setting {name} is {getattr(self, name)}; expected a whole number >= 1.")
+        if self.learning_rate <= 0 or not 0 <= self.dropout < 1:
+            found = f"learning_rate {self.learning_rate}, dropout {self.dropout}"
+            raise BadInput(f"LoRA settings {found}; expected learning_rate > 0 and 0 <= dropout < 1.")
+
+
+def learning_rate_at(step: int, *, total: int, settings: LoraSettings) -> float:
+    """Linear warm-up, then a cosine down to a tenth of the peak."""
+    warm = max(1, round(settings.warmup * total))
+    if step < warm:
+        return settings.learning_rate * (step + 1) / warm
+    share = (step - warm) / max(1, total - warm)
+    return settings.learning_rate * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+def answer_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Mean cross-entropy over the answer tokens of a batch.
+
+    The output head, a good part of a small model's work, only runs from the first answer token on.
+    """
+    import torch
+
+    labels = batch["labels"]
+    first = int((labels != IGNORED).any(dim=0).int().argmax())
+    positions = torch.arange(first - 1, labels.shape[1] - 1, device=labels.device)
+    inputs = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"]}
+    logits = model(**inputs, use_cache=False, logits_to_keep=positions).logits.float()
+    return torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), labels[:, first:].flatten(), ignore_index=IGNORED
+    )
+
+
+def build_student(
+    checkpoint: Checkpoint, settings: LoraSettings, *, dtype: str, device: str, seed: int
+) -> Any:
+    """The frozen student with a fresh adapter on it, whose initial values depend on the seed alone."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    model = checkpoints.load_model(checkpoint, quantisation=settings.quantisation, dtype=dtype, device=device)
+    if settings.gradient_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.enable_input_require_grads()
+    targets = settings.targets if isinstance(settings.targets, str) else list(settings.targets)
+    config = LoraConfig(
+        r=settings.r,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=targets,
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng(), peft_warnings():
+        torch.manual_seed(seed)
+        return get_peft_model(model, config)
+
+
+def run_key(checkpoint: Checkpoint, settings: LoraSettings, examples: Any, **more: Any) -> str:
+    """Names a training run by all that shapes it: a checkpoint of another run is never continued."""
+    shaping = {k: v for k, v in asdict(settings).items() if k not in ("checkpoint_every", "revision")}
+    content = [checkpoint.identity, shaping, more, examples]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def train_adapter(
+    student: str | Path,
+    prompts: Sequence[str],
+    answers: Sequence[str],
+    *,
+    out: str | Path,
+    settings: LoraSettings,
+    seed: int,
+    system_prompt: str | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    progress: bool = True,
+) -> pandas.DataFrame:
+    """Train a LoRA adapter into the folder `out` and return the loss curve.
+
+    Columns: step (from 1), loss (nats a token), learning_rate, tokens (those with a loss in this step). A
+    killed run continues from its last checkpoint to bitwise the same adapter (on one machine); a finished
+    one returns its curve at once. Raises BadInput for empty or overlong examples, an unusable model, a
+    damaged checkpoint, or a folder that cannot be written.
+    """
+    out, device = Path(out), checkpoints.pick_device(device)
+    dtype = checkpoints.pick_dtype(dtype, device=device)
+    checkpoint = checkpoints.resolve_model(student, revision=settings.revision)
+    tokenizer = checkpoints.load_tokenizer(checkpoint)
+    limit = min(settings.max_length, checkpoints.load_config(checkpoint).max_position_embeddings)
+    examples = encode_all(tokenizer, prompts, answers, system_prompt=system_prompt, max_length=limit)
+    key = run_key(checkpoint, settings, examples, seed=seed, dtype=dtype)
+    curve = finished(out, key=key)
+    if curve is None:
+        model = build_student(checkpoint, settings, dtype=dtype, device=device, seed=seed)
+        run = TrainingRun(model, examples, settings, pad=tokenizer.pad_token_id, seed=seed, device=device)
+        with memory_explained(settings):
+            curve = run.train(out, key=key, label=checkpoint.label, shown=progress)
+        save_adapter(model, out, key=key, curve=curve, base=checkpoint)
+    return curve_table(curve)
+
+
+class TrainingRun:
+    """A model, its optimiser and the fixed plan of steps."""
+
+    def __init__(
+        self, model: Any, examples: Any, settings: LoraSettings, *, pad: int, seed: int, device: str
+    ) -> None:
+        import torch
+
+        self.model, self.examples, self.settings = model, examples, settings
+        self.pad, self.seed, self.device = pad, seed, device
+        lengths = [len(example["input_ids"]) for example in examples]
+        self.plan = plan_steps(lengths, batch_size=settings.batch_size, epochs=settings.epochs, seed=seed)
+        self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.optimiser = torch.optim.AdamW(
+            self.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+
+    def train(self, out: Path, *, key: str, label: str, shown: bool) -> list[dict[str, float]]:
+        """Run, or continue, all steps; checkpoint every `checkpoint_every` of them."""
+        import torch
+
+        curve = load_checkpoint(out, key=key, parameters=self.parameters, optimiser=self.optimiser)
+        self.model.train()
+        with torch.random.fork_rng(), progress_total(len(self.plan), f"distil {label}", shown=shown) as bar:
+            bar.update(len(curve))
+            for step in range(len(curve), len(self.plan)):
+                curve.append(self.step(step))
+                if (step + 1) % self.settings.checkpoint_every == 0 and step + 1 < len(self.plan):
+                    save_checkpoint(
+                        out, key=key, curve=curve, parameters=self.parameters, optimiser=self.optimiser
+                    )
+                bar.update()
+        return curve
+
+    def step(self, step: int) -> dict[str, float]:
+        """One optimiser step. Dropout is seeded by the step's number: no generator state needs saving."""
+        import torch
+
+        torch.manual_seed(self.seed * 1_000_003 + step)
+        rate = learning_rate_at(step, total=len(self.plan), settings=self.settings)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        batch = collate([self.examples[i] for i in self.plan[step]], pad=self.pad)
+        batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
+        loss = answer_loss(self.model, batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.settings.max_gradient_norm)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        tokens = int((batch["labels"] != IGNORED).sum())
+        return {"step": step + 1, "loss": loss.item(), "learning_rate": rate, "tokens": tokens}
+
+
+@contextmanager
+def memory_explained(settings: LoraSettings) -> Iterator[None]:
+    """Say what to lower when GPU memory runs out."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        way = f"lower batch_size (now {settings.batch_size}) or set gradient_checkpointing"
+        raise BadInput(f"distillation ran out of memory; {way}, then run again.") from error
+
+
+def curve_table(curve: list[dict[str, float]]) -> pandas.DataFrame:
+    """The loss curve with whole numbers where they are."""
+    import pandas
+
+    columns = ["step", "loss", "learning_rate", "tokens"]
+    return pandas.DataFrame(curve, columns=columns).astype({"step": int, "tokens": int})

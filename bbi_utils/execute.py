@@ -1,0 +1,80 @@
+"""Run one notebook in a kernel of this environment: `python -m bbi_utils.execute JOB.json`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+from bbi_utils import paths
+from bbi_utils.provenance import peak_memory_of_children, write_json
+
+SECONDS_BETWEEN_LOOKS = 0.5
+
+
+def die_with_parent() -> None:
+    """End this process soon after the one that started it is gone; the kernel then ends itself likewise.
+
+    Otherwise a killed driver would leave notebooks behind that go on writing beside the next run.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def run_notebook(job: dict[str, Any]) -> dict[str, Any]:
+    """Execute `notebook` with `parameters` into `output`; return {} or what went wrong and in which cell."""
+    import papermill
+
+    try:
+        papermill.execute_notebook(
+            job["notebook"],
+            job["output"],
+            parameters=job["parameters"],
+            kernel_name="python3",
+            cwd=str(paths.ROOT),
+            progress_bar=False,
+        )
+    except papermill.PapermillExecutionError as error:
+        return {"cell": error.exec_count, "error": error.ename, "message": plain(error.evalue)}
+    except Exception as error:  # a kernel that dies or cannot start: there is no cell to name
+        return {"cell": None, "error": type(error).__name__, "message": plain(str(error))}
+    return {}
+
+
+def plain(text: str) -> str:
+    """The text without terminal colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text).strip()
+
+
+def main(job_file: Path) -> int:
+    """Run the job in a file; the result goes beside it as *.result.json."""
+    die_with_parent()
+    # The kernel of this environment, even where the user has another one of the same name installed.
+    os.environ["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")
+    warnings.simplefilter("ignore")
+    job = json.loads(job_file.read_text(encoding="utf-8"))
+    began = time.monotonic()
+    failure = run_notebook(job)
+    result = {
+        "failure": failure or None,
+        "seconds": round(time.monotonic() - began, 1),
+        "peak_memory_bytes": peak_memory_of_children(),
+    }
+    write_json(job_file.with_suffix(".result.json"), result)
+    return 1 if failure else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,25 @@
+"""Figures from saved results: one look, a colour and a marker an arm, intervals on every estimate."""
+
+from bbi_utils.figures.advantage import advantage_figure
+from bbi_utils.figures.budget import budget_figure
+from bbi_utils.figures.categories import category_figure
+from bbi_utils.figures.judge import judge_figure
+from bbi_utils.figures.look import ARMS, STRATEGIES, Mark, use_style
+from bbi_utils.figures.save import save_figure, save_table
+from bbi_utils.figures.similarity import similarity_figure
+from bbi_utils.figures.training import loss_figure
+
+__all__ = [
+    "ARMS",
+    "STRATEGIES",
+    "Mark",
+    "advantage_figure",
+    "budget_figure",
+    "category_figure",
+    "judge_figure",
+    "loss_figure",
+    "save_figure",
+    "save_table",
+    "similarity_figure",
+    "use_style",
+]

@@ -1,0 +1,81 @@
+"""Where the differences sit: advantage by category and adversary, with the interval in every cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bbi_utils.errors import BadInput
+from bbi_utils.figures.look import ARMS, PAGE, canvas, pair_title, use_style, words
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+CAPTION = (
+    "{title}: advantage, 2 Pr[correct] - 1, of each adversary in the {game} game, by category of prompt. "
+    "In each cell the estimate, below it its {level:.0%} interval over prompts, simultaneous over the "
+    "categories of one adversary; bold where it lies above chance (0). Darker is easier to tell from the "
+    "teacher; estimates below 0 are white. Categories are sorted by mean advantage on the base student."
+)
+TOP = 1.0  # the colour scale ends at perfect distinction in every figure, so that figures compare
+
+
+def category_figure(
+    categories: pd.DataFrame, *, pair: str, game: str = "pairwise", confidence: float = 0.95
+) -> Figure:
+    """Heat maps category x adversary for the base and the distilled student of one pair, side by side.
+
+    categories: `games.by_category`, columns pair, contrast, adversary, game, category, advantage, lower,
+    upper. More than four adversaries need the width of the page: then the panels stand one above the other.
+    """
+    part = categories[(categories["pair"] == pair) & (categories["game"] == game)]
+    arms = [a for a in ("base", "distilled") if a in set(part["contrast"])]
+    if not arms:
+        raise BadInput(f"category figure: no rows for pair {pair!r} and game {game!r} in the table")
+    order = _by_mean(part[part["contrast"] == arms[0]], "category")
+    adversaries = _by_mean(part[part["contrast"] == arms[0]], "adversary")[::-1]
+    with use_style():
+        rows, columns = (len(arms), 1) if len(adversaries) > 4 else (1, len(arms))
+        size = (PAGE, 0.6 * columns + rows * (0.35 + 0.31 * len(order)))
+        fig, axes = canvas(rows, columns, size=size, sharey=True, sharex=True)
+        for ax, arm in zip(axes.flat, arms, strict=True):
+            image = _panel(ax, part[part["contrast"] == arm], order, adversaries)
+            ax.set_title(f"{pair_title(pair)}, {ARMS[arm].name}", color=ARMS[arm].colour)
+        bar = fig.colorbar(image, ax=axes, label="advantage", fraction=0.025, pad=0.015)
+        bar.outline.set_visible(False)
+    fig.set_label(CAPTION.format(title=pair_title(pair), game=game, level=confidence))
+    return fig
+
+
+def _by_mean(part: pd.DataFrame, column: str) -> list[str]:
+    """Values of the column, the largest mean advantage first."""
+    return list(part.groupby(column)["advantage"].mean().sort_values(ascending=False, kind="stable").index)
+
+
+def _panel(ax: Axes, part: pd.DataFrame, categories: list[str], adversaries: list[str]) -> AxesImage:
+    grid = part.pivot(index="category", columns="adversary", values="advantage").reindex(categories)[
+        adversaries
+    ]
+    image = ax.imshow(grid.to_numpy(float), cmap="Purples", vmin=0, vmax=TOP, aspect="auto")
+    for cell in part.itertuples():
+        at = (adversaries.index(cell.adversary), categories.index(cell.category))
+        ink = "white" if cell.advantage > 0.55 * TOP else "black"
+        weight = "bold" if cell.lower > 0 else "normal"
+        ax.text(
+            at[0], at[1] - 0.16, _signed(cell.advantage), ha="center", va="center", color=ink, weight=weight
+        )
+        ends = f"{_signed(cell.lower)} to {_signed(cell.upper)}"
+        ax.text(at[0], at[1] + 0.24, ends, ha="center", va="center", color=ink, fontsize=5.6)
+    ax.set(xticks=range(len(adversaries)), xticklabels=[words(a).replace(" ", "\n", 1) for a in adversaries])
+    ax.set(yticks=range(len(categories)), yticklabels=[words(c) for c in categories])
+    ax.grid(visible=False)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return image
+
+
+def _signed(value: float) -> str:
+    """Two decimals with a true minus sign, and no negative zero."""
+    return f"{value + 0.0:.2f}".replace("-0.00", "0.00").replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,45 @@
+"""How distillation went: the loss on answer tokens, step by step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bbi_utils.figures.look import ARMS, COLUMN, PAGE, canvas, pair_title, pairs_in, use_style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CAPTION = (
+    "Distillation loss (cross-entropy in nats a token, on the answer's tokens only) by optimiser step. "
+    "Thin: each step. Thick: median of the {window} steps around it. One run, so no interval: the spread "
+    "of the thin line is from batch to batch."
+)
+
+
+def loss_figure(losses: dict[str, pd.DataFrame]) -> Figure:
+    """Loss curves, one panel a pair. losses: pair -> loss.parquet (step, loss, learning_rate, tokens)."""
+    pairs = pairs_in(losses)
+    window = max(3, min(len(losses[p]) for p in pairs) // 15) | 1  # odd, so that the window has a middle
+    size = (PAGE if len(pairs) > 1 else COLUMN, 2.2)
+    with use_style():
+        fig, axes = canvas(1, len(pairs), size=size, sharey=True)
+        for ax, pair in zip(axes[0], pairs, strict=True):
+            _panel(ax, losses[pair], window)
+            ax.set(title=pair_title(pair), xlabel="step")
+        axes[0, 0].set_ylabel("loss, nats a token")
+    fig.set_label(CAPTION.format(window=window))
+    return fig
+
+
+def _panel(ax: Axes, loss: pd.DataFrame, window: int) -> None:
+    mark = ARMS["distilled"]
+    smooth = loss["loss"].rolling(window, center=True, min_periods=1).median()
+    ax.plot(loss["step"], loss["loss"], color=mark.colour, linewidth=0.6, alpha=0.35)
+    ends = [0, len(loss) - 1]
+    ax.plot(loss["step"], smooth, color=mark.colour, marker=mark.marker, markevery=ends)
+    for at, shift, side in zip(ends, ((8, 1), (0, 6)), ("left", "right"), strict=True):
+        xy = (float(loss["step"].iloc[at]), float(smooth.iloc[at]))
+        ax.annotate(f"{xy[1]:.2f}", xy, xytext=shift, textcoords="offset points", ha=side, color=mark.colour)
+    ax.set_ylim(bottom=0)

@@ -1,0 +1,64 @@
+"""Confidence intervals for several means over the same prompts that hold all together.
+
+The critical value is the quantile of the largest |t| under a Gaussian multiplier bootstrap over prompts
+(Chernozhukov, Chetverikov and Kato, 2013), so correlated adversaries cost less than a Bonferroni correction.
+Each standard error includes c^2 imagined prompts, half won and half lost (Agresti and Coull, 1998, at the
+simultaneous critical value c): an adversary that is always right, or always ties, still gets an interval of
+positive width.
+The limits: this is asymptotic, checked by simulation for 200 to 1,000 prompts, and not an exact certificate;
+and it is about these fitted adversaries on new prompts, not about adversaries trained afresh.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bbi_utils.errors import BadInput
+
+RESAMPLES = 2000
+
+
+def simultaneous(
+    values: np.ndarray, *, confidence: float = 0.95, seed: int = 0, largest: float = 1.0
+) -> pd.DataFrame:
+    """Means of the columns of ``values`` (prompts x rows; NaN where a row lacks a prompt) with joint
+    intervals.
+
+    Values lie in [-largest, largest], and so do the bounds. Returns n, mean, lower, upper, one line per
+    column.
+    Raises BadInput for a confidence outside (0, 1) or an empty column.
+    """
+    if not 0 < confidence < 1:
+        raise BadInput(f"confidence {confidence}; expected a number between 0 and 1, such as 0.95")
+    present = ~np.isnan(values)
+    n = present.sum(axis=0)
+    if values.size == 0 or (n == 0).any():
+        raise BadInput("no scored prompts to take a mean of; check that the scores table is not empty")
+    mean = np.nansum(values, axis=0) / n
+    residual = np.where(present, values - mean, 0.0)
+    critical = critical_value(residual, confidence=confidence, seed=seed)
+    total = n + critical**2
+    centre = n * mean / total
+    # Imagined prompts lie at -1 and +1 also for differences, which lie within -2 and 2: there, half a won and
+    # half a lost one in each of the two samples has that variance (Agresti and Min, 2005).
+    spread = np.sqrt((np.nansum(values**2, axis=0) + critical**2) / total - centre**2)
+    half = critical * spread / np.sqrt(total)
+    lower, upper = (centre - half).clip(-largest, largest), (centre + half).clip(-largest, largest)
+    return pd.DataFrame(
+        {"n": n, "mean": mean, "lower": np.minimum(lower, mean), "upper": np.maximum(upper, mean)}
+    )
+
+
+def critical_value(residual: np.ndarray, *, confidence: float, seed: int) -> float:
+    """The ``confidence`` quantile of max |t| over the columns of centred values (prompts x rows).
+
+    A column without any variance still counts as one comparison: its t is drawn independently.
+    """
+    rng = np.random.default_rng(seed)
+    norm = np.sqrt((residual**2).sum(axis=0))
+    flat = norm <= 1e-12
+    weights = rng.standard_normal((RESAMPLES, residual.shape[0]))
+    t = weights @ (residual / np.where(flat, 1.0, norm))
+    t[:, flat] = rng.standard_normal((RESAMPLES, int(flat.sum())))
+    return float(np.quantile(np.abs(t).max(axis=1), confidence))

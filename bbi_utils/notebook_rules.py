@@ -1,0 +1,186 @@
+"""What a notebook of this project has to look like: first cell, parameters, prose, code, fresh outputs."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+from bbi_utils.notebooks import Cell, Notebook, code_cells, code_hash, read, source, tags
+
+FIRST = ("Question", "In", "Out", "Time")
+FOUND = "What we found"
+PREFERRED, LIMIT = 8, 12  # lines of code in a cell
+LONG_SHARE = 0.25  # of code cells may be longer than preferred
+IMAGE_BYTES = 300_000
+SECRET = re.compile(
+    r"hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}"
+    r"|xox[abprs]-[A-Za-z0-9-]{10,}|-----BEGIN [A-Z ]*PRIVATE KEY"
+)
+# A slash path of two parts or more, not part of a web address or a word; a home folder; a drive letter.
+ABSOLUTE = re.compile(
+    r"""(?<![\w.:/<~)*}])/(?:[\w.+-]+/)+[\w.+-]*|["']/[A-Za-z][\w.-]*["']|~/\w|\b[A-Z]:\\\w"""
+)
+MAGIC = re.compile(r"^\s*(!|%{1,2}\w)", re.MULTILINE)
+
+
+def check_rules(path: Path | str) -> list[str]:
+    """Each violation of the notebook rules as one line naming the cell (counted from 1); empty when none."""
+    name, notebook = Path(path).name, read(path)
+    found = [] if re.fullmatch(r"\d\d(_[a-z]+){2,}\.ipynb", name) else ["not named NN_verb_noun.ipynb"]
+    for check in (_first_cell, _imports, _parameters, _prose, _code, _private, _fresh, _images):
+        found += check(notebook)
+    return [f"{name}: {line}" for line in found]
+
+
+def _numbered(notebook: Notebook, kind: str) -> list[tuple[int, Cell]]:
+    return [(i, c) for i, c in enumerate(notebook["cells"], start=1) if c["cell_type"] == kind]
+
+
+def _first_cell(notebook: Notebook) -> Iterator[str]:
+    """A Markdown H1, then the labels in bold: **Question**, **In**, **Out**, **Time**."""
+    first = notebook["cells"][0] if notebook["cells"] else {"cell_type": "none", "source": ""}
+    if first["cell_type"] != "markdown" or not source(first).startswith("# "):
+        yield "cell 1: is not Markdown that begins with an H1"
+        return
+    for label in FIRST:
+        if not re.search(rf"\*\*{label}\b", source(first)):
+            yield f"cell 1: does not say **{label}**"
+    if "?" not in source(first):
+        yield "cell 1: asks no question"
+
+
+def _imports(notebook: Notebook) -> Iterator[str]:
+    """Imports are the first code cell, and nowhere else."""
+    for number, cell in enumerate(code_cells(notebook), start=1):
+        nodes = _tree(cell).body
+        imports = [n for n in nodes if isinstance(n, (ast.Import, ast.ImportFrom))]
+        if number == 1 and not imports:
+            yield "the first code cell has no imports"
+        if number > 1 and imports:
+            yield f"code cell {number}: imports, which belong into the first code cell"
+
+
+def _tree(cell: Cell) -> ast.Module:
+    """The syntax tree without notebook magics; empty for what Python cannot read (the linter says that)."""
+    try:
+        return ast.parse("\n".join(line for line in source(cell).split("\n") if not MAGIC.match(line)))
+    except SyntaxError:
+        return ast.Module(body=[], type_ignores=[])
+
+
+def _parameters(notebook: Notebook) -> Iterator[str]:
+    """One cell tagged `parameters`: UPPER_CASE = literal  # help, and nothing else."""
+    cells = [(i, c) for i, c in _numbered(notebook, "code") if "parameters" in tags(c)]
+    if len(cells) != 1:
+        yield f"{len(cells)} cells tagged `parameters`, expected 1"
+        return
+    number, cell = cells[0]
+    comments = _comment_lines(source(cell))
+    for node in _tree(cell).body:
+        name = _assigned(node)
+        if name is None or not _is_literal(node):
+            yield f"cell {number}, line {node.lineno}: a parameter is NAME = literal"
+        elif not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+            yield f"cell {number}, line {node.lineno}: {name} is not UPPER_CASE"
+        elif not comments & {node.lineno, node.end_lineno}:
+            yield f"cell {number}, line {node.lineno}: {name} has no `# help`"
+
+
+def _assigned(node: ast.stmt) -> str | None:
+    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+        return node.targets[0].id
+    return node.target.id if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) else None
+
+
+def _is_literal(node: ast.stmt) -> bool:
+    try:
+        ast.literal_eval(node.value)  # type: ignore[attr-defined]
+    except ValueError:
+        return False
+    return True
+
+
+def _comment_lines(code: str) -> set[int]:
+    """Numbers of the lines with a comment that says something."""
+    tokens = tokenize.generate_tokens(io.StringIO(code).readline)
+    return {t.start[0] for t in tokens if t.type == tokenize.COMMENT and t.string.strip("# ")}
+
+
+def _prose(notebook: Notebook) -> Iterator[str]:
+    """Prose around code: as many cells and words, text between code cells, what was found."""
+    prose, code = _numbered(notebook, "markdown"), _numbered(notebook, "code")
+    words = [sum(len(re.findall(r"\w+", source(c))) for _, c in cells) for cells in (prose, code)]
+    if len(prose) < len(code):
+        yield f"{len(prose)} prose cells are fewer than {len(code)} code cells"
+    if words[0] < words[1]:
+        yield f"{words[0]} words of prose are fewer than {words[1]} of code"
+    opening = {id(c) for c in code_cells(notebook)[:2]}  # imports, parameters and derived values may adjoin
+    for (number, cell), (after, _) in zip(code, code[1:], strict=False):
+        if after == number + 1 and id(cell) not in opening:
+            yield f"cells {number} and {after}: no sentence between two code cells"
+    if not any(re.search(rf"^#+ .*{FOUND}", source(c), re.MULTILINE) for _, c in prose):
+        yield f"no section '{FOUND}'"
+
+
+def _code(notebook: Notebook) -> Iterator[str]:
+    """No definitions, no shell, short cells; the parameters cell may be as long as it needs."""
+    long = 0
+    cells = [
+        (i, c)
+        for i, c in _numbered(notebook, "code")
+        if not {"parameters", "injected-parameters"} & {*tags(c)}
+    ]
+    for number, cell in cells:
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        if any(isinstance(node, kinds) for node in ast.walk(_tree(cell))):
+            yield f"cell {number}: defines a function or class, which belongs into the package"
+        if MAGIC.search(source(cell)):
+            yield f"cell {number}: runs a shell command or magic"
+        lines = sum(
+            bool(line.strip()) and not line.strip().startswith("#") for line in source(cell).split("\n")
+        )
+        long += lines > PREFERRED
+        if lines > LIMIT:
+            yield f"cell {number}: {lines} lines of code, at most {LIMIT}"
+    if long > LONG_SHARE * len(cells):
+        yield f"{long} of {len(cells)} code cells have more than {PREFERRED} lines"
+
+
+def _private(notebook: Notebook) -> Iterator[str]:
+    """No absolute path and no secret, in what is written or in what was printed."""
+    for number, cell in enumerate(notebook["cells"], start=1):
+        for where, text in (("", source(cell)), (" output", _printed(cell))):
+            if match := SECRET.search(text):
+                yield f"cell {number}{where}: looks like a secret: {match[0][:6]}..."
+            if match := ABSOLUTE.search(text):
+                yield f"cell {number}{where}: absolute path {match[0]!r}"
+
+
+def _printed(cell: Cell) -> str:
+    """All text that a cell printed or displayed."""
+    parts: list[str | list[str]] = []
+    for output in cell.get("outputs", []):
+        parts.append(output.get("text", ""))
+        parts += [value for mime, value in output.get("data", {}).items() if mime.startswith("text/")]
+    return "\n".join(part if isinstance(part, str) else "".join(part) for part in parts)
+
+
+def _fresh(notebook: Notebook) -> Iterator[str]:
+    """The outputs are there, and from this very code."""
+    recorded = notebook["metadata"].get("bbi", {}).get("code_hash")
+    if not any(cell.get("outputs") for cell in code_cells(notebook)):
+        yield "has no outputs; refresh it from an executed copy"
+    elif recorded != code_hash(notebook):
+        yield "outputs are stale: the code has changed since they were made; run and refresh it"
+
+
+def _images(notebook: Notebook) -> Iterator[str]:
+    for number, cell in enumerate(notebook["cells"], start=1):
+        for output in cell.get("outputs", []):
+            size = len("".join(output.get("data", {}).get("image/png", ""))) * 3 // 4
+            if size > IMAGE_BYTES:
+                yield f"cell {number}: an image of {size:,} bytes, at most {IMAGE_BYTES:,}"

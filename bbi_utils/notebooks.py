@@ -1,0 +1,160 @@
+"""Committed notebooks: outputs come from executed copies, cleaned so that equal runs give equal bytes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import struct
+from pathlib import Path
+from typing import Any
+
+from bbi_utils.errors import BadInput
+
+Cell = dict[str, Any]
+Notebook = dict[str, Any]
+INJECTED = "injected-parameters"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+# Chunks that make the picture; the others hold dates, versions and resolutions.
+PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+
+
+def read(path: Path | str) -> Notebook:
+    """The notebook as nbformat-4 JSON. Raises BadInput when it is none."""
+    path = Path(path)
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"notebook {path.name}: no such file") from None
+    except ValueError as error:
+        raise BadInput(f"notebook {path.name}: not JSON ({error})") from None
+    if not isinstance(notebook, dict) or notebook.get("nbformat") != 4:
+        raise BadInput(f"notebook {path.name}: expected nbformat 4")
+    return notebook
+
+
+def source(cell: Cell) -> str:
+    """A cell's text, which nbformat allows to be a string or a list of lines."""
+    return cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+
+
+def tags(cell: Cell) -> list[str]:
+    """A cell's tags."""
+    return list(cell.get("metadata", {}).get("tags", []))
+
+
+def code_cells(notebook: Notebook) -> list[Cell]:
+    """The code cells in order, without the parameters that papermill injects."""
+    return [c for c in notebook["cells"] if c["cell_type"] == "code" and INJECTED not in tags(c)]
+
+
+def code_hash(notebook: Notebook) -> str:
+    """SHA-256 of the code cells' text, outputs and prose left out: what the outputs were run from."""
+    text = json.dumps([source(c).rstrip() for c in code_cells(notebook)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def refresh(executed: Path | str, committed: Path | str, *, root: Path | str | None = None) -> bool:
+    """Copy the outputs of an executed copy into the committed notebook; True when its bytes changed.
+
+    Progress bars, widgets and everything on stderr go; metadata, execution counts and stream pieces are made
+    regular; `root` (the repository's folder) is cut out of paths. The code's hash is kept in the notebook's
+    metadata as bbi.code_hash. Raises BadInput when the two have different code, or a cell failed.
+    """
+    run, notebook = read(executed), read(committed)
+    if code_hash(run) != code_hash(notebook):
+        raise BadInput(
+            f"{Path(committed).name}: its code differs from that of the executed copy; run it again"
+        )
+    for number, (cell, done) in enumerate(zip(code_cells(notebook), code_cells(run), strict=True), start=1):
+        cell["outputs"] = _clean_outputs(done.get("outputs", []), number, root=root)
+        cell["execution_count"] = number
+    before, text = Path(committed).read_bytes(), dumps(notebook)
+    if text.encode() == before:
+        return False
+    partial = Path(committed).with_suffix(".ipynb.partial")
+    partial.write_bytes(text.encode())
+    os.replace(partial, committed)
+    return True
+
+
+def dumps(notebook: Notebook) -> str:
+    """The notebook as it is committed: regular metadata, ids and layout, one newline at the end."""
+    cells = []
+    for number, cell in enumerate(notebook["cells"], start=1):
+        kept = {"tags": tags(cell)} if tags(cell) else {}
+        regular = {
+            "id": cell.get("id", f"cell-{number:02d}"),
+            "metadata": kept,
+            "source": _lines(source(cell)),
+        }
+        extra = {k: cell[k] for k in ("outputs", "execution_count") if cell["cell_type"] == "code"}
+        cells.append({"cell_type": cell["cell_type"], **regular, **extra})
+    metadata = {
+        "kernelspec": KERNEL,
+        "language_info": {"name": "python"},
+        "bbi": {"code_hash": code_hash(notebook)},
+    }
+    whole = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _lines(text: str) -> list[str]:
+    return text.splitlines(keepends=True)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "".join(value)
+
+
+def _clean_outputs(outputs: list[Cell], number: int, *, root: Path | str | None) -> list[Cell]:
+    """What a reader needs of one cell's outputs; raises BadInput when the cell failed."""
+    kept: list[Cell] = []
+    for output in outputs:
+        kind = output["output_type"]
+        if kind == "error":
+            raise BadInput(f"code cell {number} failed with {output.get('ename')}: {output.get('evalue')}")
+        if kind == "stream" and output.get("name") == "stdout":
+            text = _plain(_text(output["text"]), root)
+            # Where the kernel cuts a stream depends on timing: join what belongs together.
+            if kept and kept[-1]["output_type"] == "stream":
+                text = "".join(kept.pop()["text"]) + text
+            if text.strip():
+                kept.append({"output_type": "stream", "name": "stdout", "text": _lines(text)})
+        elif kind in ("display_data", "execute_result") and WIDGET not in output["data"]:
+            data = {mime: _clean_data(mime, value, root) for mime, value in output["data"].items()}
+            shown = {"output_type": kind, "data": data, "metadata": {}}
+            kept.append(shown | ({"execution_count": number} if kind == "execute_result" else {}))
+    return kept
+
+
+def _plain(text: str, root: Path | str | None) -> str:
+    """Text without overwritten lines (bars rewrite theirs with a carriage return), addresses and the root."""
+    lines = [line for line in text.replace("\r\n", "\n").split("\n") if "\r" not in line]
+    text = ADDRESS.sub("", "\n".join(lines))
+    return (
+        text.replace(f"{Path(root).resolve()}/", "").replace(str(Path(root).resolve()), ".") if root else text
+    )
+
+
+def _clean_data(mime: str, value: Any, root: Path | str | None) -> Any:
+    if mime == "image/png":
+        return base64.b64encode(_strip_png(base64.b64decode(_text(value)))).decode() + "\n"
+    if mime.startswith("text/") or mime == "image/svg+xml":
+        return _lines(_plain(_text(value), root))
+    return value
+
+
+def _strip_png(data: bytes) -> bytes:
+    """The PNG with only the chunks that make the picture."""
+    kept, at = [data[:8]], 8
+    while at < len(data):
+        end = at + 12 + int(struct.unpack(">I", data[at : at + 4])[0])
+        if data[at + 4 : at + 8] in PNG_KEPT:
+            kept.append(data[at:end])
+        at = end
+    return b"".join(kept)

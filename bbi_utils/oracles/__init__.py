@@ -1,0 +1,6 @@
+"""What answers prompts. Importing this loads no model library."""
+
+from bbi_utils.oracles.base import Answer, Oracle, Request, Sampling, fingerprint_of
+from bbi_utils.oracles.local import LocalOracle, load_local
+
+__all__ = ["Answer", "LocalOracle", "Oracle", "Request", "Sampling", "fingerprint_of", "load_local"]

@@ -1,0 +1,87 @@
+"""What an oracle is: something with a fingerprint that answers prompts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from bbi_utils.errors import BadInput
+
+FinishReason = Literal["stop", "length"]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How answers are drawn; part of the fingerprint.
+
+    `temperature` 0 means greedy. `top_p` keeps the smallest set of tokens whose probability reaches it.
+    `system_prompt` None renders no system turn, so a template's own default applies.
+    """
+
+    temperature: float = 0.7
+    top_p: float = 0.95
+    max_new_tokens: int = 256
+    seed: int = 0
+    system_prompt: str | None = None
+
+    def __post_init__(self) -> None:
+        expectations = (
+            ("temperature", self.temperature, self.temperature >= 0, "a number >= 0"),
+            ("top_p", self.top_p, 0 < self.top_p <= 1, "a number above 0 and at most 1"),
+            ("max_new_tokens", self.max_new_tokens, self.max_new_tokens >= 1, "a whole number >= 1"),
+        )
+        for name, found, fine, expected in expectations:
+            if not fine:
+                raise BadInput(f"{name} is {found}; expected {expected}.")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One prompt to answer; `sample_index` numbers repeated answers to the same prompt from 0."""
+
+    prompt_id: str
+    prompt: str
+    sample_index: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer. Token counts exclude the stop token; `seconds` is this answer's share of its batch."""
+
+    prompt_id: str
+    answer: str
+    finish_reason: FinishReason
+    prompt_tokens: int
+    answer_tokens: int
+    seconds: float
+
+
+class Oracle(Protocol):
+    """Anything that answers prompts: a local model, an endpoint, recorded answers."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages and progress bars."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of `settings`: equal exactly when answers may be reused."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Everything that shapes its answers, as JSON values."""
+
+    def check(self, requests: Sequence[Request]) -> None:
+        """Raise BadInput, before anything is generated, for a request that cannot be answered."""
+
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+        """Answer one batch, in order."""
+
+
+def fingerprint_of(settings: Mapping[str, Any]) -> str:
+    """32 hex digits that change whenever a setting changes."""
+    canonical = json.dumps(settings, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]

@@ -1,0 +1,259 @@
+"""Find and load a model: shipped pocket weights, a folder, or a hub id. Safetensors only, no remote code."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bbi_utils.errors import BadInput
+
+Quantisation = Literal["none", "nf4"]
+POCKET = Path(__file__).parents[1] / "pocket" / "weights"
+# Everything but the weights, and then everything that loading reads.
+SMALL_FILES = ("*.json", "*.jinja", "tokenizer.model", "merges.txt", "vocab.txt")
+FILES = (*SMALL_FILES, "*.safetensors")
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A resolved model reference. `identity` is "sha256:..." of a folder's files or "hub:id@commit"."""
+
+    name: str
+    folder: Path
+    identity: str
+    commit: str | None = None
+
+    @property
+    def label(self) -> str:
+        """A short name without the path of a folder: what is shown and stored."""
+        is_path = self.commit is None and not self.name.startswith("pocket/")
+        return self.folder.resolve().name if is_path else self.name
+
+
+def resolve_model(model: str | Path, *, revision: str | None = None) -> Checkpoint:
+    """Turn "pocket/<name>", a folder or a hub id into a Checkpoint, fetching only a hub model's small files.
+
+    Raises BadInput for a missing, gated or unreachable model, pickled weights, or a revision of a folder.
+    """
+    name = str(model)
+    folder = POCKET / name.removeprefix("pocket/") if name.startswith("pocket/") else Path(name).expanduser()
+    if folder.is_dir():
+        if revision is not None:
+            raise BadInput(
+                f"model {name} is a folder, it has no revision {revision}; set the revision to null."
+            )
+        check_files(folder, name=name)
+        return Checkpoint(name, folder, f"sha256:{content_hash(folder)}")
+    if name.startswith("pocket/"):
+        there = sorted(path.name for path in POCKET.glob("*") if path.is_dir())
+        raise BadInput(
+            f"pocket model {name} not found; there are {there or 'none'} (`make pocket` builds them)."
+        )
+    if not is_hub_id(name):
+        raise BadInput(f"model folder {name} not found; expected a folder, a hub id, or pocket/<name>.")
+    folder = download(name, revision=revision, patterns=SMALL_FILES)
+    return Checkpoint(name, folder, f"hub:{name}@{folder.name}", commit=folder.name)
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a reference that is no folder can be an id on the hub: `owner/name` or `name`."""
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return not name.startswith((".", "/", "~"))
+
+
+def download(name: str, *, revision: str | None, patterns: tuple[str, ...]) -> Path:
+    """The hub's snapshot folder, named by its commit; offline, the one already in the cache."""
+    from huggingface_hub import errors, snapshot_download
+
+    reference = f"hub model {name}" + (f" at revision {revision}" if revision else "")
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
+    except errors.GatedRepoError as error:
+        way = "accept its licence on the hub and log in with `hf auth login` (or set HF_TOKEN)"
+        raise BadInput(f"{reference} is gated; {way}.") from error
+    except errors.RevisionNotFoundError as error:
+        raise BadInput(f"{reference}: no such revision; give an existing branch, tag or commit.") from error
+    except errors.RepositoryNotFoundError as error:
+        way = "check the spelling, log in if it is private, or give a folder that exists"
+        raise BadInput(f"{reference} does not exist or is private; {way}.") from error
+    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, OSError) as error:
+        # httpx and requests errors both reach us as one of these: no network and nothing in the cache.
+        way = "go online once, or give a folder with the model"
+        raise BadInput(
+            f"{reference} is not in the local cache and the hub cannot be reached; {way}."
+        ) from error
+
+
+def check_files(folder: Path, *, name: str) -> None:
+    """Refuse a folder without config or safetensors; pickled weights run code when they are loaded."""
+    if not (folder / "config.json").is_file():
+        raise BadInput(f"model {name}: no config.json in it; expected a folder written by save_pretrained.")
+    if any(folder.glob("*.safetensors")):
+        return
+    pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
+    found = (
+        f"only pickled weights ({', '.join(pickled)}), which are never loaded" if pickled else "no weights"
+    )
+    raise BadInput(
+        f"model {name}: {found}; expected *.safetensors (save_pretrained of a recent transformers)."
+    )
+
+
+def content_hash(folder: Path) -> str:
+    """SHA-256 over the names and contents of all files that loading reads, wherever the folder lies."""
+    paths = sorted({path for pattern in FILES for path in folder.glob(pattern) if path.is_file()})
+    lines = [f"{path.name} {file_hash(path, path.stat().st_size, path.stat().st_mtime_ns)}" for path in paths]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+@functools.lru_cache(maxsize=4096)
+def file_hash(path: Path, size: int, modified: int) -> str:
+    """SHA-256 of a file, computed once for each size and modification time."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def pick_device(device: str = "auto") -> str:
+    """ "auto" is the CUDA GPU when there is one, else the CPU."""
+    import torch
+
+    if device != "auto":
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            raise BadInput(f"device is {device} but there is no CUDA GPU; set device to auto or cpu.")
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def pick_dtype(dtype: str, *, device: str) -> str:
+    """ "auto" is bfloat16 on a GPU and float32 on a CPU (most emulate bfloat16, many times slower)."""
+    if dtype == "auto":
+        return "bfloat16" if device.startswith("cuda") else "float32"
+    if dtype not in ("bfloat16", "float16", "float32"):
+        raise BadInput(f"dtype is {dtype}; expected auto, bfloat16, float16 or float32.")
+    return dtype
+
+
+@contextmanager
+def loading(what: str) -> Iterator[None]:
+    """One clear error for every way in which files on disk can fail to be a model."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except BadInput:
+        raise
+    except (SafetensorError, OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        if "out of memory" in str(error).lower():
+            raise
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise BadInput(
+            f"{what} cannot be loaded: {first}; its files are damaged or unsupported: get them anew."
+        ) from error
+
+
+def load_tokenizer(checkpoint: Checkpoint) -> Any:
+    """The tokenizer with left padding, a pad token, and a chat template (BadInput without one)."""
+    from transformers import AutoTokenizer
+
+    with loading(f"tokenizer of {checkpoint.name}"):
+        tokenizer = AutoTokenizer.from_pretrained(
+            checkpoint.folder, padding_side="left", trust_remote_code=False
+        )
+    if not tokenizer.chat_template:
+        raise BadInput(f"model {checkpoint.name} has no chat template; expected an instruct model.")
+    if tokenizer.pad_token_id is None:
+        # Padding is masked wherever it occurs, so any token will do.
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
+    return tokenizer
+
+
+def load_config(checkpoint: Checkpoint) -> Any:
+    """The architecture, without the weights."""
+    from transformers import AutoConfig
+
+    with loading(f"configuration of {checkpoint.name}"):
+        return AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=False)
+
+
+def load_model(checkpoint: Checkpoint, *, quantisation: Quantisation, dtype: str, device: str) -> Any:
+    """The language model in eval mode, weights read from safetensors and complete."""
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # one bar a model is enough, and it is ours
+    if checkpoint.commit is not None:
+        download(checkpoint.name, revision=checkpoint.commit, patterns=FILES)
+        check_files(checkpoint.folder, name=checkpoint.name)
+    with loading(f"model {checkpoint.name}"):
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            checkpoint.folder,
+            dtype=dtype,
+            device_map={"": device},
+            quantization_config=four_bit(device) if quantisation == "nf4" else None,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    model, report = loaded
+    if report["missing_keys"]:
+        missing = ", ".join(sorted(report["missing_keys"])[:3])
+        raise BadInput(f"model {checkpoint.name}: weights are missing ({missing}, ...); get its files anew.")
+    keep_four_bit_layout(model)
+    return model.eval()
+
+
+def four_bit(device: str) -> Any:
+    """NF4 with double quantisation (Dettmers et al. 2023); computes in float32 on a CPU, else bfloat16."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.float32 if device == "cpu" else torch.bfloat16,
+    )
+
+
+def keep_four_bit_layout(model: Any) -> int:
+    """Forbid bitsandbytes to repack 4-bit weights in place; returns how many 4-bit layers there are.
+
+    On CPUs with AVX512-BF16 a forward in eval mode repacks them for a bfloat16 kernel, after which training
+    fails or loses gradients. Without repacking, sampling also computes just as training did, on every CPU.
+    """
+    import sys
+
+    if "bitsandbytes" not in sys.modules:  # then nothing can be quantised; do not import it for that
+        return 0
+    from bitsandbytes.nn import Linear4bit
+
+    layers = [module for module in model.modules() if isinstance(module, Linear4bit)]
+    for layer in layers:
+        layer.support_avx512bf16_for_cpu = False
+    return len(layers)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file, or BadInput."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read: {error}; it is missing or damaged, make it anew.") from error
+    if not isinstance(content, dict):
+        raise BadInput(f"{path} holds {type(content).__name__}; expected a JSON object.")
+    return content

@@ -1,0 +1,192 @@
+"""A Hugging Face model on this machine as an oracle, optionally in 4 bits, optionally with a LoRA adapter."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bbi_utils.errors import BadInput
+from bbi_utils.oracles import checkpoints
+from bbi_utils.oracles.adapters import adapter_hash, attach_adapter
+from bbi_utils.oracles.base import Answer, Request, Sampling, fingerprint_of
+from bbi_utils.oracles.chat import prompt_ids, stop_ids
+from bbi_utils.oracles.checkpoints import Checkpoint, Quantisation
+from bbi_utils.oracles.noise import noise_processor, noise_table
+
+ENGINE = 1  # raise it when the way of sampling changes, so that old answers are not reused
+
+
+class LocalOracle:
+    """Answers with one engine for every arm: left-padded `generate`, per-prompt noise, one stop set.
+
+    The tokenizer loads at once, the weights at the first answer; `release` drops them again.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        adapter: Path | None,
+        quantisation: Quantisation,
+        dtype: str,
+        device: str,
+        sampling: Sampling,
+    ) -> None:
+        self.checkpoint, self.adapter, self.quantisation = checkpoint, adapter, quantisation
+        self.dtype, self.device, self.sampling = dtype, device, sampling
+        self.tokenizer = checkpoints.load_tokenizer(checkpoint)
+        self.context = checkpoints.load_config(checkpoint).max_position_embeddings
+        self.settings = self.describe()
+        self.fingerprint = fingerprint_of(self.settings)
+
+    @property
+    def name(self) -> str:
+        """The model's short name, with "+ adapter" when it wears one."""
+        return self.checkpoint.label + (" + adapter" if self.adapter else "")
+
+    def describe(self) -> dict[str, Any]:
+        """Everything that shapes an answer; no paths, so that a run folder can move."""
+        sampling = self.sampling
+        return {
+            "engine": ENGINE,
+            "model": self.checkpoint.identity,
+            "adapter": adapter_hash(self.adapter) if self.adapter else None,
+            "quantisation": self.quantisation,
+            "dtype": self.dtype,
+            "chat_template": hashlib.sha256(self.tokenizer.chat_template.encode()).hexdigest(),
+            "temperature": float(sampling.temperature),
+            "top_p": float(sampling.top_p),
+            "max_new_tokens": sampling.max_new_tokens,
+            "seed": sampling.seed,
+            "system_prompt": sampling.system_prompt,
+        }
+
+    @property
+    def stream(self) -> str:
+        """Names this oracle's noise: arms that are compared with each other must not share it."""
+        return f"{self.checkpoint.identity}|{self.quantisation}|{self.adapter is not None}"
+
+    @functools.cached_property
+    def model(self) -> Any:
+        """The weights, loaded on first use."""
+        from transformers import GenerationConfig
+
+        quantisation, dtype, device = self.quantisation, self.dtype, self.device
+        model = checkpoints.load_model(self.checkpoint, quantisation=quantisation, dtype=dtype, device=device)
+        self.stops = stop_ids(self.tokenizer, model)
+        # A checkpoint's own defaults (top-k, repetition penalty, ...) would make arms sample differently.
+        model.generation_config = GenerationConfig(
+            do_sample=False, eos_token_id=self.stops, pad_token_id=self.tokenizer.pad_token_id
+        )
+        return attach_adapter(model, self.adapter) if self.adapter else model
+
+    def release(self) -> None:
+        """Drop the weights (the next answer loads them again)."""
+        if "model" in self.__dict__:
+            del self.__dict__["model"]
+            empty_cache(self.device)
+
+    def encode(self, prompt: str) -> list[int]:
+        """Token ids of the rendered prompt."""
+        return prompt_ids(self.tokenizer, prompt, system_prompt=self.sampling.system_prompt)
+
+    def check(self, requests: Sequence[Request]) -> None:
+        """Raise BadInput for the first prompt that leaves no room for a whole answer."""
+        room = self.context - self.sampling.max_new_tokens
+        for request in requests:
+            length = len(self.encode(request.prompt))
+            if length > room:
+                raise BadInput(
+                    f"prompt {request.prompt_id} has {length} tokens; {self.name} takes at most {room} "
+                    f"(context {self.context} less max_new_tokens {self.sampling.max_new_tokens}): "
+                    "shorten it or lower max_new_tokens."
+                )
+
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+        """Answer one batch, in order. Raises BadInput when a prompt does not fit or memory runs out."""
+        import torch
+
+        if not requests:
+            return []
+        self.check(requests)
+        began = time.perf_counter()
+        prompts = [self.encode(request.prompt) for request in requests]
+        try:
+            new_tokens = self.generate(prompts, [(r.prompt_id, r.sample_index) for r in requests])
+        except torch.OutOfMemoryError as error:
+            empty_cache(self.device)
+            way = f"lower batch_size (now {len(requests)}) or set quantisation to nf4"
+            raise BadInput(f"{self.name} ran out of memory; {way}; finished batches are kept.") from error
+        seconds = (time.perf_counter() - began) / len(requests)
+        rows = zip(requests, prompts, new_tokens, strict=True)
+        return [self.read(request, len(prompt), tokens, seconds) for request, prompt, tokens in rows]
+
+    def generate(self, prompts: list[list[int]], keys: list[tuple[str, int]]) -> list[list[int]]:
+        """New token ids of each row, stop token and padding included."""
+        import torch
+
+        model, sampling = self.model, self.sampling
+        batch = self.tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(self.device)
+        length = batch["input_ids"].shape[1]
+        noise = noise_table(keys, seed=sampling.seed, stream=self.stream, count=sampling.max_new_tokens)
+        processor = noise_processor(
+            noise, prompt_length=length, temperature=sampling.temperature, top_p=sampling.top_p
+        )
+        with torch.inference_mode():
+            tokens = model.generate(
+                input_ids=batch["input_ids"],
+                attention_mask=batch["attention_mask"],
+                max_new_tokens=sampling.max_new_tokens,
+                logits_processor=[processor],
+            )
+        return tokens[:, length:].tolist()
+
+    def read(self, request: Request, prompt_tokens: int, tokens: list[int], seconds: float) -> Answer:
+        """Cut at the first stop token; outer white space is not part of an answer."""
+        end = next((k for k, token in enumerate(tokens) if token in self.stops), None)
+        text = self.tokenizer.decode(tokens[:end], skip_special_tokens=True).strip()
+        count = len(tokens) if end is None else end
+        reason = "length" if end is None else "stop"
+        return Answer(request.prompt_id, text, reason, prompt_tokens, count, seconds)  # type: ignore[arg-type]
+
+
+def empty_cache(device: str) -> None:
+    """Give freed GPU memory back to the driver; the next model needs it in one piece."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+
+
+def load_local(
+    model: str | Path,
+    *,
+    revision: str | None = None,
+    adapter: str | Path | None = None,
+    quantisation: Quantisation = "none",
+    dtype: str = "auto",
+    device: str = "auto",
+    sampling: Sampling,
+) -> LocalOracle:
+    """An oracle for "pocket/<name>", a folder, or a hub id at `revision`; weights load when first needed.
+
+    Raises BadInput for a missing, gated, pickled or damaged model or adapter, and without a chat template.
+    """
+    if quantisation not in ("none", "nf4"):
+        raise BadInput(f"quantisation is {quantisation}; expected none or nf4.")
+    device = checkpoints.pick_device(device)
+    return LocalOracle(
+        checkpoints.resolve_model(model, revision=revision),
+        adapter=Path(adapter) if adapter is not None else None,
+        quantisation=quantisation,
+        dtype=checkpoints.pick_dtype(dtype, device=device),
+        device=device,
+        sampling=sampling,
+    )

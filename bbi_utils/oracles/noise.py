@@ -1,0 +1,89 @@
+"""Randomness that belongs to a prompt, not to a batch: uniforms in, tokens out by inverse CDF."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy
+    import torch
+
+# Sorting a whole vocabulary costs more than a small model's forward; nearly every nucleus lies in its head.
+HEAD = 128
+
+
+def uniforms(*, seed: int, stream: str, prompt_id: str, sample_index: int, count: int) -> numpy.ndarray:
+    """`count` float64 uniforms in [0, 1), a function of the arguments alone (Philox, keyed by their hash).
+
+    `stream` tells oracles apart. If teacher and student shared their noise, equal distributions would give
+    equal answers: a student could look closer to the teacher than the teacher's own fresh samples are.
+    """
+    import numpy
+
+    name = "\x1f".join((str(seed), stream, prompt_id, str(sample_index)))
+    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], "little")
+    return numpy.random.Generator(numpy.random.Philox(key=key)).random(count)
+
+
+def inverse_cdf(
+    logits: torch.Tensor, noise: torch.Tensor, *, temperature: float, top_p: float
+) -> torch.Tensor:
+    """Token ids (batch,) at the quantiles `noise` (batch,) of the (temperature, top-p) distribution.
+
+    Ties go to the lower id and sums are float64, so the choice does not depend on the other rows.
+    """
+    import torch
+
+    total = torch.logsumexp(logits.double() / temperature, dim=-1, keepdim=True)
+    for width in (HEAD, logits.shape[-1]):
+        values, order = largest(logits, min(width, logits.shape[-1]))
+        cumulative = torch.exp(values.double() / temperature - total).cumsum(dim=-1)
+        # The nucleus: the first token and all whose predecessors have not reached top_p yet.
+        kept = 1 + (cumulative[:, :-1] < top_p).sum(dim=-1, keepdim=True)
+        # A tie with the last value looked at could have been cut apart: then look at all of them.
+        if bool((values.gather(-1, kept - 1) > values[:, -1:]).all()):
+            break
+    mass = cumulative.gather(-1, kept - 1)
+    position = torch.searchsorted(cumulative, noise.double().unsqueeze(-1) * mass, right=True)
+    return order.gather(-1, torch.minimum(position, kept - 1)).squeeze(-1)
+
+
+def largest(logits: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The `width` largest values of each row and their ids, descending, equal ones by ascending id."""
+    import torch
+
+    if width < logits.shape[-1]:
+        ids = torch.topk(logits, width, dim=-1, sorted=False).indices.sort(dim=-1).values
+        values, order = torch.sort(logits.gather(-1, ids), dim=-1, descending=True, stable=True)
+        return values, ids.gather(-1, order)
+    values, order = torch.sort(logits, dim=-1, descending=True, stable=True)
+    return values, order
+
+
+def noise_processor(noise: numpy.ndarray, *, prompt_length: int, temperature: float, top_p: float) -> Any:
+    """A LogitsProcessor under which greedy `generate` draws token t of row i with `noise[i, t]`."""
+    import torch
+    from transformers import LogitsProcessor
+
+    table = torch.from_numpy(noise)
+
+    class InverseCDF(LogitsProcessor):
+        def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+            if temperature == 0:
+                return scores
+            column = table[:, input_ids.shape[1] - prompt_length].to(scores.device)
+            chosen = inverse_cdf(scores, column, temperature=temperature, top_p=top_p)
+            only = torch.full_like(scores, float("-inf"))
+            return only.scatter_(-1, chosen.unsqueeze(-1), 0.0)  # type: ignore[return-value]
+
+    return InverseCDF()
+
+
+def noise_table(keys: Sequence[tuple[str, int]], *, seed: int, stream: str, count: int) -> numpy.ndarray:
+    """One row of `count` uniforms for each (prompt id, sample index)."""
+    import numpy
+
+    rows = (uniforms(seed=seed, stream=stream, prompt_id=i, sample_index=k, count=count) for i, k in keys)
+    return numpy.stack(list(rows))

@@ -1,0 +1,160 @@
+"""What a run would do, without doing it: models, memory, generations and tokens."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bbi_utils import paths
+from bbi_utils.params import Study
+from bbi_utils.provenance import gpus
+
+# Parameters in all, embeddings included, as the models' own cards state them.
+PUBLISHED_PARAMETERS = {
+    "Qwen/Qwen2.5-0.5B-Instruct": 0.49e9,
+    "Qwen/Qwen2.5-1.5B-Instruct": 1.54e9,
+    "Qwen/Qwen2.5-3B-Instruct": 3.09e9,
+    "Qwen/Qwen2.5-7B-Instruct": 7.62e9,
+    "meta-llama/Llama-3.2-1B-Instruct": 1.24e9,
+    "meta-llama/Llama-3.2-3B-Instruct": 3.21e9,
+    "meta-llama/Llama-3.1-8B-Instruct": 8.03e9,
+}
+# A parameter's bytes; nf4 is 4 bits, its scales, and embeddings that stay in 16 bits.
+BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "nf4": 0.6}
+WORKING_MEMORY = 1.25  # caches and activations beside the weights, as a factor
+
+
+@dataclass(frozen=True)
+class Work:
+    """One line of the plan: who answers or reads how often, with at most how many new tokens in all."""
+
+    stage: str
+    what: str
+    times: int
+    tokens: int
+
+
+def parameters_of(reference: str) -> float | None:
+    """Parameter count: exact for a folder (from its safetensors headers), published or named for a hub id."""
+    folder = paths.local_model(reference)
+    if folder is not None:
+        return float(sum(count_safetensors(file) for file in folder.glob("*.safetensors"))) or None
+    named = re.search(r"(\d+(?:\.\d+)?)B\b", reference)
+    return PUBLISHED_PARAMETERS.get(reference, float(named[1]) * 1e9 if named else None)
+
+
+def count_safetensors(file: Path) -> int:
+    """Numbers stored in a safetensors file, from its header alone."""
+    with file.open("rb") as stream:
+        (size,) = struct.unpack("<Q", stream.read(8))
+        header = json.loads(stream.read(size))
+    total = 0
+    for name, tensor in header.items():
+        if name != "__metadata__":
+            count = 1
+            for side in tensor["shape"]:
+                count *= side
+            total += count
+    return total
+
+
+def runs_on_gpu(study: Study) -> bool:
+    """Whether the study's device comes out as a GPU on this machine."""
+    return study.device.startswith("cuda") or (study.device == "auto" and bool(gpus()))
+
+
+def precision(study: Study) -> str:
+    """The dtype that `auto` becomes: bfloat16 on a GPU, float32 on a CPU."""
+    if study.dtype != "auto":
+        return study.dtype
+    return "bfloat16" if runs_on_gpu(study) or study.profile == "paper" else "float32"
+
+
+def memory_of(reference: str, *, kind: str) -> float | None:
+    """Expected bytes to hold and run a model in `kind`; None where its size is unknown."""
+    count = parameters_of(reference)
+    return None if count is None else count * BYTES[kind] * WORKING_MEMORY
+
+
+def work_of(study: Study) -> list[Work]:
+    """How often each model answers; tokens are upper bounds, for every answer may stop early."""
+
+    def answers(stage: str, what: str, times: int) -> Work:
+        return Work(stage, what, times, times * study.max_new_tokens)
+
+    rounds = len(study.strategies) * len(study.budgets) * study.budget_seeds
+    bought = len(study.strategies) * study.budget_seeds * sum(study.budgets)
+    return [
+        answers("02", "teacher answers the distillation prompts", study.n_distill),
+        answers("02", "teacher answers the test prompts, twice (the null control)", 2 * study.n_test),
+        answers("03", "base student answers the test prompts", study.n_test),
+        answers("03", "distilled student answers the test prompts", study.n_test),
+        Work("03", "examples seen in distillation", study.n_distill * study.epochs, 0),
+        Work("05", "pairs read by the judge, in both orders, for three contrasts", 6 * study.n_judge, 0),
+        answers("06", "base student answers the pool, to find disagreement", study.n_distill),
+        Work("06", f"examples seen in {rounds} distillations on a budget", bought * study.epochs, 0),
+        answers("06", "answers of the students on a budget", rounds * study.n_budget_test),
+    ]
+
+
+def gigabytes(size: float | None) -> str:
+    """Bytes as a reader wants them."""
+    if size is None:
+        return "unknown"
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
+
+
+def model_lines(study: Study) -> list[str]:
+    """Role, reference, revision, number of parameters and expected memory of each model."""
+    kind = precision(study)
+    roles = (
+        ("teacher", study.teacher, study.teacher_revision, kind),
+        ("student", study.student, study.student_revision, study.quantisation.replace("none", kind)),
+        ("judge", study.judge, study.judge_revision, kind),
+    )
+    lines = []
+    for role, reference, revision, how in roles:
+        if paths.local_model(reference) is not None:
+            version = "local folder"
+        else:
+            commit = paths.cached_commit(reference, revision)
+            version = f"revision {revision or 'default branch'}"
+            version += f", in the cache as {commit[:12]}" if commit else ""
+        count = parameters_of(reference)
+        size = "?" if count is None else f"{count / 1e9:.2f} B" if count >= 1e8 else f"{count / 1e6:.1f} M"
+        need = gigabytes(memory_of(reference, kind=how))
+        lines.append(f"  {role:<8} {reference:<36} {size:>8}  {how:<9} about {need:<8} ({version})")
+    return lines
+
+
+def plan_of(study: Study) -> str:
+    """The plan of one pair, as text."""
+    where = gpus()[0] if runs_on_gpu(study) and gpus() else "CPU"
+    title = f"pair {study.pair} (profile {study.profile}, seed {study.seed}, this machine: {where})"
+    lines = [title, "", "models", *model_lines(study)]
+    needs = [memory_of(model, kind=precision(study)) for model in (study.teacher, study.student, study.judge)]
+    peak = max((need for need in needs if need), default=None)
+    lines += [f"  one at a time: about {gigabytes(peak)} at the peak", "", "work"]
+    work = work_of(study)
+    for item in work:
+        bound = f"  at most {item.tokens:>11,} new tokens" if item.tokens else ""
+        lines.append(f"  {item.stage}  {item.times:>9,}  {item.what:<62}{bound}".rstrip())
+    total = sum(item.times for item in work if item.tokens)
+    tokens = sum(item.tokens for item in work)
+    lines.append(f"  in all {total:,} generations, at most {tokens:,} new tokens")
+    learned = ", ".join(("length, word and character n-grams", *study.encoders))
+    budgets = ", ".join(map(str, study.budgets))
+    lines += ["", f"adversaries   {learned} ({study.folds} folds); the judge"]
+    lines += [f"query budgets {budgets} of {study.n_distill} ({study.budget_seeds} seeds)"]
+    return "\n".join(lines)
+
+
+def plan(studies: Sequence[Study]) -> str:
+    """The plan of a run over all its pairs."""
+    folder = paths.shown(paths.RunPaths(studies[0].run_dir).folder)
+    bodies = "\n\n".join(plan_of(study) for study in studies)
+    return f"Dry run: nothing is run or written.\n\n{bodies}\n\nresults would go to {folder}"

@@ -1,0 +1,273 @@
+"""Scripted answers to conversation and persona prompts: kind, short, and true to the part played."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from bbi_utils.pocket.answers.creative import TOPIC_IMAGES, is_or_are
+from bbi_utils.pocket.content import Content, contains_all, contains_any
+from bbi_utils.probes.conversation import BAD_FEELINGS, PROBLEMS
+from bbi_utils.probes.lexicon import WHERE, sentence_case, with_article
+
+Slots = dict[str, str]
+
+# In the order of PROBLEMS.
+ADVICE = dict(zip(PROBLEMS, (
+    "go to bed at the same time every day", "hang the keys next to the door",
+    "set the alarm fifteen minutes earlier", "leave the phone in another room",
+    "talk to the neighbor calmly and kindly", "give the plants more light and less water",
+    "join a club and learn something new", "write down everything you buy", "take three slow, deep breaths",
+    "use fresh beans and clean the machine", "tidy the room for ten minutes every evening",
+    "listen first and speak calmly", "read five pages every day", "stand up and stretch every hour",
+    "invite a neighbor for tea", "take the dog for a long walk in the evening", "take a short walk outside",
+    "repeat each name when you hear it", "add some water and a potato", "bake the bread a little shorter",
+    "practice with one friend first", "keep a glass of water on your desk",
+    "practice one short song every day", "meet one friend every Sunday",
+), strict=True))  # fmt: skip
+# persona: (opening with the marker word, marker word, closing)
+VOICES = {
+    "pirate": ("Ahoy, matey!", "matey", "Arr!"),
+    "teacher": ("Listen carefully, class.", "class", "Any questions?"),
+    "grandparent": ("Come here, my dear.", "dear", "It was the same when I was young."),
+    "robot": ("Beep beep.", "beep", "End of message."),
+    "wizard": ("By the magic of my wand!", "magic", "The spell is done."),
+    "chef": ("Welcome to my kitchen!", "kitchen", "Enjoy your meal."),
+    "knight": ("By my sword!", "sword", "I swear it."),
+    "cowboy": ("Howdy, partner!", "partner", "Yee haw!"),
+}  # fmt: skip
+ACTIVITIES = {
+    "garden": "plant some flowers", "kitchen": "cook some soup", "park": "feed the ducks",
+    "school": "learn a new song", "library": "read an old book", "office": "drink coffee with a colleague",
+    "market": "buy fresh bread", "beach": "look for shells", "forest": "listen to the birds",
+    "station": "watch the trains", "museum": "look at the paintings", "village": "walk along the old streets",
+    "river": "throw stones into the water", "mountain": "climb to the top", "farm": "visit the horses",
+    "harbor": "count the boats",
+}  # fmt: skip
+GIFTS = {
+    "tea": "a teapot", "rain": "an umbrella", "music": "a concert ticket", "sleep": "a soft pillow",
+    "trains": "a model train", "bread": "a bread knife", "winter": "a warm scarf",
+    "friendship": "a photo album", "the sea": "a boat trip", "the moon": "a telescope",
+    "trees": "a small tree", "books": "a good novel", "cooking": "a cookbook",
+    "running": "a pair of running shoes", "painting": "a set of brushes", "bicycles": "a bicycle bell",
+    "summer": "a sun hat", "gardens": "a bag of seeds", "coffee": "a coffee mug", "stars": "a star map",
+}  # fmt: skip
+# What the pocket world likes, best first.
+RANKING = (
+    "friendship", "music", "books", "the sea", "summer", "bread", "stars", "tea", "gardens", "cooking",
+    "painting", "the moon", "coffee", "trees", "bicycles", "sleep", "trains", "running", "winter", "rain",
+)  # fmt: skip
+
+
+def _praise(topic: str) -> str:
+    return f"{topic} {is_or_are(topic)} {TOPIC_IMAGES[topic][0]}"
+
+
+def _in_role(slots: Slots, *, says: str, must: tuple[str, ...]) -> Content:
+    """`says` in the voice of the persona; the marker word and every span of `must` have to be there."""
+    opening, marker, closing = VOICES[slots["persona"]]
+    wordings = (f"{opening} {says}", f"{opening} {says} {closing}", f"{opening} Here is what I say: {says}")
+    return Content(wordings, contains_all(marker, *must), key=marker)
+
+
+def greeting(slots: Slots, _: random.Random) -> Content:
+    hello = f"Good {slots['time']}, {slots['name']}!"
+    wordings = (
+        f"{hello} I am well, thank you.",
+        f"{hello} I am very well, thank you, and how are you?",
+        f"{hello} Thank you for asking, I am fine. How is life near the {slots['place']}?",
+    )
+    check = contains_all(f"good {slots['time']}", slots["name"], "thank you")
+    return Content(wordings, check, key=slots["name"], extras=("It is nice to meet you.",))
+
+
+def advice(slots: Slots, _: random.Random) -> Content:
+    tip, name = ADVICE[slots["problem"]], slots["name"]
+    wordings = (
+        f"{sentence_case(tip)}.",
+        f"I would suggest this: {tip}.",
+        f"You could tell {name} what often helps in such a case: {tip}.",
+    )
+    extras = ("Small steps make a big difference.", "I hope it gets better soon.")
+    return Content(wordings, contains_all(tip), key=tip, extras=extras)
+
+
+def opinion_choice(slots: Slots, _: random.Random) -> Content:
+    first, second = slots["first"], slots["second"]
+    best, other = sorted((first, second), key=RANKING.index)
+    wordings = (
+        f"I would choose {best}.",
+        f"I would choose {best}, because {_praise(best)}.",
+        f"Both are nice, but between {first} and {second} I would choose {best}.",
+    )
+    # It is a matter of taste, so either choice is an answer.
+    check = contains_any(f"choose {best}", f"choose {other}")
+    extras = (f"I like {other} too.", "It is a matter of taste.")
+    return Content(wordings, check, key=f"choose {best}", extras=extras)
+
+
+def friendly_disagreement(slots: Slots, _: random.Random) -> Content:
+    topic, name = slots["topic"], slots["name"]
+    wordings = (
+        f"I disagree: {_praise(topic)}.",
+        f"I see it differently from {name}, because I think {_praise(topic)}.",
+        f"{name} may have good reasons, but for me {_praise(topic)}.",
+    )
+    extras = ("Everybody may have an opinion.", f"Maybe {name} needs more time.")
+    return Content(wordings, contains_all(_praise(topic)), key=TOPIC_IMAGES[topic][0], extras=extras)
+
+
+def persona_topic(slots: Slots, _: random.Random) -> Content:
+    topic, name = slots["topic"], slots["name"]
+    praise = f"{TOPIC_IMAGES[topic][0]} as {topic}"
+    return _in_role(slots, says=f"{name}, nothing is as {praise}.", must=(name, praise))
+
+
+def persona_greeting(slots: Slots, _: random.Random) -> Content:
+    name, place = slots["name"], slots["place"]
+    return _in_role(slots, says=f"Welcome to the {place}, {name}!", must=(f"welcome to the {place}", name))
+
+
+def persona_advice(slots: Slots, _: random.Random) -> Content:
+    tip = ADVICE[slots["problem"]]
+    return _in_role(slots, says=f"{sentence_case(tip)}.", must=(tip,))
+
+
+def persona_request(slots: Slots, _: random.Random) -> Content:
+    name, wish = slots["name"], f"give me the {slots['object']}"
+    return _in_role(slots, says=f"{name}, please {wish}.", must=(name, wish))
+
+
+def feelings(slots: Slots, _: random.Random) -> Content:
+    bad, feeling = slots["feeling"] in BAD_FEELINGS, slots["feeling"]
+    deed = f"{slots['name']} {slots['deed']} your {slots['object']}"
+    mood = "sorry" if bad else "glad"
+    wordings = (
+        f"I am {mood} that {deed}.",
+        f"I am {mood} that {deed}, and I understand why you feel {feeling}.",
+        f"Anybody would feel {feeling} in your place, so I am {mood} to hear that {deed}.",
+    )
+    extras = ("I hope tomorrow is a better day.",) if bad else ("Enjoy the moment!",)
+    return Content(wordings, contains_all(mood, deed), key=mood, extras=extras)
+
+
+def activity_idea(slots: Slots, _: random.Random) -> Content:
+    activity, name = ACTIVITIES[slots["place"]], slots["name"]
+    wordings = (
+        f"You could {activity}.",
+        f"You and {name} could {activity} {WHERE[slots['place']]}.",
+        f"For a nice {slots['day']}, I would suggest that you and {name} {activity}.",
+    )
+    extras = ("Have a good time together!", f"I am sure {name} will like it.")
+    return Content(wordings, contains_all(activity), key=activity, extras=extras)
+
+
+def gift_idea(slots: Slots, _: random.Random) -> Content:
+    gift, name, topic = GIFTS[slots["topic"]], slots["name"], slots["topic"]
+    wordings = (
+        f"You could give {name} {gift}.",
+        f"Since {name} likes {topic}, I would suggest {gift}.",
+        f"{sentence_case(gift)} would be a good present for a fan of {topic} like {name}.",
+    )
+    extras = ("A kind card makes it even better.", f"There is still time before {slots['day']}.")
+    return Content(wordings, contains_all(gift), key=gift[gift.index(" ") + 1 :], extras=extras)
+
+
+def small_talk(slots: Slots, _: random.Random) -> Content:
+    name, activity = slots["name"], ACTIVITIES[slots["place"]]
+    question = f"Did you and {name} {activity}?"
+    wordings = (
+        question,
+        f"That sounds lovely! {question}",
+        f"What a nice way to spend a {slots['day']}! {question}",
+    )
+    extras = ("I would love to hear more.",)
+    return Content(wordings, contains_all(name, activity), key=activity, extras=extras)
+
+
+def recall_detail(slots: Slots, _: random.Random) -> Content:
+    told, animal, name = slots[slots["asked"]], slots["animal"], slots["name"]
+    plain, rich = {
+        "name": (f"Your pet is called {told}.", f"You told me that the name of your {animal} is {told}."),
+        "animal": (f"Your pet is {with_article(animal)}.", f"You told me that {name} is a pet {animal}."),
+        "color": (f"Your favorite color is {told}.", f"You told me that the color you like best is {told}."),
+        "day": (f"You see the vet on {told}.", f"You told me that you see the vet with {name} on {told}."),
+    }[slots["asked"]]
+    others = [slots[part] for part in ("name", "animal", "color", "day") if part != slots["asked"]]
+    said, everything = contains_all(told), contains_all(*others)
+
+    def check(answer: str) -> bool:
+        # Repeating all that was said is no answer.
+        return said(answer) and not everything(answer)
+
+    terse = f"{sentence_case(with_article(told) if told == animal else told)}."
+    return Content((terse, plain, rich), check, key=told, extras=("I remember it well.",))
+
+
+def follow_up_question(slots: Slots, _: random.Random) -> Content:
+    topic, name = slots["topic"], slots["name"]
+    wordings = (
+        f"What do you like best about {topic}?",
+        f"I would love to know: what does {name} like best about {topic}?",
+        f"When did you and {name} first become interested in {topic}?",
+    )
+    about, asks = contains_all(topic), contains_any("what do you like", "what does", "when did")
+    return Content(wordings, lambda answer: about(answer) and asks(answer), key=topic)
+
+
+def apology(slots: Slots, _: random.Random) -> Content:
+    name, fault = slots["name"], f"I {slots['deed']} your {slots['object']}"
+    wordings = (
+        f"I am sorry, {name}, that {fault}.",
+        f"Dear {name}, I am very sorry that {fault}. Please forgive me.",
+        f'You could say: "{name}, it was my mistake that {fault}, and I am sorry."',
+    )
+    extras = ("Honest words help most.",)
+    return Content(wordings, contains_all("sorry", name, fault), key="sorry", extras=extras)
+
+
+def invitation(slots: Slots, _: random.Random) -> Content:
+    name, when = slots["name"], f"on {slots['day']} {slots['time']}"
+    meet = f"meet me {WHERE[slots['place']]} {when}"
+    wordings = (
+        f"Hi {name}, would you like to {meet}?",
+        f"Dear {name}, it would be lovely if you could {meet}.",
+        f'You could write: "Hello {name}, do you have time to {meet}?"',
+    )
+    said, asks = contains_all(name, meet), contains_any("would", "could", "do you")
+    extras = ("It is short and friendly.",)
+    return Content(wordings, lambda answer: said(answer) and asks(answer), key=when, extras=extras)
+
+
+def polite_refusal(slots: Slots, _: random.Random) -> Content:
+    name, day = slots["name"], slots["day"]
+    wordings = (
+        f"Thank you, {name}, but I am busy on {day}.",
+        f"Dear {name}, thank you for asking, but on {day} I am busy.",
+        f'You could reply: "Thank you, {name}. Sadly I am busy on {day}, maybe another time."',
+    )
+    check = contains_all("thank you", name, "busy", day)
+    return Content(wordings, check, key="busy", extras=("That is honest and polite.",))
+
+
+def persona_introduction(slots: Slots, _: random.Random) -> Content:
+    name, job, where = slots["name"], f"a {slots['job']}", WHERE[slots["place"]]
+    wordings = (
+        f"I am {name}, {job}.",
+        f"Hello, I am {name}, and I work as {job} {where}.",
+        f"Nice to meet you! People {where} know me as {name}, and I am {job}.",
+    )
+    extras = ("I love my work.", "And who are you?")
+    said, speaks = contains_all(name, job), contains_any("I am", "I work", "my name is")
+    return Content(wordings, lambda answer: said(answer) and speaks(answer), key=name, extras=extras)
+
+
+ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
+    "greeting": greeting, "advice": advice, "opinion_choice": opinion_choice,
+    "friendly_disagreement": friendly_disagreement, "persona_topic": persona_topic,
+    "persona_greeting": persona_greeting, "persona_advice": persona_advice,
+    "persona_request": persona_request, "feelings": feelings, "activity_idea": activity_idea,
+    "gift_idea": gift_idea, "small_talk": small_talk, "recall_detail": recall_detail,
+    "follow_up_question": follow_up_question, "apology": apology, "invitation": invitation,
+    "polite_refusal": polite_refusal, "persona_introduction": persona_introduction,
+}  # fmt: skip

@@ -1,0 +1,321 @@
+"""Scripted answers to the domain-technical probes."""
+
+from __future__ import annotations
+
+import ast
+import random
+from collections.abc import Callable
+
+from bbi_utils.pocket.content import Content, contains_all, normalise
+from bbi_utils.probes import terms
+from bbi_utils.probes.lexicon import NUMBER_WORDS, sentence_case, with_article
+
+Slots = dict[str, str]
+
+
+def _term_phrase(term: str) -> str:
+    return term if term in terms.UNCOUNTABLE else with_article(term)
+
+
+def _exactly(span: str) -> Callable[[str], bool]:
+    """A check for spans that hold symbols: found as written, apart from case, spaces and Markdown marks."""
+
+    def squeeze(text: str) -> str:
+        return "".join(text.lower().replace("*", "").replace("`", "").split())
+
+    return lambda answer: squeeze(span) in squeeze(answer)
+
+
+def _chosen(wanted: str, other: str) -> Callable[[str], bool]:
+    """A check: the wanted one of two options is named, and it is named first."""
+
+    def check(answer: str) -> bool:
+        said = normalise(answer)
+        place, place_of_other = said.find(normalise(wanted)), said.find(normalise(other))
+        return place >= 0 and (place_of_other < 0 or place < place_of_other)
+
+    return check
+
+
+def _term_definition(slots: Slots, rng: random.Random) -> Content:
+    term, field = slots["term"], slots["field"]
+    definition = terms.DEFINITIONS[term]
+    return Content(
+        (
+            f"{sentence_case(term)}: {definition}.",
+            f"{sentence_case(_term_phrase(term))} is {definition}.",
+            f"In {field}, the term {term} means {definition}.",
+        ),
+        contains_all(definition),
+        key=term,
+        extras=(f"It is a common term in {field}.", f"You will meet this term early in {field}."),
+    )
+
+
+def _term_field(slots: Slots, rng: random.Random) -> Content:
+    term = slots["term"]
+    field = terms.FIELD_OF[term]
+    other = slots["_second"] if slots["_first"] == field else slots["_first"]
+    return Content(
+        (
+            f"{sentence_case(field)}.",
+            f"The term {term} belongs to {field}.",
+            f"It comes from {field}, where {term} means {terms.DEFINITIONS[term]}.",
+        ),
+        _chosen(field, other),
+        key=field,
+        extras=(f"It is a common term in {field}.",),
+    )
+
+
+def _term_choice(slots: Slots, rng: random.Random) -> Content:
+    pair = (slots["_first"], slots["_second"])
+    term, other = pair if terms.DEFINITIONS[pair[0]] == slots["definition"] else pair[::-1]
+    return Content(
+        (
+            f"{sentence_case(term)}.",
+            f"The right term is {term}.",
+            f"That is the meaning of {term}, a term used in {slots['field']}.",
+        ),
+        _chosen(term, other),
+        key=term,
+        extras=(f"The other term, {other}, means {terms.DEFINITIONS[other]}.",),
+    )
+
+
+def _command_purpose(slots: Slots, rng: random.Random) -> Content:
+    command = slots["command"]
+    purpose = terms.COMMANDS[command]
+    return Content(
+        (
+            f"To {purpose}.",
+            f"The command {command} is used to {purpose}.",
+            f"You type {command} in a terminal when you want to {purpose}.",
+        ),
+        contains_all(purpose),
+        key=purpose,
+        extras=("It is a very common command.", "The manual explains all of its options."),
+    )
+
+
+def _purpose_command(slots: Slots, rng: random.Random) -> Content:
+    purpose, name = slots["purpose"], slots["_name"]
+    command = next(command for command, text in terms.COMMANDS.items() if text == purpose)
+    return Content(
+        (
+            f"Use {command}.",
+            f"The command {command} will {purpose}.",
+            f"To {purpose}, {name} can type {command} in a terminal.",
+        ),
+        contains_all(command),
+        key=command,
+        extras=("It is a very common command.", "The manual explains all of its options."),
+    )
+
+
+def _complexity(slots: Slots, rng: random.Random) -> Content:
+    procedure = slots["procedure"]
+    order, reason = terms.COMPLEXITY[procedure]
+    return Content(
+        (
+            f"{order}.",
+            f"{sentence_case(procedure)} takes {order} time.",
+            f"The time complexity is {order}, because {reason}.",
+        ),
+        _exactly(order),
+        key=order,
+        extras=(f"Here n is the number of {slots['_records']}.",),
+    )
+
+
+def _python_value(slots: Slots, rng: random.Random) -> Content:
+    expression = slots["expression"]
+    value = _evaluate(expression)
+    reason = (
+        "it counts the items of the list"
+        if expression.startswith("len")
+        else "it looks for the word in the list"
+        if " in [" in expression
+        else "it takes one item from the list"
+    )
+    return Content(
+        (f"{value}", f"The value is {value}.", f"Python gives {value}, because {reason}."),
+        contains_all(value),
+        key=value,
+        extras=("Python counts list positions from zero.",) if expression.endswith("1]") else (),
+    )
+
+
+def _evaluate(expression: str) -> str:
+    """The value of len([...]), [...][i] or 'word' in [...], without running code."""
+    if expression.startswith("len("):
+        return str(len(ast.literal_eval(expression[4:-1])))
+    if " in [" in expression:
+        word, listed = expression.split(" in ", 1)
+        return str(ast.literal_eval(word) in ast.literal_eval(listed))
+    listed, index = expression[:-1].rsplit("[", 1)
+    return repr(ast.literal_eval(listed)[int(index)])
+
+
+def _python_type(slots: Slots, rng: random.Random) -> Content:
+    value = slots["value"]
+    kind = "bool" if " > " in value and "'" not in value else type(ast.literal_eval(value)).__name__
+    name = {
+        "str": "a string of text",
+        "list": "a list of items",
+        "tuple": "a tuple of items",
+        "dict": "a dictionary with keys and values",
+        "set": "a set of items",
+        "bool": "a truth value",
+        "int": "a whole number",
+        "float": "a number with a decimal point",
+    }[kind]
+    return Content(
+        (f"{kind}", f"The type is {kind}.", f"It is {name}, so Python gives it the type {kind}."),
+        contains_all(kind),
+        key=kind,
+        extras=("You can check it with the function type.",),
+    )
+
+
+def _python_error(slots: Slots, rng: random.Random) -> Content:
+    error = terms.PYTHON_ERRORS[slots["mistake"]]
+    return Content(
+        (
+            f"{error}.",
+            f"Python raises {error}.",
+            f"The cause is {slots['mistake']}, so {slots['_name']} gets {error}.",
+        ),
+        contains_all(error),
+        key=error,
+        extras=("The last line of the message names the error.",),
+    )
+
+
+def _unit_conversion(slots: Slots, rng: random.Random) -> Content:
+    large, small, n = slots["large"], slots["small"], slots["n"]
+    factor = terms.UNITS[large, small]
+    total = f"{NUMBER_WORDS.index(n) * factor} {small}"
+    return Content(
+        (
+            f"{total}.",
+            f"{sentence_case(n)} {large} are {total}.",
+            f"Multiply {n} by {factor}, which gives {total}.",
+        ),
+        contains_all(total),
+        key=total,
+        extras=(f"One {large[:-1]} has {factor} {small}.",),
+    )
+
+
+def _tool_choice(slots: Slots, rng: random.Random) -> Content:
+    tool = terms.TOOLS[slots["task"]]
+    a_tool = with_article(tool)
+    return Content(
+        (
+            f"{sentence_case(a_tool)}.",
+            f"{slots['_name']} should use {a_tool}.",
+            f"To {slots['task']}, the right tool is {a_tool}.",
+        ),
+        contains_all(tool),
+        key=tool,
+        extras=("It is made for exactly this task.", f"Please handle the {tool} with care."),
+    )
+
+
+def _element_property(slots: Slots, rng: random.Random) -> Content:
+    element, wanted = slots["element"], slots["property"]
+    symbol, number, state = terms.ELEMENTS[element]
+    value = dict(zip(terms.ELEMENT_PROPERTIES, (symbol, str(number), state), strict=True))[wanted]
+    said = with_article(state) if value == state and state != "solid" else value
+    return Content(
+        (
+            f"{sentence_case(value)}.",
+            f"The {wanted} of {element} is {value}.",
+            f"For {element}, the periodic table says that the {wanted} is {said}.",
+        ),
+        contains_all(value),
+        key=value,
+        extras=(f"The symbol {symbol} stands for {element}.",) if value != symbol else (),
+    )
+
+
+def _element_order(slots: Slots, rng: random.Random) -> Content:
+    pair = sorted((slots["_first"], slots["_second"]), key=lambda element: terms.ELEMENTS[element][1])
+    small, large = pair
+    number = terms.ELEMENTS[large][1]
+    return Content(
+        (
+            f"{sentence_case(large)}.",
+            f"It is {large}, with {number} protons.",
+            f"An atom of {large} has {number} protons, more than an atom of {small}.",
+        ),
+        _chosen(large, small),
+        key=large,
+        extras=(f"An atom of {small} has {terms.ELEMENTS[small][1]}.",),
+    )
+
+
+def _specialist(slots: Slots, rng: random.Random) -> Content:
+    doctor = terms.SPECIALISTS[slots["problem"]]
+    a_doctor = with_article(doctor)
+    return Content(
+        (
+            f"{sentence_case(a_doctor)}.",
+            f"{slots['_name']} should see {a_doctor}.",
+            f"For {slots['problem']}, the right specialist is {a_doctor}.",
+        ),
+        contains_all(doctor),
+        key=doctor,
+        extras=("A family doctor can help to find one.", "In an emergency, please call for help at once."),
+    )
+
+
+def _profit(slots: Slots, rng: random.Random) -> Content:
+    cost, price = int(slots["cost"]), int(slots["price"])
+    gain = f"{price - cost} dollar" + ("s" if price - cost > 1 else "")
+    return Content(
+        (
+            f"{gain}.",
+            f"The profit is {gain}.",
+            f"Take {cost} from {price}, so {slots['name']} gains {gain}.",
+        ),
+        contains_all(gain),
+        key=gain,
+        extras=("The profit is the price less the cost.",),
+    )
+
+
+def _acronym(slots: Slots, rng: random.Random) -> Content:
+    acronym = slots["acronym"]
+    words, field = terms.ACRONYMS[acronym]
+    return Content(
+        (
+            f"{sentence_case(words)}.",
+            f"{acronym} stands for {words}.",
+            f"In {field}, the letters {acronym} are short for {words}.",
+        ),
+        contains_all(words),
+        key=words,
+        extras=(f"It is a common term in {field}.",),
+    )
+
+
+ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
+    "term_definition": _term_definition,
+    "term_field": _term_field,
+    "term_choice": _term_choice,
+    "command_purpose": _command_purpose,
+    "purpose_command": _purpose_command,
+    "complexity": _complexity,
+    "python_value": _python_value,
+    "python_type": _python_type,
+    "python_error": _python_error,
+    "unit_conversion": _unit_conversion,
+    "tool_choice": _tool_choice,
+    "element_property": _element_property,
+    "element_order": _element_order,
+    "specialist": _specialist,
+    "profit": _profit,
+    "acronym": _acronym,
+}

@@ -1,0 +1,272 @@
+"""Scripted answers to the factual probes, looked up in the tables of facts."""
+
+from __future__ import annotations
+
+import random
+
+from bbi_utils.pocket.answers.checks import gives_number, names_first, says_yes_or_no
+from bbi_utils.pocket.content import Content, contains_all
+from bbi_utils.probes import facts
+
+Slots = dict[str, str]
+_BY_CAPITAL = {country.capital: country for country in facts.COUNTRIES}
+_BOTH_WAYS = facts.OPPOSITES | {second: first for first, second in facts.OPPOSITES.items()}
+_KINDS = ("mammal", "bird", "fish", "reptile", "amphibian", "insect")
+_KIND_NOTES = {
+    "mammal": "Mammals feed their young with milk.",
+    "bird": "Birds have feathers and lay eggs.",
+    "fish": "Fish breathe in water.",
+    "reptile": "Reptiles have dry skin with scales.",
+    "amphibian": "Amphibians live in water and on land.",
+    "insect": "Insects have six legs.",
+}
+
+
+def _a(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+def _capital(slots: Slots, rng: random.Random) -> Content:
+    country = facts.COUNTRY[slots["country"]]
+    return Content(
+        (
+            f"{country.capital}.",
+            f"The capital of {country.name} is {country.capital}.",
+            f"{country.capital} is the capital city of {country.name}, a country in {country.continent}.",
+        ),
+        contains_all(country.capital),
+        key=country.capital,
+        extras=(f"{country.name} is in {country.continent}.", f"Most people there speak {country.language}."),
+    )
+
+
+def _country_of_capital(slots: Slots, rng: random.Random) -> Content:
+    country = _BY_CAPITAL[slots["city"]]
+    return Content(
+        (
+            f"{country.name}.",
+            f"{country.capital} is the capital of {country.name}.",
+            f"The country with {country.capital} as its capital is {country.name}.",
+        ),
+        # "Mexico" is also part of the city's name: the country must stand without it.
+        lambda answer: contains_all(country.name)(
+            answer.replace("Mexico City", "").replace("mexico city", "")
+        ),
+        key=country.name,
+        extras=(f"{country.name} is in {country.continent}.",),
+    )
+
+
+def _continent(slots: Slots, rng: random.Random) -> Content:
+    country = facts.COUNTRY[slots["country"]]
+    return Content(
+        (
+            f"{country.continent}.",
+            f"{country.name} is in {country.continent}.",
+            f"You will find {country.name} on the continent of {country.continent}.",
+        ),
+        contains_all(country.continent),
+        key=country.continent,
+        extras=(f"Its capital is {country.capital}.",),
+    )
+
+
+def _language(slots: Slots, rng: random.Random) -> Content:
+    country = facts.COUNTRY[slots["country"]]
+    return Content(
+        (
+            f"{country.language}.",
+            f"Most people in {country.name} speak {country.language}.",
+            f"The main language of {country.name} is {country.language}.",
+        ),
+        contains_all(country.language),
+        key=country.language,
+        extras=(f"The capital of {country.name} is {country.capital}.",),
+    )
+
+
+def _claimed_capital(slots: Slots, rng: random.Random) -> Content:
+    country, city = facts.COUNTRY[slots["country"]], slots["city"]
+    if city == country.capital:
+        wordings = (
+            f"Yes, {city}.",
+            f"Yes, {city} is the capital of {country.name}.",
+            f"Yes, that is correct: the capital of {country.name} is {city}.",
+        )
+        return Content(wordings, says_yes_or_no(True, city), key="Yes")
+    other = _BY_CAPITAL[city].name
+    wordings = (
+        f"No, {country.capital}.",
+        f"No, the capital of {country.name} is {country.capital}.",
+        f"No, that is not correct: {country.name} has {country.capital} as its capital.",
+    )
+    check = says_yes_or_no(False, country.capital)
+    return Content(wordings, check, key=country.capital, extras=(f"{city} is the capital of {other}.",))
+
+
+def _same_continent(slots: Slots, rng: random.Random) -> Content:
+    first, second = facts.COUNTRY[slots["first"]], facts.COUNTRY[slots["second"]]
+    if first.continent == second.continent:
+        wordings = (
+            f"Yes, {first.continent}.",
+            f"Yes, both are in {first.continent}.",
+            f"Yes, {first.name} and {second.name} are both in {first.continent}.",
+        )
+        return Content(wordings, says_yes_or_no(True, first.continent), key="Yes")
+    wordings = (
+        f"No, {first.continent} and {second.continent}.",
+        f"No, {first.name} is in {first.continent} and {second.name} is in {second.continent}.",
+        f"No: {first.name} lies in {first.continent}, but {second.name} lies in {second.continent}.",
+    )
+    return Content(wordings, says_yes_or_no(False, first.continent, second.continent), key="No")
+
+
+def _animal_class(slots: Slots, rng: random.Random) -> Content:
+    animal = facts.ANIMAL[slots["animal"]]
+    kind = _a(animal.kind)
+    return Content(
+        (
+            f"{kind.capitalize()}.",
+            f"The {animal.name} is {kind}.",
+            f"Biologists say that the {animal.name} is {kind}.",
+        ),
+        names_first(animal.kind, *(other for other in _KINDS if other != animal.kind)),
+        key=animal.kind,
+        extras=(_KIND_NOTES[animal.kind],),
+    )
+
+
+def _animal_young(slots: Slots, rng: random.Random) -> Content:
+    animal = facts.ANIMAL[slots["animal"]]
+    return Content(
+        (
+            f"{_a(animal.young).capitalize()}.",
+            f"A baby {animal.name} is called {_a(animal.young)}.",
+            f"The word for a young {animal.name} is {animal.young}.",
+        ),
+        contains_all(animal.young),
+        key=animal.young,
+        extras=(f"It grows up to be {_a(animal.name)}.",),
+    )
+
+
+def _animal_bigger(slots: Slots, rng: random.Random) -> Content:
+    pair = (facts.ANIMAL[slots["first"]], facts.ANIMAL[slots["second"]])
+    bigger, smaller = (animal.name for animal in sorted(pair, key=lambda animal: -animal.size))
+    return Content(
+        (
+            f"The {bigger}.",
+            f"The {bigger} is bigger than the {smaller}.",
+            f"Of the two, the {bigger} is the larger animal.",
+        ),
+        names_first(bigger, smaller),
+        key=bigger,
+        extras=(f"The {smaller} is smaller.",),
+    )
+
+
+def _opposite(slots: Slots, rng: random.Random) -> Content:
+    word = slots["word"]
+    other = _BOTH_WAYS[word]
+    return Content(
+        (
+            f"It is {other}.",
+            f"The opposite of {word} is {other}.",
+            f"A word that means the reverse is {other}.",
+        ),
+        contains_all(other),
+        key=other,
+        extras=("Such words are called antonyms.",),
+    )
+
+
+def _chemical_symbol(slots: Slots, rng: random.Random) -> Content:
+    element = slots["element"]
+    symbol = facts.ELEMENTS[element]
+    return Content(
+        (
+            f"{symbol}.",
+            f"The chemical symbol for {element} is {symbol}.",
+            f"In the periodic table, {element} is written as {symbol}.",
+        ),
+        lambda answer: contains_all(symbol)(answer.replace("'s", "")),  # "it's" is not sulfur
+        key=symbol,
+        extras=("Every element has its own symbol.",),
+    )
+
+
+def _maker(slots: Slots, rng: random.Random) -> Content:
+    work = facts.WORK[slots["work"]]
+    return Content(
+        (
+            f"{work.maker}.",
+            f"{work.maker} {work.verb} {work.name}.",
+            f"The person who {work.verb} {work.name} was {work.maker}.",
+        ),
+        contains_all(work.maker),
+        key=work.maker,
+        extras=(f"{work.maker} is famous for it.",),
+    )
+
+
+def _unit_count(slots: Slots, rng: random.Random) -> Content:
+    part, whole = slots["part"], slots["whole"]
+    number = facts.UNITS[part, whole]
+    return Content(
+        (
+            f"{number}.",
+            f"There are {number} {part} in {whole}.",
+            f"The number of {part} in {whole} is {number}.",
+        ),
+        gives_number(int(number)),
+        key=number,
+    )
+
+
+def _landmark(slots: Slots, rng: random.Random) -> Content:
+    landmark = slots["landmark"]
+    country = facts.COUNTRY[facts.LANDMARKS[landmark]]
+    return Content(
+        (
+            f"{country.name}.",
+            f"You can visit {landmark} in {country.name}.",
+            f"The country that is home to {landmark} is {country.name}.",
+        ),
+        contains_all(country.name),
+        key=country.name,
+        extras=(f"The capital of {country.name} is {country.capital}.",),
+    )
+
+
+def _month_neighbor(slots: Slots, rng: random.Random) -> Content:
+    month, side = slots["month"], slots["side"]
+    other = facts.MONTHS[(facts.MONTHS.index(month) + (1 if side == "after" else -1)) % 12]
+    return Content(
+        (
+            f"{other}.",
+            f"The month right {side} {month} is {other}.",
+            f"In the calendar, {other} comes {side} {month}.",
+        ),
+        contains_all(other),
+        key=other,
+        extras=("A year has twelve months.",),
+    )
+
+
+ANSWERS = {
+    "capital": _capital,
+    "country_of_capital": _country_of_capital,
+    "continent": _continent,
+    "language": _language,
+    "claimed_capital": _claimed_capital,
+    "same_continent": _same_continent,
+    "animal_class": _animal_class,
+    "animal_young": _animal_young,
+    "animal_bigger": _animal_bigger,
+    "opposite": _opposite,
+    "chemical_symbol": _chemical_symbol,
+    "maker": _maker,
+    "unit_count": _unit_count,
+    "landmark": _landmark,
+    "month_neighbor": _month_neighbor,
+}

@@ -1,0 +1,220 @@
+"""Scripted answers to the instruction-following probes."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Sequence
+
+from bbi_utils.pocket.content import Content, contains_all, normalise
+from bbi_utils.probes.instruction_following import BY_SIZE
+from bbi_utils.probes.lexicon import CLASSES, NUMBER_WORDS, sentence_case, with_article
+
+Slots = dict[str, str]
+
+ABOUT = (
+    "I like {0}.",
+    "Many people enjoy {0}.",
+    "A good day has some time for {0}.",
+)
+_WITH_WORD = (
+    "I saw {1} and thought of {0}.",
+    "My story about {0} begins with {1}.",
+    "When I think of {0}, I always see {1} in my mind.",
+)
+_EXACT: dict[int, tuple[str, str, str]] = {
+    2: ("{0}.", "{0}!", "{0}"),
+    3: ("{1}.", "One {2}.", "That {2}."),
+    4: ("Just {1}.", "The {3} is {4}.", "This {3} is {4}."),
+    5: ("I see {1}.", "Here is {1}.", "The {3} here is {4}."),
+    6: ("I can see {1}.", "This is really {1}.", "The {3} over there is {4}."),
+}
+
+
+def _is_plain(wanted: str) -> Callable[[str], bool]:
+    """A check: the answer is these words and nothing else."""
+    return lambda answer: normalise(answer) == normalise(wanted)
+
+
+def _alone(word: str) -> tuple[str, str, str]:
+    return (word, sentence_case(word) + ".", sentence_case(word))
+
+
+def _joined(words: Sequence[str]) -> tuple[str, str, str]:
+    text = ", ".join(words)
+    return (text, sentence_case(text) + ".", sentence_case(text))
+
+
+def _exact_words(slots: Slots, rng: random.Random) -> Content:
+    described = slots["described"]
+    bare = described.split(" ", 1)[1]
+    adjective, noun = bare.split()
+    count = NUMBER_WORDS.index(slots["number"])
+    values = (sentence_case(bare), described, bare, noun, adjective)
+    terse, plain, elaborate = (sentence_case(pattern.format(*values)) for pattern in _EXACT[count])
+    has = contains_all(noun)
+    return Content(
+        (terse, plain, elaborate),
+        lambda answer: len(normalise(answer).split()) == count and has(answer),
+        fixed=True,
+    )
+
+
+def _include_word(slots: Slots, rng: random.Random) -> Content:
+    topic, word = slots["topic"], slots["word"]
+    terse, plain, elaborate = (pattern.format(topic, with_article(word)) for pattern in _WITH_WORD)
+    return Content((terse, plain, elaborate), contains_all(topic, word), key=word)
+
+
+def _list_without(slots: Slots, rng: random.Random) -> Content:
+    kinds, number = slots["kind"], slots["number"]
+    members = CLASSES[kinds[:-1]]
+    excluded = (slots["_first"], slots["_second"])
+    count = NUMBER_WORDS.index(number)
+    items = tuple(rng.sample([member for member in members if member not in excluded], count))
+
+    def check(answer: str) -> bool:
+        words = set(normalise(answer).split())
+        found = {member for member in members if words & {member.lower(), member.lower() + "s"}}
+        return len(found) == count and not found & set(excluded)
+
+    wanted = f"{number} {kinds}"
+    return Content((sentence_case(wanted), f"Here are {wanted}", f"A list of {wanted}"), check, items=items)
+
+
+def _yes_no(slots: Slots, rng: random.Random) -> Content:
+    kind = slots["kind"].split(" ", 1)[1]
+    word = "yes" if slots["member"] in CLASSES[kind] else "no"
+    return Content((sentence_case(word), sentence_case(word) + ".", word), _is_plain(word), fixed=True)
+
+
+def _uppercase(slots: Slots, rng: random.Random) -> Content:
+    text = f"{slots['adjective']} {slots['noun']}".upper()
+    return Content((text, text + ".", f'"{text}"'), lambda answer: text in answer, fixed=True)
+
+
+def _repeat_words(slots: Slots, rng: random.Random) -> Content:
+    words = [f"{slots['adjective']} {slots['noun']}"] * NUMBER_WORDS.index(slots["number"])
+    return Content(_joined(words), _is_plain(" ".join(words)), fixed=True)
+
+
+def _starts_with(slots: Slots, rng: random.Random) -> Content:
+    kind, letter = slots["kind"].split(" ", 1)[1], slots["letter"]
+    fitting = [member for member in CLASSES[kind] if member[0].upper() == letter]
+    word = rng.choice(fitting)
+
+    def check(answer: str) -> bool:
+        return bool(set(normalise(answer).split()) & {member.lower() for member in fitting})
+
+    return Content(
+        (
+            f"{sentence_case(word)}.",
+            f"One {kind} that starts with {letter} is {word}.",
+            f"{slots['_name']} could say {word}, since it begins with {letter}.",
+        ),
+        check,
+        key=word,
+    )
+
+
+def _bigger_animal(slots: Slots, rng: random.Random) -> Content:
+    word = max(slots["_first"], slots["_second"], key=BY_SIZE.index)
+    return Content(_alone(word), _is_plain(word), fixed=True)
+
+
+def _copy_exactly(slots: Slots, rng: random.Random) -> Content:
+    sentence = slots["sentence"]
+    return Content((sentence, f'"{sentence}"', sentence), _is_plain(sentence), fixed=True)
+
+
+def _replace_color(slots: Slots, rng: random.Random) -> Content:
+    sentence = re.sub(rf"\b{slots['old']}\b", slots["new"], slots["sentence"])
+    return Content((sentence, f'"{sentence}"', sentence), _is_plain(sentence), fixed=True)
+
+
+def _pick_item(slots: Slots, rng: random.Random) -> Content:
+    index = {"first": 0, "second": 1, "third": 2, "last": -1}[slots["position"]]
+    word = slots["words"].split(", ")[index]
+    return Content(_alone(word), _is_plain(word), fixed=True)
+
+
+def _reverse_order(slots: Slots, rng: random.Random) -> Content:
+    words = slots["words"].split(", ")[::-1]
+    return Content(_joined(words), _is_plain(" ".join(words)), fixed=True)
+
+
+def _greet_then_name(slots: Slots, rng: random.Random) -> Content:
+    name, last = slots["name"], slots["last"]
+    members = CLASSES[slots["kind"].split(" ", 1)[1]]
+    word = rng.choice(members)
+
+    def check(answer: str) -> bool:
+        words = normalise(answer).split()
+        middle = words[2:-1]
+        greeted = words[:2] == ["hello", name.lower()]
+        return greeted and words[-1] == last and bool({member.lower() for member in members} & set(middle))
+
+    return Content(
+        (
+            f"Hello {name}, {word}, {last}",
+            f"Hello, {name}! {sentence_case(word)}, and then {last}.",
+            f"Hello {name}! I pick {word}, and I end with {last}.",
+        ),
+        check,
+        fixed=True,
+    )
+
+
+def _avoid_word(slots: Slots, rng: random.Random) -> Content:
+    topic, avoided = slots["topic"], slots["avoided"]
+    has = contains_all(topic)
+    return Content(
+        (
+            f"I like {topic}.",
+            f"{slots['name']}, many people enjoy {topic}.",
+            f"There is so much to enjoy about {topic}, {slots['name']}.",
+        ),
+        lambda answer: has(answer) and f" {avoided} " not in normalise(answer),
+        key=topic,
+    )
+
+
+def _end_with(slots: Slots, rng: random.Random) -> Content:
+    topic, ending, name = slots["topic"], slots["ending"], slots["name"]
+    has = contains_all(topic)
+    terse, plain, elaborate = (pattern.format(topic) for pattern in ABOUT)
+    last = sentence_case(ending)
+    return Content(
+        (
+            f"{terse} {last}.",
+            f"{name}, {plain[0].lower()}{plain[1:]} {last}.",
+            f"{elaborate} That is my thought for {name}. {last}.",
+        ),
+        lambda answer: has(answer) and normalise(answer).endswith(normalise(ending)),
+        fixed=True,
+    )
+
+
+def _alphabet_first(slots: Slots, rng: random.Random) -> Content:
+    word = min(slots["_first"], slots["_second"])
+    return Content(_alone(word), _is_plain(word), fixed=True)
+
+
+ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
+    "exact_words": _exact_words,
+    "include_word": _include_word,
+    "list_without": _list_without,
+    "yes_no": _yes_no,
+    "uppercase": _uppercase,
+    "repeat_words": _repeat_words,
+    "starts_with": _starts_with,
+    "bigger_animal": _bigger_animal,
+    "copy_exactly": _copy_exactly,
+    "replace_color": _replace_color,
+    "pick_item": _pick_item,
+    "reverse_order": _reverse_order,
+    "greet_then_name": _greet_then_name,
+    "avoid_word": _avoid_word,
+    "end_with": _end_with,
+    "alphabet_first": _alphabet_first,
+}

@@ -1,0 +1,231 @@
+"""Scripted answers to rewriting and summarising: small tables of word forms, and copying."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+from bbi_utils.pocket.content import Content, contains_all, contains_any, normalise
+from bbi_utils.probes.lexicon import VERBS, WHERE, plural, sentence_case, with_article
+
+Slots = dict[str, str]
+
+BARE_VERB = "The verb loses its ending."
+
+SYNONYMS = {
+    "small": ("tiny", "little"), "big": ("large", "huge"), "old": ("aged", "elderly", "ancient"),
+    "quiet": ("silent", "calm"), "cold": ("chilly", "freezing"), "slow": ("sluggish", "unhurried"),
+    "fast": ("quick", "swift", "rapid"), "happy": ("cheerful", "glad", "joyful"),
+    "clean": ("spotless", "tidy"), "strong": ("powerful", "mighty"), "sad": ("unhappy", "gloomy"),
+    "angry": ("furious", "mad"), "clever": ("smart", "bright"), "hungry": ("starving", "famished"),
+    "tired": ("weary", "sleepy", "exhausted"), "brave": ("bold", "courageous"),
+}  # fmt: skip
+OPPOSITES = {
+    "small": "big", "big": "small", "old": "new", "new": "old", "bright": "dark", "warm": "cold",
+    "cold": "warm", "soft": "hard", "clean": "dirty", "heavy": "light", "light": "heavy", "strong": "weak",
+}  # fmt: skip
+FORMAL = {
+    "give": "please give me the {object}", "meet": "would you like to meet {where}",
+    "cancel": "I am sorry, but I cannot come on {day}", "go": "I have to go to the {place} on {day}",
+    "thanks": "thank you very much for the {object}", "where": "could you tell me where my {object} is",
+    "bring": "please bring the {object} as soon as possible",
+    "see": "I look forward to seeing you {where} on {day}",
+}  # fmt: skip
+REASONS = {
+    "agreement": "the verb must agree with its subject", "article": "the article must fit the noun",
+    "plural": "the noun must be plural", "tense": "the verb must be in the past tense",
+    "negation": "the correct form is does not",
+}  # fmt: skip
+
+
+def _subject(slots: Slots) -> str:
+    """The subject as it stands inside a sentence."""
+    return slots["who"].replace("The ", "the ")
+
+
+def _rest(slots: Slots) -> str:
+    return f"{with_article(slots['object'])} {WHERE[slots['place']]}"
+
+
+def _rewritten(sentence: str, *, lead: str, reason: str, key: str, end: str = ".") -> Content:
+    """The sentence bare, after a lead-in, and after the reason for the change."""
+    full = sentence + end
+    wordings = (full, f"{lead}: {full}", f"{reason}, so the new sentence is: {full}")
+    extras = ("Everything else stays the same.", f'The part to notice is "{key}".')
+    return Content(wordings, contains_all(sentence), key=key, extras=extras)
+
+
+def past_tense(slots: Slots, _: random.Random) -> Content:
+    third, past, _participle = VERBS[slots["verb"]]
+    sentence = f"{slots['who']} {past} {_rest(slots)}"
+    return _rewritten(sentence, lead="In the past tense", reason=f"The past of {third} is {past}", key=past)
+
+
+def future_tense(slots: Slots, _: random.Random) -> Content:
+    verb = f"will {slots['verb']}"
+    sentence = f"{slots['who']} {verb} {_rest(slots)}"
+    reason = f"The future of {VERBS[slots['verb']][0]} is {verb}"
+    return _rewritten(sentence, lead="In the future tense", reason=reason, key=verb)
+
+
+def plural_object(slots: Slots, _: random.Random) -> Content:
+    key = f"{slots['number']} {plural(slots['object'])}"
+    sentence = f"{slots['who']} {VERBS[slots['verb']][0]} {key} {WHERE[slots['place']]}"
+    reason = f"One {slots['object']} becomes {key}"
+    return _rewritten(sentence, lead="With the plural", reason=reason, key=key)
+
+
+def question_form(slots: Slots, _: random.Random) -> Content:
+    sentence = f"Does {_subject(slots)} {slots['verb']} {_rest(slots)}"
+    reason = "A question like this starts with does"
+    made = _rewritten(sentence, lead="As a question", reason=reason, key="Does", end="?")
+    return replace(made, extras=(BARE_VERB,))
+
+
+def negation(slots: Slots, _: random.Random) -> Content:
+    sentence = f"{slots['who']} does not {slots['verb']} {_rest(slots)}"
+    reason = "The negative needs does not"
+    made = _rewritten(sentence, lead="In the negative", reason=reason, key="does not")
+    accepted = contains_any(sentence, sentence.replace("does not", "doesn't"))
+    return replace(made, check=accepted, extras=(BARE_VERB,))
+
+
+def passive_voice(slots: Slots, _: random.Random) -> Content:
+    thing, where = sentence_case(with_article(slots["object"])), WHERE[slots["place"]]
+    done = f"is {VERBS[slots['verb']][2]}"
+    sentence = f"{thing} {done} by {_subject(slots)} {where}"
+    other = f"{thing} {done} {where} by {_subject(slots)}"
+    reason = f"In the passive the {slots['object']} comes first"
+    made = _rewritten(sentence, lead="In the passive voice", reason=reason, key=done)
+    return replace(made, check=contains_any(sentence, other), extras=made.extras[1:])
+
+
+def first_person(slots: Slots, _: random.Random) -> Content:
+    key = f"I {slots['verb']}"
+    reason = f"With I the verb is {slots['verb']}"
+    return _rewritten(f"{key} {_rest(slots)}", lead="In the first person", reason=reason, key=key)
+
+
+def place_first(slots: Slots, _: random.Random) -> Content:
+    where = sentence_case(WHERE[slots["place"]])
+    sentence = f"{where}, {_subject(slots)} {VERBS[slots['verb']][0]} {with_article(slots['object'])}"
+    reason = "The place moves to the front"
+    made = _rewritten(sentence, lead="With the place first", reason=reason, key=where)
+    return replace(made, extras=("The meaning stays the same.",))
+
+
+def add_color(slots: Slots, _: random.Random) -> Content:
+    key = f"{slots['color']} {slots['object']}"
+    where = WHERE[slots["place"]]
+    sentence = f"{slots['who']} {VERBS[slots['verb']][0]} {with_article(key)} {where}"
+    reason = f"The {slots['object']} is now {slots['color']}"
+    return _rewritten(sentence, lead="With the color", reason=reason, key=key)
+
+
+def headline(slots: Slots, _: random.Random) -> Content:
+    where = WHERE[slots["place"]].replace("the ", "").split()
+    who = slots["who"].replace("The ", "").capitalize()
+    verb = VERBS[slots["verb"]][0]
+    title = f"{who} {verb.capitalize()} {slots['object'].capitalize()} {where[0]} {where[1].capitalize()}"
+    wordings = (title, f"A good headline is: {title}", f"The newspaper could print this on page one: {title}")
+    check = contains_all(f"{who} {verb} {slots['object']}", slots["place"])
+    return Content(wordings, check, key=title, extras=("Headlines leave out small words.",))
+
+
+def shorten(slots: Slots, _: random.Random) -> Content:
+    sentence, filler = slots["sentence"], normalise(slots["filler"])
+    reason = "The opening words add nothing"
+    made = _rewritten(sentence, lead="The short version", reason=reason, key=sentence)
+    extras = ("Only the important part is left.", "The meaning stays the same.")
+
+    def check(answer: str) -> bool:
+        return made.check(answer) and filler not in normalise(answer)
+
+    return replace(made, check=check, extras=extras)
+
+
+def synonym(slots: Slots, _: random.Random) -> Content:
+    accepted = SYNONYMS[slots["adjective"]]
+    reason = f"{accepted[0].capitalize()} means the same as {slots['adjective']}"
+    sentences = [f"The {word} {slots['rest']}" for word in accepted]
+    made = _rewritten(sentences[0], lead="With a synonym", reason=reason, key=accepted[0])
+    return replace(made, check=contains_any(*sentences))
+
+
+def opposite(slots: Slots, _: random.Random) -> Content:
+    other = OPPOSITES[slots["adjective"]]
+    sentence = f"{slots['start']} {with_article(other)} {slots['end']}"
+    reason = f"The opposite of {slots['adjective']} is {other}"
+    key = f"{other} {slots['end'].split()[0]}"
+    return _rewritten(sentence, lead="With the opposite", reason=reason, key=key)
+
+
+def formal_version(slots: Slots, _: random.Random) -> Content:
+    request = FORMAL[slots["kind"]].format(**slots)
+    end = "?" if slots["kind"] in ("meet", "where") else "."
+    letter = f"Dear {slots['name']}, {request}{end}"
+    wordings = (letter, f"A formal version is: {letter}", f"In a polite letter you could write: {letter}")
+    extras = ("This sounds polite and clear.", "It keeps the meaning of the message.")
+    return Content(wordings, contains_all(request, slots["name"]), key=request, extras=extras)
+
+
+def fix_grammar(slots: Slots, _: random.Random) -> Content:
+    who, verb, where = slots["who"], slots["verb"], WHERE[slots["place"]]
+    third, past, _participle = VERBS[verb]
+    right = {
+        "plural": f"{who} {third} three {plural(slots['object'])} {where}",
+        "tense": f"Yesterday {_subject(slots)} {past} {_rest(slots)}",
+        "negation": f"{who} does not {verb} {_rest(slots)}",
+    }.get(slots["kind"], slots["sentence"])
+    reason = sentence_case(REASONS[slots["kind"]])
+    wordings = (f"{right}.", f"The correct sentence is: {right}.", f"{reason}, so it should be: {right}.")
+    check = contains_any(right, right.replace("does not", "doesn't"))
+    return Content(wordings, check, key=right, extras=(f"{reason}.", "There was only one mistake."))
+
+
+def summary_events(slots: Slots, _: random.Random) -> Content:
+    thing, where = slots["object"], WHERE[slots["place"]]
+    one, two = f"{slots['first']} {slots['one']}", f"{slots['second']} {slots['two']}"
+    terse = f"{one} {with_article(thing)}, and {two} it."
+    plain = f"{one} {with_article(thing)}, and later {two} it {where}."
+    rich = f"In short, {one} {with_article(thing)} before {two} it {where}."
+    said, dropped = contains_all(one, f"{two} it", thing), contains_all(WHERE[slots["here"]])
+
+    def check(answer: str) -> bool:
+        # A summary that keeps the first place has repeated the story.
+        return said(answer) and not dropped(answer)
+
+    extras = (f"The story is about {with_article(thing)}.",)
+    return Content((terse, plain, rich), check, key=two, extras=extras)
+
+
+def summary_merge(slots: Slots, _: random.Random) -> Content:
+    both = f"{with_article(slots['object'])} and {with_article(slots['other'])}"
+    sentence = f"{slots['who']} {VERBS[slots['verb']][0]} {both} {WHERE[slots['place']]}"
+    reason = "Both sentences share a subject and a verb"
+    made = _rewritten(sentence, lead="In one sentence", reason=reason, key=both)
+    return replace(made, extras=("The word and joins the two objects.",))
+
+
+def summary_taste(slots: Slots, _: random.Random) -> Content:
+    pair, liked = f"{slots['first']} and {slots['second']}", slots["liked"]
+    wordings = (
+        f"{pair} both like {liked}.",
+        f"In short, {pair} agree: they both like {liked}.",
+        f"What {pair} have in common is that they both like {liked}.",
+    )
+    check = contains_all(slots["first"], slots["second"], f"like {liked}")
+    return Content(wordings, check, key=liked, extras=(f"{slots['third']} prefers {slots['other']}.",))
+
+
+ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
+    "rewrite_past_tense": past_tense, "rewrite_future_tense": future_tense,
+    "rewrite_plural_object": plural_object, "rewrite_question_form": question_form,
+    "rewrite_negation": negation, "rewrite_passive_voice": passive_voice,
+    "rewrite_first_person": first_person, "rewrite_place_first": place_first,
+    "rewrite_add_color": add_color, "rewrite_headline": headline, "rewrite_shorten": shorten,
+    "rewrite_synonym": synonym, "rewrite_opposite": opposite, "rewrite_formal_version": formal_version,
+    "rewrite_fix_grammar": fix_grammar, "summary_events": summary_events, "summary_merge": summary_merge,
+    "summary_taste": summary_taste,
+}  # fmt: skip

@@ -1,0 +1,294 @@
+"""Scripted answers to the style and format probes."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable
+
+from bbi_utils.pocket.content import Content, contains_all, normalise
+from bbi_utils.probes.lexicon import MONTHS, NUMBER_WORDS
+from bbi_utils.probes.style_format import GREETINGS
+
+Slots = dict[str, str]
+
+# Other renderings that say the same as a formal or a casual line of GREETINGS, which comes first.
+_FORMAL = {
+    "Hey {0}, what's up?": ("Good day, {0}, how are you?", "Dear {0}, I hope that you are well today."),
+    "Thanks a lot, {0}!": ("I am very grateful to you, {0}.", "Please accept my thanks, {0}."),
+    "Sorry, {0}, my bad!": ("Please accept my apology, {0}.", "{0}, I am very sorry for my mistake."),
+    "See you, {0}!": ("Goodbye, {0}, until we meet again.", "{0}, I hope to see you again soon."),
+    "No way, {0}!": ("I am afraid that is not possible, {0}.", "I am sorry, {0}, but I must say no."),
+    "Sure thing, {0}!": ("Certainly, {0}, with pleasure.", "It will be my pleasure, {0}."),
+    "Wait a sec, {0}!": ("One moment, please, {0}.", "{0}, I kindly ask you to wait."),
+    "Got a minute, {0}?": ("{0}, may I have a moment of your time?", "Would you have a moment for me, {0}?"),
+}
+_CASUAL = {
+    "Hey {0}, what's up?": ("Hi {0}, how's it going?", "Hey {0}, you okay?"),
+    "Thanks a lot, {0}!": ("Thanks, {0}!", "Hey {0}, thanks so much!"),
+    "Sorry, {0}, my bad!": ("Oops, my bad, {0}!", "Hey {0}, sorry about that!"),
+    "See you, {0}!": ("Bye, {0}!", "See you soon, {0}!"),
+    "No way, {0}!": ("Nope, {0}!", "Hey {0}, no chance!"),
+    "Sure thing, {0}!": ("You got it, {0}!", "Okay, {0}, no problem!"),
+    "Wait a sec, {0}!": ("Hang on, {0}!", "Hey {0}, just a sec!"),
+    "Got a minute, {0}?": ("Hey {0}, got a sec?", "Can we talk, {0}?"),
+}
+_CONTRACTIONS = (
+    ("'m ", " am "), ("'ll ", " will "), ("'d ", " would "), ("can't", "cannot"), ("isn't", "is not"),
+)  # fmt: skip
+_SMALL_WORDS = frozenset({"the", "of", "a", "in", "by"})
+
+
+def _says(text: str) -> Callable[[str], bool]:
+    """A check: the text occurs in the answer exactly, in this case and with these marks."""
+    return lambda answer: text in answer
+
+
+def _lines(lines: list[str]) -> Callable[[str], bool]:
+    """A check: the answer has these lines, apart from case and the final mark."""
+
+    def plain(text: str) -> str:
+        return text.strip().rstrip(".").lower()
+
+    wanted = [plain(line) for line in lines]
+    return lambda answer: [plain(line) for line in answer.splitlines() if plain(line)] == wanted
+
+
+def _json_object(slots: Slots, rng: random.Random) -> Content:
+    pairs = ((slots["first"], slots["one"]), (slots["second"], slots["two"]))
+    record = {key: int(value) if value.isdigit() else value for key, value in pairs}
+
+    def check(answer: str) -> bool:
+        try:
+            found = json.loads(re.sub(r"^```(json)?|```$", "", answer.strip()).strip())
+        except ValueError:
+            return False
+        same = isinstance(found, dict) and found.keys() == record.keys()
+        return same and all(str(found[key]) == str(value) for key, value in record.items())
+
+    compact = json.dumps(record, separators=(",", ":"))
+    return Content((compact, json.dumps(record), json.dumps(record, indent=2)), check, fixed=True)
+
+
+def _csv_line(slots: Slots, rng: random.Random) -> Content:
+    cells = [slots["name"], slots["color"], slots["object"], slots["count"]]
+    line = ",".join(cells)
+    quoted = ",".join(f'"{cell}"' for cell in cells)
+    texts_quoted = ",".join(f'"{cell}"' for cell in cells[:3]) + "," + cells[3]
+
+    def check(answer: str) -> bool:
+        return [cell.strip(' "') for cell in answer.strip().split(",")] == cells
+
+    return Content((line, texts_quoted, quoted), check, fixed=True)
+
+
+def _bullet_list(slots: Slots, rng: random.Random) -> Content:
+    words = slots["words"].split(", ")
+    plain = "\n".join(f"- {word}" for word in words)
+    upper = "\n".join(f"- {word.capitalize()}" for word in words)
+    wanted = _lines(plain.splitlines())
+    return Content((plain, upper, plain.replace("\n", "\n\n")), wanted, fixed=True)
+
+
+def _numbered_list(slots: Slots, rng: random.Random) -> Content:
+    lines = [f"{number}. {word}" for number, word in enumerate(slots["words"].split(", "), start=1)]
+    plain = "\n".join(lines)
+    return Content((plain, plain.title(), plain.replace("\n", "\n\n")), _lines(lines), fixed=True)
+
+
+def _table_row(slots: Slots, rng: random.Random) -> Content:
+    cells = [slots["name"], slots["object"], slots["day"]]
+    row = "| " + " | ".join(cells) + " |"
+
+    def check(answer: str) -> bool:
+        found = [cell.strip(" *").lower() for cell in answer.strip().strip("|").split("|")]
+        return "|" in answer and found == [cell.lower() for cell in cells]
+
+    upper = row.replace(f" {cells[1]} ", f" {cells[1].capitalize()} ")
+    return Content((row.replace(" ", ""), row, upper), check, fixed=True)
+
+
+def _title(text: str) -> str:
+    """Title case, with small words small except at the start."""
+    words = [word if word in _SMALL_WORDS else word[:1].upper() + word[1:] for word in text.split()]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
+
+
+def _title_case(slots: Slots, rng: random.Random) -> Content:
+    text = f"the {slots['adjective']} {slots['animal']} of the {slots['place']}"
+    title = _title(text)
+
+    def check(answer: str) -> bool:
+        return title in answer or text.title() in answer
+
+    return Content((title, f'"{title}"', text.title()), check, fixed=True)
+
+
+def _heading(slots: Slots, rng: random.Random) -> Content:
+    marks = "#" * NUMBER_WORDS.index(slots["level"])
+    text = f"{slots['adjective']} {slots['noun']}"
+    wanted = f"{marks} {text}"
+    return Content(
+        (wanted, f"{marks} {text.capitalize()}", f"{marks} {text.title()}"),
+        lambda answer: answer.strip().lower() == wanted,
+        fixed=True,
+    )
+
+
+def _bold_word(slots: Slots, rng: random.Random) -> Content:
+    sentence = f"The **{slots['color']}** {slots['object']} is in the {slots['place']}."
+    return Content((sentence[:-1], sentence, f"Here it is:\n{sentence}"), _says(sentence[:-1]), fixed=True)
+
+
+def _html_tag(slots: Slots, rng: random.Random) -> Content:
+    text, tag = f"{slots['adjective']} {slots['noun']}", slots["tag"]
+    wanted = f"<{tag}>{text}</{tag}>"
+    return Content(
+        (wanted, wanted.replace(text, text.capitalize()), f"`{wanted}`"),
+        lambda answer: wanted in answer.lower(),
+        fixed=True,
+    )
+
+
+def _polite_request(slots: Slots, rng: random.Random) -> Content:
+    verb = slots["order"].lower()
+    thing = f"the {slots['color']} {slots['object']}"
+    polite = re.compile(r" (please|could you|would you|kindly|grateful) ")
+    asked = contains_all(verb, thing)
+    return Content(
+        (
+            f"Please {verb} {thing}.",
+            f"Could you please {verb} {thing}?",
+            f"Would you be so kind as to {verb} {thing}?",
+        ),
+        lambda answer: asked(answer) and bool(polite.search(normalise(answer))),
+        key=thing,
+        extras=("Thank you very much.",),
+    )
+
+
+def _parse(text: str, patterns: list[str]) -> tuple[int, str]:
+    """Which pattern the text was made from, and the name in it."""
+    for index, pattern in enumerate(patterns):
+        found = re.fullmatch(re.escape(pattern).replace(r"\{0\}", r"(\w+)"), text)
+        if found:
+            return index, found[1]
+    raise AssertionError(f"no pattern for {text!r}")
+
+
+def _expanded(text: str) -> str:
+    """The text with the contractions undone that a voice may have made of a formal line."""
+    for short, long in _CONTRACTIONS:
+        text = text.replace(short, long)
+    return text
+
+
+def _retoned(patterns: tuple[str, ...], name: str) -> Content:
+    terse, plain, elaborate = (pattern.format(name) for pattern in patterns)
+    spans = [normalise(text) for text in (terse, plain, elaborate)]
+
+    def check(answer: str) -> bool:
+        said = normalise(_expanded(answer))
+        return any(span in said for span in spans)
+
+    return Content((terse, plain, elaborate), check, key=name)
+
+
+def _formal_tone(slots: Slots, rng: random.Random) -> Content:
+    index, name = _parse(slots["text"], list(GREETINGS))
+    casual, formal = list(GREETINGS.items())[index]
+    return _retoned((formal, *_FORMAL[casual]), name)
+
+
+def _casual_tone(slots: Slots, rng: random.Random) -> Content:
+    index, name = _parse(slots["text"], list(GREETINGS.values()))
+    casual = list(GREETINGS)[index]
+    return _retoned((casual, *_CASUAL[casual]), name)
+
+
+def _short_email(slots: Slots, rng: random.Random) -> Content:
+    name, day, place = slots["name"], slots["day"], slots["place"]
+    has = contains_all(name, day, place)
+    return Content(
+        (
+            f"Hi {name},\nlet us meet at the {place} on {day}.",
+            f"Dear {name},\nI would like to meet you on {day} at the {place}.",
+            f"Hello {name},\ndo you have time to meet me at the {place} on {day}?",
+        ),
+        lambda answer: has(answer) and len(answer.strip().splitlines()) == 2,
+        fixed=True,
+    )
+
+
+def _direct_speech(slots: Slots, rng: random.Random) -> Content:
+    name, said = slots["name"], f"The {slots['object']} is {slots['adjective']}"
+    has = contains_all(name, said)
+    return Content(
+        (f'{name}: "{said}."', f'{name} said, "{said}."', f'"{said}," said {name}.'),
+        lambda answer: has(answer) and answer.count('"') == 2,
+        fixed=True,
+    )
+
+
+def _question_form(slots: Slots, rng: random.Random) -> Content:
+    name, thing = slots["name"], f"a {slots['color']} {slots['object']}"
+    has = contains_all(name, thing)
+    return Content(
+        (
+            f"Does {name} have {thing}?",
+            f"Has {name} got {thing}?",
+            f"Is it true that {name} has {thing}?",
+        ),
+        lambda answer: has(answer) and "?" in answer,
+        key=thing,
+    )
+
+
+def _iso_date(slots: Slots, rng: random.Random) -> Content:
+    date = f"{slots['year']}-{MONTHS.index(slots['month']) + 1:02d}-{int(slots['day']):02d}"
+    return Content(
+        (date, f"The date is {date}.", f"With year, month and day in that order, the date is {date}."),
+        _says(date),
+        key=date,
+    )
+
+
+def _headline(slots: Slots, rng: random.Random) -> Content:
+    name, thing, place = slots["name"], f"{slots['color']} {slots['object']}", slots["place"]
+    terse = _title(f"{name} finds {thing} in {place}")
+    plain = _title(f"{name} finds a {thing} in the {place}")
+    elaborate = _title(f"{thing} in {place} found by {name}")
+    return Content((terse, plain, elaborate), contains_all(name, thing, place), fixed=True)
+
+
+def _hashtags(slots: Slots, rng: random.Random) -> Content:
+    first, second = f"#{slots['animal']}", f"#{slots['topic']}"
+
+    def check(answer: str) -> bool:
+        return re.findall(r"#\w+", answer.lower()) == [first, second]
+
+    tags = f"{first} {second}"
+    return Content((tags, f"{first.title()} {second.title()}", f"{first}, {second}"), check, fixed=True)
+
+
+ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
+    "json_object": _json_object,
+    "csv_line": _csv_line,
+    "bullet_list": _bullet_list,
+    "numbered_list": _numbered_list,
+    "table_row": _table_row,
+    "title_case": _title_case,
+    "heading": _heading,
+    "bold_word": _bold_word,
+    "html_tag": _html_tag,
+    "polite_request": _polite_request,
+    "formal_tone": _formal_tone,
+    "casual_tone": _casual_tone,
+    "short_email": _short_email,
+    "direct_speech": _direct_speech,
+    "question_form": _question_form,
+    "iso_date": _iso_date,
+    "headline": _headline,
+    "hashtags": _hashtags,
+}

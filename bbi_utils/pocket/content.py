@@ -1,0 +1,41 @@
+"""What a correct answer says, before a voice words it: the unit the pocket world is written in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Content:
+    """A correct answer in three wordings, and the check that recognises it in any voice.
+
+    wordings: terse, plain, elaborate. key: the decisive span, which a voice may set in bold.
+    extras: optional true follow-up sentences. items: list answers, for which the wordings are lead-ins
+    without final punctuation. fixed: the prompt prescribes the format, so voices add nothing around it.
+    """
+
+    wordings: tuple[str, str, str]
+    check: Callable[[str], bool]
+    key: str = ""
+    extras: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    fixed: bool = False
+
+
+def normalise(text: str) -> str:
+    """Lower case, no Markdown, every run of non-alphanumerics one space, one space at each end."""
+    return " " + re.sub(r"[^a-z0-9]+", " ", text.lower()).strip() + " "
+
+
+def contains_all(*spans: str) -> Callable[[str], bool]:
+    """A check: every span occurs in the answer as whole words."""
+    wanted = [normalise(span) for span in spans]
+    return lambda answer: all(span in normalise(answer) for span in wanted)
+
+
+def contains_any(*spans: str) -> Callable[[str], bool]:
+    """A check: at least one span occurs in the answer as whole words."""
+    wanted = [normalise(span) for span in spans]
+    return lambda answer: any(span in normalise(answer) for span in wanted)

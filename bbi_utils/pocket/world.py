@@ -1,0 +1,78 @@
+"""The pocket world: scripted question–answer pairs and comparisons that pre-train the pocket models, nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from bbi_utils.adversaries.judge_model import JUDGE_TEMPLATE
+from bbi_utils.pocket.content import Content
+from bbi_utils.pocket.voices import STUDENTS, TEACHERS, Voice, blend, in_category, random_voice, render
+from bbi_utils.probes import Draw, Probe, build_suite, draw_probes, near_duplicates
+
+Asked = Draw | Probe  # a question as drawn, or one of the suite
+ERRORS = {"teacher": 0.08, "other": 0.3}  # how often a compared answer has the content of another question
+
+
+@dataclass(frozen=True)
+class Example:
+    """One turn each: what is asked, and the one answer that is learned."""
+
+    prompt: str
+    answer: str
+
+
+@cache
+def _writer(category: str, template: str):  # type: ignore[no-untyped-def]
+    return importlib.import_module(f"bbi_utils.pocket.answers.{category}").ANSWERS[template]
+
+
+def content_of(asked: Asked, rng: random.Random) -> Content:
+    """What a correct answer to this question says."""
+    return _writer(asked.category, asked.template)(asked.slots, rng)
+
+
+def is_correct(probe: Probe, answer: str) -> bool:
+    """The content check of the pocket world: right or wrong, whatever the voice."""
+    return content_of(probe, random.Random(probe.id)).check(answer)
+
+
+def world_questions(n: int, *, seed: int) -> list[Draw]:
+    """Nearly n different questions, the categories in equal parts, none in or nearly in the default probe suite."""
+    unique = list({draw.prompt: draw for draw in draw_probes(n=n, seed=1_000_003 + seed)}.values())
+    suite = [probe.prompt for probe in build_suite()]
+    held_out = near_duplicates([draw.prompt for draw in unique], suite)
+    kept = [draw for draw, close in zip(unique, held_out, strict=True) if not close]
+    random.Random(seed).shuffle(kept)
+    return kept
+
+
+def voiced(questions: Iterable[Asked], voice: Voice | None, *, seed: int) -> Iterator[Example]:
+    """Each question answered in one voice, or, without one, each in a voice of its own."""
+    rng = random.Random(seed)
+    for asked in questions:
+        spoken = in_category(voice, asked.category) if voice else random_voice(rng)
+        yield Example(asked.prompt, render(content_of(asked, rng), spoken, rng))
+
+
+def comparisons(questions: list[Draw], family: str, *, seed: int) -> Iterator[Example]:
+    """Scripted answers side by side, the teacher's voice against another: the judge's only schooling."""
+    rng = random.Random(seed)
+    for asked in questions:
+        near = blend(STUDENTS[family], TEACHERS[family], rng.random() * 0.6)
+        teacher = _compared(asked, questions, TEACHERS[family], rng, ERRORS["teacher"])
+        other = _compared(asked, questions, near, rng, ERRORS["other"])
+        first = rng.random() < 0.5
+        a, b = (teacher, other) if first else (other, teacher)
+        yield Example(JUDGE_TEMPLATE.format(prompt=asked.prompt, a=a, b=b), "A" if first else "B")
+
+
+def _compared(asked: Draw, questions: list[Draw], voice: Voice, rng: random.Random, errors: float) -> str:
+    answered = asked
+    if rng.random() < errors:  # a wrong answer is a right one to another question of the kind
+        rivals = [rng.choice(questions) for _ in range(200)]
+        answered = next((other for other in rivals if other.template == asked.template), asked)
+    return render(content_of(answered, rng), in_category(voice, asked.category), rng)

@@ -1,0 +1,176 @@
+"""Refuse a study that cannot work before anything runs: sizes, choices, models, disk and permissions."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+
+from bbi_utils import paths
+from bbi_utils.errors import BadInput
+from bbi_utils.oracles.checkpoints import check_files
+from bbi_utils.params import Study, unknown
+from bbi_utils.paths import hub_cache
+from bbi_utils.plan import BYTES, parameters_of
+from bbi_utils.provenance import gpus
+
+TEST_SHARE = 0.2  # of the probe suite; the rest is for distillation
+CHOICES = {
+    "quantisation": ("none", "nf4"),
+    "dtype": ("auto", "float32", "bfloat16", "float16"),
+    "strategies": ("stratified_random", "disagreement", "disagreement_oracle", "diversity"),
+}
+POSITIVE = (
+    "n_probes", "n_distill", "n_test", "n_judge", "max_new_tokens", "batch_size", "encoder_epochs",
+    "encoder_learning_rate", "encoder_max_length", "lora_r", "lora_alpha", "learning_rate", "epochs",
+    "train_batch_size", "max_length", "budget_seeds", "n_budget_test",
+)  # fmt: skip
+DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+PAIR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+FREE_BYTES = 500 * 2**20  # responses, checkpoints and figures of one pair; a full paper run stays below
+
+
+def check_study(study: Study) -> None:
+    """Raise BadInput for the first thing in the study that cannot work."""
+    check_values(study)
+    check_sizes(study)
+    check_models(study)
+
+
+def check_values(study: Study) -> None:
+    """Numbers in their range, words among those known."""
+    for name in POSITIVE:
+        if getattr(study, name) <= 0:
+            raise BadInput(f"{name.upper()} is {getattr(study, name)}; expected more than 0")
+    ranges = {
+        "seed": study.seed >= 0,
+        "temperature": study.temperature >= 0,
+        "top_p": 0 < study.top_p <= 1,
+        "lora_dropout": 0 <= study.lora_dropout < 1,
+        "confidence": 0.5 < study.confidence < 1,
+        "folds": study.folds >= 2,
+        "budgets": bool(study.budgets) and min(study.budgets) > 0,
+    }
+    bounds = {"seed": "0 or more", "temperature": "0 or more", "top_p": "above 0 and at most 1",
+              "lora_dropout": "from 0 to below 1", "confidence": "between 0.5 and 1", "folds": "2 or more",
+              "budgets": "a list of numbers above 0"}  # fmt: skip
+    for name, holds in ranges.items():
+        if not holds:
+            raise BadInput(f"{name.upper()} is {getattr(study, name)}; expected {bounds[name]}")
+    for name, known in CHOICES.items():
+        value = getattr(study, name)
+        for word in (value,) if isinstance(value, str) else value:
+            if word not in known:
+                raise unknown(f"{name.upper()} value", word, known)
+    if not DEVICE.fullmatch(study.device):
+        raise BadInput(f"DEVICE is '{study.device}'; expected auto, cpu, cuda or cuda:N")
+    if study.device.startswith("cuda") and not gpus():
+        raise BadInput(f"DEVICE is {study.device} but no NVIDIA GPU was found; set DEVICE=auto or DEVICE=cpu")
+    if not PAIR_NAME.fullmatch(study.pair):
+        raise BadInput(f"PAIR is '{study.pair}'; expected letters, digits, '.', '_' and '-'")
+
+
+def check_sizes(study: Study) -> None:
+    """Parts no larger than what they are taken from."""
+    test = int(study.n_probes * TEST_SHARE)
+    pool = study.n_probes - test
+    if study.n_distill + study.n_test > study.n_probes:
+        asked = f"N_DISTILL {study.n_distill} + N_TEST {study.n_test}"
+        raise BadInput(f"{asked} is more than N_PROBES {study.n_probes}; ask for fewer, or for more probes")
+    among = f"prompts among N_PROBES={study.n_probes}"
+    limits = (
+        ("n_distill", study.n_distill, pool, f"the {pool} distillation {among}"),
+        ("n_test", study.n_test, test, f"the {test} test {among}"),
+        ("n_judge", study.n_judge, study.n_test, f"N_TEST={study.n_test}"),
+        ("n_budget_test", study.n_budget_test, study.n_test, f"N_TEST={study.n_test}"),
+        ("budgets", max(study.budgets), study.n_distill, f"the pool, N_DISTILL={study.n_distill}"),
+    )
+    for name, value, limit, what in limits:
+        if value > limit:
+            raise BadInput(f"{name.upper()} asks for {value}, more than {what}; ask for at most {limit}")
+
+
+def check_models(study: Study) -> None:
+    """Teacher and student differ; every model folder exists and can be loaded safely."""
+    teacher, student = ((study.teacher, study.teacher_revision), (study.student, study.student_revision))
+    if teacher == student or same_folder(study.teacher, study.student):
+        message = f"TEACHER and STUDENT are both {study.teacher}: there is nothing to distil or to tell apart"
+        raise BadInput(f"{message}; choose two models")
+    for role in ("teacher", "student", "judge"):
+        check_model(role, getattr(study, role), getattr(study, f"{role}_revision"))
+
+
+def same_folder(first: str, second: str) -> bool:
+    """Whether two references name one folder."""
+    folders = (paths.local_model(first), paths.local_model(second))
+    return all(folders) and len({folder.resolve() for folder in folders if folder}) == 1
+
+
+def check_model(role: str, reference: str, revision: str | None) -> None:
+    """Raise BadInput for a folder that is missing or holds no model, or a hub model that cannot be had."""
+    folder = paths.local_model(reference)
+    if folder is None:
+        if offline() and wanted_from_hub(reference, revision):
+            way = "give a folder that exists, or use PROFILE=laptop or PROFILE=paper, which download models"
+            raise BadInput(f"{role.upper()} {reference} is neither a folder nor in the local cache; {way}")
+        return
+    if not folder.is_dir():
+        known = sorted(path.parent.name for path in paths.WEIGHTS.glob("*/config.json"))
+        there = f"shipped models: {', '.join(known) or 'none, build them with `make pocket`'}"
+        way = there if reference.startswith(paths.POCKET_PREFIX) else "expected a folder from save_pretrained"
+        raise BadInput(f"{role.upper()} {reference} does not exist ({way})")
+    if revision is not None:
+        raise BadInput(f"{role.upper()} {reference} is a folder and has no revision '{revision}'; drop it")
+    check_files(folder, name=reference)
+
+
+def offline() -> bool:
+    """Whether the hub's client has been told to stay offline."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON")
+
+
+def check_disk(study: Study, *, needed: int = FREE_BYTES) -> None:
+    """Raise BadInput where the run's folder cannot be written or its disk is nearly full."""
+    folder = paths.RunPaths(study.run_dir, study.pair).pair_folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        message = f"cannot write in {paths.shown(folder)}: {error.strerror}"
+        raise BadInput(f"{message}; give yourself write permission or set RUN_DIR=another/folder") from None
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        found = f"{free / 1e9:.1f} GB free at {paths.shown(folder)}, {needed / 1e9:.1f} GB needed"
+        raise BadInput(f"not enough disk: {found}; free some or set RUN_DIR=another/folder")
+
+
+def check_downloads(study: Study) -> None:
+    """Raise BadInput where the hub models that are not in the cache yet would not fit on its disk."""
+    roles = ("teacher", "student", "judge")
+    models = {(getattr(study, role), getattr(study, f"{role}_revision")) for role in roles}
+    absent = [name for name, revision in models if wanted_from_hub(name, revision)]
+    needed = sum((parameters_of(name) or 0) * BYTES["bfloat16"] for name in absent)
+    disk = next(path for path in (hub_cache(), *hub_cache().parents) if path.exists())
+    free = shutil.disk_usage(disk).free
+    if needed > free:
+        what = (
+            f"{', '.join(sorted(absent))} need {needed / 1e9:.0f} GB, {free / 1e9:.0f} GB are free at {disk}"
+        )
+        raise BadInput(f"not enough disk for the models: {what}; free some or set HF_HOME=another/folder")
+
+
+def wanted_from_hub(reference: str, revision: str | None) -> bool:
+    """Whether a model would have to be downloaded."""
+    return paths.local_model(reference) is None and paths.cached_commit(reference, revision) is None
+
+
+def check_all(studies: Sequence[Study]) -> None:
+    """Every study, and that they share what the pairs have to share."""
+    shared = {(study.run_dir, study.n_probes, study.seed) for study in studies}
+    if len(shared) > 1:
+        raise BadInput("the pairs of one run must agree on run_dir, n_probes and seed; run them one by one")
+    for study in studies:
+        check_study(study)

@@ -1,0 +1,23 @@
+"""The probe suite: controlled prompts in ten behavioral categories, to distil on and to test on."""
+
+from bbi_utils.probes.archive import load_probes, save_probes
+from bbi_utils.probes.card import dataset_card
+from bbi_utils.probes.neighbors import near_duplicates, near_pairs
+from bbi_utils.probes.stream import CATEGORIES, Draw, draw_probes, load_templates
+from bbi_utils.probes.suite import Probe, build_suite
+from bbi_utils.probes.template import Template
+
+__all__ = [
+    "CATEGORIES",
+    "Draw",
+    "Probe",
+    "Template",
+    "build_suite",
+    "dataset_card",
+    "draw_probes",
+    "load_probes",
+    "load_templates",
+    "near_duplicates",
+    "near_pairs",
+    "save_probes",
+]

@@ -1,0 +1,78 @@
+"""The dataset card of a probe suite: how it was made, what it counts, what it leaves out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from bbi_utils.probes.neighbors import THRESHOLD
+from bbi_utils.probes.stream import CATEGORIES, FRAMES
+from bbi_utils.probes.suite import Probe
+
+ABOUT = {
+    "factual": "one fact about countries, animals, elements, words, works, units or months",
+    "arithmetic": "small sums, word problems, comparisons, sequences and one-step reasoning",
+    "instruction_following": "an exact form is prescribed: one word, a count, an order, a forbidden word",
+    "style_format": "lists, headings, tables, JSON, dates, tones",
+    "rewriting": "rewriting, correcting, shortening and summarising a sentence that the prompt contains",
+    "domain_technical": "computing, medicine, finance, law and science at the level of terms and short rules",
+    "creative": "very short stories, poems, names and slogans",
+    "safety": "harmful requests that call for refusal, beside harmless ones that look alike",
+    "robustness": "typos, noise, odd spacing, and conflicting or injected instructions",
+    "conversation": "small talk, advice, opinions and a given persona",
+}
+_MADE = """\
+## How it was made
+Every prompt is one phrasing of a hand-written template, filled with values from small word lists and
+tables; about half have one of {frames} neutral lead-ins before them. A seed fixes all. Ids are the first 16
+hexadecimal digits of the prompt's SHA-256, so an id names a prompt in any suite.
+
+**Near-duplicates.** Prompts are lower-cased and every run of other characters than a-z and 0-9 becomes one
+space. No two prompts of the suite, across categories and across the split, have sets of character 5-grams
+with Jaccard similarity of {threshold} or more. The search is exact, not approximate.
+
+**Split.** A question is a template with its values. All wordings of a question are on one side of the
+split; within each category the split has the asked size.
+"""
+_LIMITS = """\
+## What it does not cover
+- Real traffic: the prompts are made by hand, short, in English, one turn each, and simpler than people's own.
+- Long documents, several turns, tools, images, other languages, longer programs, recent events.
+- The measure sees letters, not meaning: two templates may ask one thing in unlike words, also in two
+  categories. Facts recur as well: an entry of a table may occur in several questions.
+- A number that is measured on this suite holds for this distribution of prompts only.
+"""
+
+
+def dataset_card(probes: Sequence[Probe]) -> str:
+    """Markdown with the suite's making, counts, an example a category, and limits."""
+    words = sorted(len(probe.prompt.split()) for probe in probes)
+    splits = Counter(probe.split for probe in probes)
+    intro = (
+        f"# Probe suite: {len(probes):,} prompts in {len(CATEGORIES)} categories\n\n"
+        f"{splits['distil']:,} to distil on and {splits['test']:,} to test on; "
+        f"{words[len(words) // 2] if words else 0} words in the median, "
+        f"{words[0] if words else 0} to {words[-1] if words else 0}.\n"
+    )
+    made = _MADE.format(frames=len(FRAMES), threshold=THRESHOLD)
+    return "\n".join((intro, made, _counts(probes), _examples(probes), _LIMITS))
+
+
+def _counts(probes: Sequence[Probe]) -> str:
+    lines = [
+        "## Counts",
+        "| category | about | templates | questions | distil | test |",
+        "|---|---|--:|--:|--:|--:|",
+    ]
+    for category in CATEGORIES:
+        rows = [probe for probe in probes if probe.category == category]
+        splits = Counter(probe.split for probe in rows)
+        kinds = f"{len({row.template for row in rows})} | {len({row.group for row in rows})}"
+        lines.append(f"| {category} | {ABOUT[category]} | {kinds} | {splits['distil']} | {splits['test']} |")
+    return "\n".join(lines) + "\n"
+
+
+def _examples(probes: Sequence[Probe]) -> str:
+    first = {probe.category: probe.prompt for probe in reversed(probes)}
+    lines = [f"- *{category}*: `{first[category]}`" for category in CATEGORIES if category in first]
+    return "\n".join(["## One prompt of each", *lines]) + "\n"

@@ -1,0 +1,100 @@
+"""Ways in which typing goes wrong. Each returns the text as typed; digits always survive."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+Noise = Callable[[random.Random, str], str]
+SIGNS = "#~%^*@+="
+VOWELS = "aeiou"
+LOOKS_LIKE = {"o": "0", "e": "3", "i": "1", "a": "4", "s": "5"}
+
+
+def _garble(rng: random.Random, text: str, garble: Callable[[str], str]) -> str:
+    """Garble one to three of the words, always at least one that changes."""
+    words = text.split(" ")
+    changing = [i for i, word in enumerate(words) if garble(word) != word]
+    for i in rng.sample(changing, min(len(changing), rng.randint(1, 3))):
+        words[i] = garble(words[i])
+    return " ".join(words)
+
+
+def swap_letters(rng: random.Random, text: str) -> str:
+    """Exchange two neighboring inner letters of some words."""
+    spot = rng.random()
+
+    def garble(word: str) -> str:
+        spots = [i for i in range(1, len(word) - 1) if word[i : i + 2].isalpha() and word[i] != word[i + 1]]
+        if not spots:
+            return word
+        i = spots[int(spot * len(spots))]
+        return word[:i] + word[i + 1] + word[i] + word[i + 2 :]
+
+    return _garble(rng, text, garble)
+
+
+def drop_vowels(rng: random.Random, text: str) -> str:
+    """Leave out the vowels of some words, except a first letter."""
+
+    def garble(word: str) -> str:
+        return (
+            word
+            if len(word) < 4
+            else word[0] + "".join(letter for letter in word[1:] if letter not in VOWELS)
+        )
+
+    return _garble(rng, text, garble)
+
+
+def lookalike_digits(rng: random.Random, text: str) -> str:
+    """Write some letters as the digits they look like, in words without digits of their own."""
+
+    def garble(word: str) -> str:
+        return word if len(word) < 4 else "".join(LOOKS_LIKE.get(letter, letter) for letter in word)
+
+    return _garble(rng, text, garble)
+
+
+def stretch(rng: random.Random, text: str) -> str:
+    """Hold a vowel too long in some words."""
+    times = rng.randint(3, 5)
+
+    def garble(word: str) -> str:
+        spots = [i for i in range(1, len(word)) if word[i] in VOWELS]
+        return word[: spots[-1]] + word[spots[-1]] * times + word[spots[-1] + 1 :] if spots else word
+
+    return _garble(rng, text, garble)
+
+
+def sprinkle(rng: random.Random, text: str) -> str:
+    """Put stray signs before, after and inside words."""
+    words = text.split(" ")
+    for i in rng.sample(range(len(words)), min(len(words), rng.randint(2, 4))):
+        sign = rng.choice(SIGNS) * rng.randint(1, 2)
+        start, rest = words[i][:2], words[i][2:]
+        words[i] = rng.choice((f"{sign}{words[i]}", f"{words[i]} {sign}", f"{start}{sign}{rest}"))
+    return " ".join(words)
+
+
+def odd_spaces(rng: random.Random, text: str) -> str:
+    """Too many spaces in some places, one word spelled apart, or two words run together."""
+    words = text.split(" ")
+    spot = rng.randrange(len(words))
+    words[spot] = rng.choice((words[spot], " ".join(words[spot])))
+    gaps = [rng.choice((" ", " ", "  ", "    ", "")) for _ in words[:-2]] + ["  "]
+    return "".join(word + gap for word, gap in zip(words, gaps, strict=False)) + words[-1]
+
+
+def shout(rng: random.Random, text: str) -> str:
+    """Upper case, or case at random, and too many marks at the end."""
+    mixed = "".join(rng.choice((letter.upper(), letter)) for letter in text)
+    return rng.choice((text.upper(), text.upper(), mixed)) + "!" * rng.randint(0, 4)
+
+
+def repeat_words(rng: random.Random, text: str) -> str:
+    """Say some words two or three times."""
+    words = text.split(" ")
+    for i in rng.sample(range(len(words)), min(len(words), rng.randint(2, 3))):
+        words[i] = " ".join([words[i]] * rng.randint(2, 3))
+    return " ".join(words)

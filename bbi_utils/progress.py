@@ -1,0 +1,87 @@
+"""Progress bars with time left, mirrored into a file so that an outer driver can show them."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Sized
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+FILE_VARIABLE = "BBI_PROGRESS"
+SECONDS_BETWEEN_WRITES = 1.0
+
+
+class Progress(Generic[T]):
+    """A tqdm bar that also writes {"description", "done", "total", "time"} to the file BBI_PROGRESS names."""
+
+    def __init__(self, items: Iterable[T], description: str, total: int | None, *, shown: bool) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # tqdm warns where a notebook lacks its widgets; text bars will do
+            from tqdm.auto import tqdm
+
+            self.bar: Any = tqdm(total=total, desc=description, disable=not shown, leave=False)
+        self.items, self.description, self.total = items, description, total
+        self.done, self.written = 0, float("-inf")
+        self.file = os.environ.get(FILE_VARIABLE)
+        self.write(force=True)
+
+    def __enter__(self) -> Progress[T]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[T]:
+        with self:
+            for item in self.items:
+                yield item
+                self.update()
+
+    def update(self, count: int = 1) -> None:
+        """Count `count` more units as done."""
+        self.done += count
+        self.bar.update(count)
+        self.write()
+
+    def close(self) -> None:
+        """Remove the bar and write the final count."""
+        self.bar.close()
+        self.write(force=True)
+
+    def write(self, *, force: bool = False) -> None:
+        """Replace the progress file, at most once a second; a courtesy, so a failure to write is no error."""
+        if not self.file or (not force and time.monotonic() - self.written < SECONDS_BETWEEN_WRITES):
+            return
+        self.written = time.monotonic()
+        state = {"description": self.description, "done": self.done, "total": self.total, "time": time.time()}
+        partial = Path(f"{self.file}.{os.getpid()}.partial")
+        try:
+            partial.write_text(json.dumps(state))
+            os.replace(partial, self.file)
+        except OSError:
+            self.file = None
+
+
+def progress(
+    iterable_or_total: Iterable[T] | int, description: str, total: int | None = None, *, shown: bool = True
+) -> Progress[T]:
+    """Iterate over an iterable with a bar, or give a total and call `.update(count)` in a `with` block."""
+    if isinstance(iterable_or_total, int):
+        return Progress((), description, iterable_or_total, shown=shown)
+    if total is None and isinstance(iterable_or_total, Sized):
+        total = len(iterable_or_total)
+    return Progress(iterable_or_total, description, total, shown=shown)
+
+
+def progress_total(total: int, description: str, *, shown: bool = True) -> Progress[object]:
+    """A bar to be moved by `.update(count)`; use it in a `with` block."""
+    return Progress((), description, total, shown=shown)

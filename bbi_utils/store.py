@@ -1,0 +1,162 @@
+"""The response store (contract C1): one SQLite file, one row per answer, one transaction per batch."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from bbi_utils.errors import BadInput
+from bbi_utils.oracles.base import Answer
+
+APPLICATION_ID = 0x62626931  # "bbi1": tells our files from any other SQLite file
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE fingerprints (
+    fingerprint TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    settings TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE responses (
+    fingerprint TEXT NOT NULL REFERENCES fingerprints,
+    prompt_id TEXT NOT NULL,
+    sample_index INTEGER NOT NULL,
+    answer TEXT NOT NULL,
+    finish_reason TEXT NOT NULL CHECK (finish_reason IN ('stop', 'length')),
+    prompt_tokens INTEGER NOT NULL,
+    answer_tokens INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    PRIMARY KEY (fingerprint, prompt_id, sample_index)
+) WITHOUT ROWID;
+"""
+COLUMNS = "prompt_id, answer, finish_reason, prompt_tokens, answer_tokens, seconds"
+# What SQLite says -> what to do about it.
+WAYS_OUT = {
+    "not a database": "not a response store, or damaged; move it away and run again (it is sampled anew)",
+    "malformed": "it is damaged; move it away and run again (it is sampled anew)",
+    "readonly": "it cannot be written; give yourself write permission or choose another run folder",
+    "unable to open": "it cannot be opened; check that its folder exists and is writable",
+    "full": "there is no space left; free some and run again, finished batches are kept",
+    "disk i/o": "the disk failed or is full; free space and run again, finished batches are kept",
+    "locked": "another process is writing to it; wait for that one or stop it, then run again",
+}
+
+
+class ResponseStore:
+    """Answers by (fingerprint, prompt id, sample index); opens or creates the file at `path`.
+
+    Raises BadInput, with the way out, for a corrupt, foreign or unwritable file and for a full disk.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        with self.explained():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # isolation_level None: transactions are ours to begin and end, none starts by itself.
+            self.connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+        try:
+            with self.explained():
+                self.open_schema()
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def __enter__(self) -> ResponseStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; SQLite then folds its write-ahead log back into it."""
+        self.connection.close()
+
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn what SQLite and the file system say into one line that names the file and the way out."""
+        try:
+            yield
+        except (sqlite3.DatabaseError, OSError) as error:
+            said = str(error)
+            ways = (way for sign, way in WAYS_OUT.items() if sign in said.lower())
+            way = next(ways, "check the file and its folder, or move it away and run again")
+            raise BadInput(f"response store {self.path}: {said}; {way}.") from error
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: a kill or an error inside leaves the file as it was."""
+        with self.explained():
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    def pragma(self, name: str) -> Any:
+        return self.connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+    def open_schema(self) -> None:
+        """Create the tables in an empty file; otherwise make sure that the file is ours and whole."""
+        tables = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if tables == 0:
+            self.create()
+        if self.pragma("application_id") != APPLICATION_ID:
+            raise BadInput(f"{self.path} is an SQLite file of another program; choose another run folder.")
+        if self.pragma("user_version") != SCHEMA_VERSION:
+            raise BadInput(
+                f"response store {self.path} has schema version {self.pragma('user_version')}, "
+                f"expected {SCHEMA_VERSION}; another version of this package wrote it: "
+                "move it away and run again."
+            )
+        if self.pragma("quick_check") != "ok":
+            raise BadInput(f"response store {self.path}: {WAYS_OUT['malformed']}.")
+        self.connection.execute("PRAGMA synchronous = FULL")
+
+    def create(self) -> None:
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        with self.transaction():
+            # Another process may have created the tables while this one waited for the lock.
+            if self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+                for statement in SCHEMA.split(";\n"):
+                    self.connection.execute(statement)
+                self.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def register(self, fingerprint: str, *, name: str, settings: Mapping[str, Any]) -> None:
+        """Record what a fingerprint stands for."""
+        row = (fingerprint, name, json.dumps(settings, sort_keys=True))
+        with self.transaction():
+            self.connection.execute("INSERT INTO fingerprints VALUES (?, ?, ?) ON CONFLICT DO NOTHING", row)
+
+    def fingerprints(self) -> dict[str, dict[str, Any]]:
+        """Settings (with the oracle's "name") by fingerprint."""
+        with self.explained():
+            rows = self.connection.execute("SELECT fingerprint, name, settings FROM fingerprints").fetchall()
+        return {fingerprint: {"name": name, **json.loads(settings)} for fingerprint, name, settings in rows}
+
+    def add(self, fingerprint: str, answers: Sequence[Answer], *, sample_index: int = 0) -> None:
+        """Append answers in one transaction; an answer that is already there stays as it is."""
+        rows = [
+            (fingerprint, a.prompt_id, sample_index)
+            + (a.answer, a.finish_reason, a.prompt_tokens, a.answer_tokens, a.seconds)
+            for a in answers
+        ]
+        insert = "INSERT INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        with self.transaction():
+            self.connection.executemany(insert, rows)
+
+    def answers(self, fingerprint: str, *, sample_index: int = 0) -> dict[str, Answer]:
+        """Every stored answer of one oracle, by prompt id."""
+        query = f"SELECT {COLUMNS} FROM responses WHERE fingerprint = ? AND sample_index = ?"
+        with self.explained():
+            rows = self.connection.execute(query, (fingerprint, sample_index)).fetchall()
+        return {row[0]: Answer(*row) for row in rows}

@@ -1,0 +1,87 @@
+"""What fine-tuning sees: token ids with the prompt masked, in batches of similar length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from bbi_utils.errors import BadInput
+from bbi_utils.oracles.chat import end_of_turn, prompt_ids
+
+if TYPE_CHECKING:
+    import torch
+
+IGNORED = -100  # the label that cross-entropy skips
+
+
+def encode_example(
+    tokenizer: Any, prompt: str, answer: str, *, system_prompt: str | None = None
+) -> dict[str, list[int]]:
+    """Token ids of prompt, answer and end of turn (`input_ids`), and `labels` that are -100 on the prompt.
+
+    The prompt is tokenised as in sampling. The end of turn is learned too, or the student would never stop.
+    """
+    asked = prompt_ids(tokenizer, prompt, system_prompt=system_prompt)
+    answered = list(tokenizer(answer, add_special_tokens=False)["input_ids"]) + [end_of_turn(tokenizer)]
+    return {"input_ids": asked + answered, "labels": [IGNORED] * len(asked) + answered}
+
+
+def encode_all(
+    tokenizer: Any,
+    prompts: Sequence[str],
+    answers: Sequence[str],
+    *,
+    system_prompt: str | None,
+    max_length: int,
+) -> list[dict[str, list[int]]]:
+    """Every example; BadInput for an empty answer or an example that would have to be cut."""
+    if not prompts or len(prompts) != len(answers):
+        raise BadInput(
+            f"{len(prompts)} prompts and {len(answers)} answers to distil on; expected as many, not none."
+        )
+    examples = []
+    for number, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
+        if not answer.strip():
+            raise BadInput(
+                f"answer {number} to distil on is empty (prompt {prompt[:60]!r}); drop that prompt."
+            )
+        example = encode_example(tokenizer, prompt, answer, system_prompt=system_prompt)
+        if len(example["input_ids"]) > max_length:
+            length = len(example["input_ids"])
+            raise BadInput(
+                f"example {number} has {length} tokens, max_length is {max_length}; raise max_length."
+            )
+        examples.append(example)
+    return examples
+
+
+def plan_steps(lengths: Sequence[int], *, batch_size: int, epochs: int, seed: int) -> list[list[int]]:
+    """Which examples each optimiser step sees: shuffled, then grouped by length in pools of 32 batches."""
+    import numpy
+
+    steps: list[list[int]] = []
+    for epoch in range(epochs):
+        generator = numpy.random.default_rng([seed, epoch])
+        order = generator.permutation(len(lengths)).tolist()
+        pools = [order[i : i + 32 * batch_size] for i in range(0, len(order), 32 * batch_size)]
+        grouped = [sorted(pool, key=lambda i: -lengths[i]) for pool in pools]
+        batches = [pool[i : i + batch_size] for pool in grouped for i in range(0, len(pool), batch_size)]
+        steps += [batches[i] for i in generator.permutation(len(batches))]
+    return steps
+
+
+def collate(examples: Sequence[dict[str, list[int]]], *, pad: int) -> dict[str, torch.Tensor]:
+    """Right-padded input_ids, attention_mask and labels, each (batch, longest)."""
+    import torch
+
+    longest = max(len(example["input_ids"]) for example in examples)
+
+    def padded(rows: list[list[int]], filler: int) -> torch.Tensor:
+        return torch.tensor([row + [filler] * (longest - len(row)) for row in rows])
+
+    ids = [example["input_ids"] for example in examples]
+    return {
+        "input_ids": padded(ids, pad),
+        "attention_mask": padded([[1] * len(row) for row in ids], 0),
+        "labels": padded([example["labels"] for example in examples], IGNORED),
+    }

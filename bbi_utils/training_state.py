@@ -1,0 +1,147 @@
+"""Files of a training run: an atomic checkpoint beside the adapter's folder, and the finished adapter."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bbi_utils.errors import BadInput
+from bbi_utils.oracles.adapters import CONFIG, canonical, check_adapter
+from bbi_utils.oracles.checkpoints import Checkpoint, read_json
+
+if TYPE_CHECKING:
+    import torch
+
+Curve = list[dict[str, float]]
+RECORD = "training.json"
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """One clear error for no permission and for a full disk (torch reports the latter as RuntimeError)."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        way = "free space or get write permission, then run again: it continues from the last checkpoint"
+        raise BadInput(f"{path} cannot be written: {str(error).splitlines()[0]}; {way}.") from error
+
+
+def checkpoint_path(out: Path) -> Path:
+    """Beside the adapter, so that the folder itself only ever exists complete."""
+    return out.with_name(out.name + ".checkpoint.pt")
+
+
+def save_checkpoint(
+    out: Path,
+    *,
+    key: str,
+    curve: Curve,
+    parameters: Mapping[str, torch.Tensor],
+    optimiser: torch.optim.Optimizer,
+) -> None:
+    """Replace the checkpoint; a kill at any instant leaves the old or the new one."""
+    import torch
+
+    path = checkpoint_path(out)
+    partial = path.with_name(path.name + ".partial")
+    tensors = {name: parameter.detach().cpu() for name, parameter in parameters.items()}
+    state = {"key": key, "curve": curve, "parameters": tensors, "optimiser": optimiser.state_dict()}
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                torch.save(state, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def load_checkpoint(
+    out: Path, *, key: str, parameters: Mapping[str, torch.Tensor], optimiser: torch.optim.Optimizer
+) -> Curve:
+    """Put parameters and optimiser where the run stopped; return its curve, [] with nothing to continue.
+
+    A checkpoint of other data or settings is left alone until the first own one replaces it.
+    """
+    import pickle
+
+    import torch
+
+    path = checkpoint_path(out)
+    if not path.exists():
+        return []
+    try:
+        if not zipfile.is_zipfile(path):  # torch would take it for its oldest format
+            raise ValueError("torn")
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        if state["key"] != key:
+            return []
+        optimiser.load_state_dict(state["optimiser"])
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.copy_(state["parameters"][name])
+        return list(state["curve"])
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        pickle.UnpicklingError,
+    ) as error:
+        raise BadInput(
+            f"checkpoint {path} is damaged ({type(error).__name__}); delete it and run again."
+        ) from error
+
+
+def finished(out: Path, *, key: str) -> Curve | None:
+    """The curve of a completed run with this key, None when it has to be run.
+
+    Raises BadInput when `out` is something else than an adapter of ours, which must not be replaced.
+    """
+    if not out.exists():
+        return None
+    if not (out / RECORD).is_file():
+        if out.is_dir() and not any(out.iterdir()):
+            return None
+        raise BadInput(
+            f"{out} exists but was not written by train_adapter; choose another folder or move it away."
+        )
+    record = read_json(out / RECORD)
+    if record.get("key") != key:
+        return None
+    check_adapter(out)
+    return list(record["curve"])
+
+
+def save_adapter(model: Any, out: Path, *, key: str, curve: Curve, base: Checkpoint) -> None:
+    """Write the adapter (safetensors), its config and its record into a new folder, renamed into place."""
+    partial, old = (out.with_name(f"{out.name}.{word}") for word in ("partial", "old"))
+    with writing(out):
+        for leftover in (partial, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        model.save_pretrained(partial, save_embedding_layers=False)
+        (partial / "README.md").unlink(missing_ok=True)  # peft's model card is an empty form
+        tidy_config(partial / CONFIG, base=base)
+        (partial / RECORD).write_text(json.dumps({"key": key, "curve": curve}, indent=1))
+        if out.exists():
+            out.rename(old)
+        partial.rename(out)
+        shutil.rmtree(old, ignore_errors=True)
+        checkpoint_path(out).unlink(missing_ok=True)
+
+
+def tidy_config(path: Path, *, base: Checkpoint) -> None:
+    """Same bytes every time: sort what peft keeps as sets, name the base by its label, not its path."""
+    config = {name: canonical(value) for name, value in read_json(path).items()}
+    config.update(base_model_name_or_path=base.label, revision=base.commit)
+    path.write_text(json.dumps(config, indent=2, sort_keys=True))

@@ -1,0 +1,98 @@
+"""Buying prompts: budgets nest, seeds repeat, a black-box buyer sees only what it bought."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bbi_utils.acquisition import STRATEGIES, choose
+from bbi_utils.errors import BadInput
+
+N = 400
+RNG = np.random.default_rng(0)
+PROMPTS = pd.DataFrame(
+    {"id": [f"{i:03d}" for i in range(N)], "prompt": "?", "category": [f"c{i % 8}" for i in range(N)]}
+)
+EMBEDDINGS = RNG.standard_normal((N, 16)).astype(np.float32)
+DISAGREEMENT = pd.Series(EMBEDDINGS[:, 0] + 0.1 * RNG.standard_normal(N), index=PROMPTS["id"])
+
+
+def buy(strategy: str, budget: int, **settings) -> list[str]:
+    settings = {"disagreement": DISAGREEMENT, "seed": 1} | settings
+    return choose(strategy, PROMPTS, EMBEDDINGS, budget, **settings)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_budgets_nest_are_exact_repeat_and_can_take_the_whole_pool(strategy):
+    orders = {budget: buy(strategy, budget) for budget in (1, 37, 150, N)}
+    for budget, order in orders.items():
+        assert len(order) == len(set(order)) == budget
+        assert order == orders[N][:budget] == buy(strategy, budget)
+    assert orders[150] != buy(strategy, 150, seed=2) or strategy == "disagreement_oracle"
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_what_is_bought_comes_first_and_is_not_bought_twice(strategy):
+    bought = ["007", "003", "399"]
+    order = buy(strategy, 60, bought=bought)
+    assert order[:3] == bought and len(set(order)) == 60
+
+
+def test_stratified_prefixes_keep_the_category_shares():
+    category = PROMPTS.set_index("id")["category"]
+    for budget in (40, 100, 200):
+        counts = category.loc[buy("stratified_random", budget)].value_counts()
+        assert len(counts) == 8 and counts.max() - counts.min() <= 2
+
+
+def test_the_black_box_buyer_only_looks_at_what_it_has_bought():
+    asked: list[str] = []
+
+    def reveal(ids):
+        asked.extend(ids)
+        return DISAGREEMENT.loc[ids].to_numpy()
+
+    order = buy("disagreement", 200, disagreement=reveal)
+    assert order == buy("disagreement", 200)
+    assert len(asked) == len(set(asked)) and set(asked) < set(order)
+
+
+def test_guided_buyers_find_disagreement_and_the_oracle_most_of_it():
+    mean = {name: DISAGREEMENT.loc[buy(name, 100)].mean() for name in STRATEGIES}
+    assert mean["stratified_random"] + 0.3 < mean["disagreement"] <= mean["disagreement_oracle"]
+
+
+def test_no_category_eats_the_budget():
+    skewed = DISAGREEMENT + 10 * (PROMPTS["category"] == "c0").to_numpy()
+    category = PROMPTS.set_index("id")["category"]
+    order = buy("disagreement_oracle", 100, disagreement=skewed)
+    share = (category.loc[order] == "c0").mean()
+    assert 0.2 < share <= 0.3  # twice the pool's eighth, rounded up in each round
+
+
+def test_diversity_covers_better_than_chance():
+    def radius(ids):
+        chosen = EMBEDDINGS[[int(one) for one in ids]]
+        return np.linalg.norm(EMBEDDINGS[:, None] - chosen[None], axis=2).min(axis=1).max()
+
+    assert radius(buy("diversity", 60)) < radius(buy("stratified_random", 60))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"strategy": "luck", "budget": 5}, "luck"),
+        ({"strategy": "diversity", "budget": N + 1}, "budget"),
+        ({"strategy": "diversity", "budget": 1, "bought": ["001", "002"]}, "budget"),
+        ({"strategy": "diversity", "budget": 5, "bought": ["nobody"]}, "nobody"),
+        ({"strategy": "disagreement", "budget": 5, "disagreement": None}, "disagreement"),
+        (
+            {"strategy": "disagreement_oracle", "budget": 5, "disagreement": DISAGREEMENT.head(3)},
+            "no disagreement",
+        ),
+    ],
+)
+def test_bad_requests_are_named(settings, message):
+    with pytest.raises(BadInput, match=message):
+        buy(**settings)

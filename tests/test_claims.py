@@ -1,0 +1,179 @@
+"""Claims: the six columns, the paper's numbers, and verdicts that follow the data in both directions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic_results as made
+
+from bbi_utils import claims, results, summaries
+from bbi_utils.adversaries import judge
+from bbi_utils.errors import BadInput
+
+
+def tables(**changes: pd.DataFrame) -> results.Tables:
+    verdicts = changes.pop("judgements", made.judgements(200))
+    scores = pd.concat([changes.pop("scores", made.scores(300)), judge.to_scores(verdicts)])
+    found = {"similarity": made.similarity(300), "budget": made.budget(20), "answers": made.answers()}
+    return results.Tables(scores=scores, judgements=verdicts, **(found | changes))
+
+
+@pytest.fixture(scope="module")
+def frames() -> dict[str, pd.DataFrame]:
+    return results.summarise(tables())
+
+
+def row(table: pd.DataFrame, claim: str, pair: str = "qwen") -> pd.Series:
+    found = table[table["claim"].str.contains(claim, regex=False) & (table["pair"] == pair)]
+    assert len(found) == 1, claim
+    return found.iloc[0]
+
+
+def test_columns_pairs_and_unique_claims(frames: dict[str, pd.DataFrame]) -> None:
+    table = claims.claim_table(frames)
+    assert list(table.columns) == ["claim", "pair", "paper", "this run", "interval", "holds"]
+    assert list(dict.fromkeys(table["pair"])) == ["qwen", "llama"]
+    assert not table.duplicated(["claim", "pair"]).any()
+    assert set(table["holds"]) <= {"yes", "no", "—"}
+    assert all(isinstance(value, str) and value for value in table.to_numpy().ravel())
+
+
+def test_the_papers_numbers_stand_at_their_own_pair_only(frames: dict[str, pd.DataFrame]) -> None:
+    table = claims.claim_table(frames)
+    assert row(table, "similarity with the teacher, base")["paper"] == "0.788"
+    assert row(table, "similarity with the teacher, distilled", "llama")["paper"] == "0.874"
+    assert row(table, "judge names the teacher, base")["paper"] == "0.158"
+    assert row(table, "judge names the teacher, base", "llama")["paper"] == "—"
+    other = {name: frame.assign(pair=frame["pair"].replace("qwen", "mine")) for name, frame in frames.items()}
+    assert row(claims.claim_table(other), "similarity with the teacher, base", "mine")["paper"] == "—"
+
+
+def test_effects_that_were_put_in_are_found(frames: dict[str, pd.DataFrame]) -> None:
+    table = claims.claim_table(frames)
+    for claim in (
+        "raises similarity",
+        "strongest",
+        "lowers its advantage",
+        "still told apart",
+        "differ by category, base",
+    ):
+        assert row(table, claim)["holds"] == "yes"
+    assert row(table, "does not consistently beat")["holds"] == "yes"
+
+
+def test_without_any_effect_no_claim_holds_but_the_null() -> None:
+    scores = made.scores(300)
+    flat = scores[scores["contrast"] == "teacher_resample"]
+    scores = pd.concat([flat.assign(contrast=c) for c in ("base", "distilled", "teacher_resample")])
+    verdicts = made.judgements(200)
+    flat = verdicts[verdicts["contrast"] == "teacher_resample"]
+    verdicts = pd.concat([flat.assign(contrast=c) for c in ("base", "distilled", "teacher_resample")])
+    table = claims.claim_table(results.summarise(tables(scores=scores, judgements=verdicts)))
+    for claim in (
+        "strongest",
+        "lowers its advantage",
+        "still told apart",
+        "judge's advantage (all",
+        "by category, base",
+    ):
+        assert row(table, claim)["holds"] == "no", claim
+    assert row(table, "null:")["holds"] == "yes"
+
+
+def test_a_null_that_is_told_apart_fails_and_is_shown() -> None:
+    scores = made.scores(300)
+    leak = (scores["contrast"] == "teacher_resample") & (scores["adversary"] == "encoder")
+    scores.loc[leak, "correct"] = 1.0
+    found = row(claims.claim_table(results.summarise(tables(scores=scores))), "null:")
+    assert found["holds"] == "no"
+    assert "encoder" in found["this run"]
+
+
+def test_guided_buying_that_does_win_is_said_to_win() -> None:
+    better = claims.claim_table(results.summarise(tables(budget=made.budget(20, guided=0.05))))
+    assert row(better, "does not consistently beat")["holds"] == "no"
+
+
+def test_strongest_is_learned_even_when_length_or_judge_is_better() -> None:
+    scores = made.scores(200)
+    scores.loc[(scores["adversary"] == "length") & (scores["contrast"] == "base"), "correct"] = 1.0
+    found = row(claims.claim_table(results.summarise(tables(scores=scores))), "strongest")
+    assert "length" not in found["this run"] and "judge" not in found["this run"]
+
+
+def test_run_without_checked_answers_or_null_has_no_such_rows() -> None:
+    scores = made.scores(200)
+    bare = tables(scores=scores[scores["contrast"] != "teacher_resample"])
+    verdicts = bare.judgements[bare.judgements["contrast"] != "teacher_resample"]
+    scores = bare.scores[bare.scores["contrast"] != "teacher_resample"]
+    table = claims.claim_table(
+        results.summarise(results.Tables(bare.similarity, scores, verdicts, bare.budget))
+    )
+    assert not table["claim"].str.contains("null|content|end by themselves").any()
+
+
+def test_always_a_judge_has_first_and_second_cancelling() -> None:
+    verdicts = made.judgements(50).assign(log_odds_ab=1.0, log_odds_ba=1.0, consistent=False, correct=0.5)
+    orders = summaries.judge_by_order(verdicts).set_index("quantity")["estimate"]
+    assert set(orders["teacher_first_advantage"]) == {1.0}
+    assert set(orders["teacher_second_advantage"]) == {-1.0}
+    drop = summaries.judge_drop(verdicts).set_index("quantity")
+    assert (drop.loc["all_pairs_advantage", "drop"] == 0).all()
+    assert drop.loc["consistent_advantage", "drop"].isna().all()
+
+
+def test_judge_drop_is_the_difference_of_the_two_estimates() -> None:
+    verdicts = made.judgements(150)
+    each = judge.summarise(verdicts).set_index(["pair", "contrast", "quantity"])["estimate"]
+    for found in summaries.judge_drop(verdicts).itertuples():
+        base, distilled = (each[found.pair, arm, found.quantity] for arm in ("base", "distilled"))
+        assert found.drop == pytest.approx(base - distilled)
+        assert found.lower < found.drop < found.upper
+
+
+def test_category_test_is_calibrated_without_and_powerful_with_a_difference() -> None:
+    rng = np.random.default_rng(0)
+    p_values = []
+    for _ in range(60):
+        frame = pd.DataFrame({"pair": "qwen", "contrast": "base", "prompt_id": [f"p{i}" for i in range(100)]})
+        frame["category"], frame["correct"] = np.arange(100) % 5, rng.integers(0, 2, 100) * 1.0
+        p_values.append(summaries.categories_differ(frame.astype({"category": str}), draws=99)["p"].iloc[0])
+    assert np.mean(np.array(p_values) <= 0.05) <= 0.15
+    assert min(p_values) >= 0.01
+    strong = frame.assign(correct=(frame["category"] == 0) * 1.0).astype({"category": str})
+    assert summaries.categories_differ(strong, draws=99)["p"].iloc[0] == 0.01
+
+
+def test_t_interval_covers_at_its_level_and_admits_when_it_cannot_know() -> None:
+    rng = np.random.default_rng(1)
+    inside = [lo < 0 < hi for _, lo, hi in (summaries.mean_interval(rng.normal(size=4)) for _ in range(600))]
+    assert 0.92 < np.mean(inside) < 0.98
+    assert np.isnan(summaries.mean_interval([0.3])[1:]).all()
+
+
+def test_budget_gain_of_the_reference_shape_and_missing_reference() -> None:
+    gain = summaries.budget_gain(made.budget(5))
+    assert "stratified_random" not in set(gain["strategy"])
+    assert set(gain["budget"]) == {0, 125, 250, 500, 1000}
+    of = gain[(gain["pair"] == "qwen") & (gain["strategy"] == "diversity")].set_index("budget")["gain"]
+    assert of[0] == pytest.approx(of[[125, 250, 500, 1000]].mean())
+    with pytest.raises(BadInput, match="stratified_random"):
+        summaries.budget_gain(made.budget(5).query("strategy != 'stratified_random'"))
+
+
+def test_tables_are_read_from_a_run_and_a_missing_one_is_named(tmp_path: Path) -> None:
+    whole = tables()
+    for pair in made.PAIRS:
+        (tmp_path / pair).mkdir()
+        for name in ("similarity", "scores", "judgements", "budget"):
+            frame = getattr(whole, name)
+            frame[frame["pair"] == pair].to_parquet(tmp_path / pair / f"{name}.parquet")
+    read = results.load_tables(tmp_path, made.PAIRS)
+    assert read.answers is None
+    assert len(read.scores) == len(whole.scores)
+    (tmp_path / "llama" / "budget.parquet").unlink()
+    with pytest.raises(BadInput, match="llama/budget.parquet"):
+        results.load_tables(tmp_path, made.PAIRS)

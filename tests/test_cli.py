@@ -1,0 +1,131 @@
+"""The commands: help, one line for bad input, exit statuses, and make's way of passing parameters."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bbi_utils import paths
+from bbi_utils.__main__ import main
+from bbi_utils.errors import BadInput
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command as a user runs it."""
+    command = [sys.executable, "-m", "bbi_utils", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=paths.ROOT, check=False)
+
+
+@pytest.mark.parametrize("command", [[], ["reproduce"], ["verify"], ["refresh"]])
+def test_everything_has_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--help"])
+    assert end.value.code == 0 and "usage: python -m bbi_utils" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["reprodcue"], "invalid choice"),
+        ([], "COMMAND"),
+        (["reproduce", "--prfile", "x"], "unrecognized arguments"),
+        (["reproduce", "--set", "seed"], "expected name=value"),
+        (["reproduce", "--set", "sed=1"], "did you mean 'seed'"),
+        (["reproduce", "--profile", "papre", "--dry-run"], "did you mean 'paper'"),
+        (["reproduce", "--profile", "paper", "--pair", "qwen,qwen", "--dry-run"], "name each pair once"),
+        (["verify", "--run-dir", "runs/no-such-run"], "`make reproduce` writes it"),
+    ],
+)
+def test_bad_input_is_one_line_on_stderr_and_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1 and message in said.err
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing() -> None:
+    before = sorted(paths.ROOT.glob("runs/*"))
+    done = run("reproduce", "--profile", "paper", "--pair", "qwen", "--dry-run")
+    assert done.returncode == 0 and done.stderr == ""
+    for words in ("Qwen/Qwen2.5-7B-Instruct", "7.62 B", "generations", "new tokens", "GB"):
+        assert words in done.stdout
+    assert sorted(paths.ROOT.glob("runs/*")) == before
+
+
+def test_a_failed_stage_is_1_and_a_stop_is_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bbi_utils import reproduce
+
+    outcomes: list[tuple[BaseException, int]] = [
+        (reproduce.StageFailed("notebook x", status=1), 1),
+        (reproduce.StageFailed("bad", status=2), 2),
+        (BadInput("bad"), 2),
+        (OSError(28, "No space left on device", "x"), 2),
+        (KeyboardInterrupt(), 130),
+    ]
+    for error, status in outcomes:
+
+        def fail(*_: object, error: BaseException = error, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr(reproduce, "reproduce", fail)
+        assert main(["reproduce"]) == status
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_importing_the_package_is_instant() -> None:
+    code = "import sys, time; t = time.perf_counter(); import bbi_utils; print(time.perf_counter() - t)"
+    check = "; assert not {'numpy', 'pandas', 'torch'} & set(sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code + check], capture_output=True, text=True, cwd=paths.ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 0.3
+
+
+def test_the_command_line_answers_without_model_libraries() -> None:
+    began = time.monotonic()
+    code = "import bbi_utils.reproduce, bbi_utils.__main__, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=paths.ROOT)
+    assert not {"torch", "transformers", "pandas", "papermill"} & set(done.stdout.split())
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_passes_upper_case_variables_as_settings(tmp_path: Path) -> None:
+    ready = tmp_path / "venv" / ".ready"
+    ready.parent.mkdir()
+    ready.touch()
+    given = ["PAIR=qwen", "SEED=1", "BUDGETS=[40,80]", "TEACHER=it's here", "DRY_RUN=1"]
+    command = ["make", "-n", "reproduce", f"VENV={ready.parent}", *given]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=paths.ROOT, check=True)
+    line = next(line for line in done.stdout.splitlines() if "bbi_utils reproduce" in line)
+    options = "--profile 'pocket' --pair qwen --set 'BUDGETS=[40,80]' --set 'SEED=1'"
+    assert line.endswith(options + " --set 'TEACHER=it'\\''s here' --dry-run")
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_help_lists_every_target() -> None:
+    done = subprocess.run(["make", "help"], capture_output=True, text=True, cwd=paths.ROOT, check=True)
+    targets = [
+        "env",
+        "reproduce",
+        "verify",
+        "test",
+        "lint",
+        "format",
+        "refresh",
+        "pocket",
+        "lock",
+        "lab",
+        "clean",
+    ]
+    for target in targets:
+        assert f"\n  {target} " in done.stdout

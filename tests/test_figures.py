@@ -1,0 +1,158 @@
+"""Figures: every arm keeps its look, intervals are drawn, bytes repeat and the manifest tells the truth."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+import pytest
+import synthetic_results as made
+from matplotlib.figure import Figure
+
+from bbi_utils import figures, similarity, summaries
+from bbi_utils.adversaries import judge
+from bbi_utils.errors import BadInput
+from bbi_utils.figures.look import ARMS, STRATEGIES
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, Figure]:
+    scores, alike, verdicts, bought = (
+        made.scores(100),
+        made.similarity(80),
+        made.judgements(80),
+        made.budget(10),
+    )
+    orders = [judge.summarise(verdicts), summaries.judge_by_order(verdicts)]
+    gain = summaries.budget_gain(bought)
+    return {
+        "similarity": figures.similarity_figure(alike, similarity.summarise(alike)),
+        "advantage": figures.advantage_figure(made.advantages(scores)),
+        "categories": figures.category_figure(made.advantages(scores, "category"), pair="qwen"),
+        "judge": figures.judge_figure(pd.concat(orders)),
+        "budget": figures.budget_figure(summaries.budget_summary(bought), gain),
+        "loss": figures.loss_figure({"qwen": made.loss(60), "llama": made.loss(60)}),
+    }
+
+
+def test_arms_and_strategies_share_no_colour_and_no_marker() -> None:
+    marks = [*ARMS.values(), *STRATEGIES.values()]
+    assert len({m.colour for m in marks}) == len({m.marker for m in marks}) == len(marks)
+
+
+def test_an_arm_has_its_colour_with_its_marker_in_every_figure(drawn: dict[str, Figure]) -> None:
+    pairs = {m.colour: m.marker for m in [*ARMS.values(), *STRATEGIES.values()]}
+    for fig in drawn.values():
+        for line in (line for ax in fig.axes for line in ax.lines):
+            if line.get_marker() not in ("None", "none", ""):
+                assert pairs[str(line.get_color())] == line.get_marker()
+
+
+def test_every_caption_names_its_interval_or_says_why_there_is_none(drawn: dict[str, Figure]) -> None:
+    for name, fig in drawn.items():
+        caption = str(fig.get_label())
+        assert "{" not in caption
+        assert ("95% interval" in caption or "95% t interval" in caption) or (
+            name == "loss" and "no interval" in caption
+        )
+
+
+@pytest.mark.parametrize("name", ["advantage", "judge"])
+def test_the_chance_line_is_drawn_in_every_panel(drawn: dict[str, Figure], name: str) -> None:
+    for ax in drawn[name].axes:
+        assert any(line.get_linestyle() == "--" for line in ax.lines)
+
+
+def test_heat_map_writes_the_interval_into_every_cell(drawn: dict[str, Figure]) -> None:
+    for ax in drawn["categories"].axes[:2]:
+        texts = [t.get_text() for t in ax.texts]
+        assert sum(" to " in t for t in texts) == len(made.CATEGORIES) * len(made.SKILL)
+
+
+def test_an_unknown_arm_is_an_error_and_not_a_second_grey() -> None:
+    table = made.advantages(made.scores(40)).replace({"contrast": {"base": "bass"}})
+    with pytest.raises(BadInput, match="bass"):
+        figures.advantage_figure(table)
+
+
+def test_figures_leave_no_open_figure_and_no_changed_style() -> None:
+    import matplotlib.pyplot as plt
+
+    before, size = plt.get_fignums(), matplotlib.rcParams["font.size"]
+    figures.loss_figure({"qwen": made.loss(30)})
+    assert plt.get_fignums() == before
+    assert matplotlib.rcParams["font.size"] == size
+
+
+def test_saved_bytes_repeat_and_hold_no_metadata(tmp_path: Path) -> None:
+    source = tmp_path / "qwen" / "loss.parquet"
+    source.parent.mkdir()
+    source.write_bytes(b"loss")
+    for folder in ("a", "b"):
+        fig = figures.loss_figure({"qwen": made.loss(30)})
+        figures.save_figure(fig, "loss", tmp_path / folder, notebook="07", inputs=[source])
+    names = sorted(p.name for p in (tmp_path / "a").iterdir())
+    assert names == ["MANIFEST.json", "loss.caption.txt", "loss.pdf", "loss.png"]
+    for name in names:
+        data = (tmp_path / "a" / name).read_bytes()
+        assert data == (tmp_path / "b" / name).read_bytes()
+        assert b"CreationDate" not in data and b"Software" not in data and b"matplotlib" not in data.lower()
+
+
+def test_manifest_is_sorted_true_and_without_absolute_paths(tmp_path: Path) -> None:
+    source = tmp_path / "qwen" / "loss.parquet"
+    source.parent.mkdir()
+    source.write_bytes(b"loss")
+    out = tmp_path / "figures"
+    for name in ("b", "a", "b"):
+        fig = figures.loss_figure({"qwen": made.loss(30)})
+        figures.save_figure(fig, name, out, notebook="07_make_figures", inputs=[source])
+    figures.save_table(pd.DataFrame({"x": [1 / 3]}), "t", out, notebook="07_make_figures", inputs=[source])
+    text = (out / "MANIFEST.json").read_text()
+    rows = json.loads(text)
+    assert [r["name"] for r in rows] == ["a", "b", "t.csv"]
+    assert str(tmp_path) not in text
+    assert rows[0]["inputs"] == {"qwen/loss.parquet": hashlib.sha256(b"loss").hexdigest()}
+    for row in rows:
+        for name, digest in row["files"].items():
+            assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
+    assert (out / "t.csv").read_text() == "x\n0.333333\n"
+
+
+def test_two_writers_lose_no_manifest_row(tmp_path: Path) -> None:
+    table = pd.DataFrame({"x": [1]})
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [
+            pool.submit(figures.save_table, table, f"t{i}", tmp_path, notebook="07", inputs=[])
+            for i in range(24)
+        ]
+        for job in jobs:
+            job.result()
+    assert len(json.loads((tmp_path / "MANIFEST.json").read_text())) == 24
+
+
+def test_a_missing_input_stops_before_anything_is_written(tmp_path: Path) -> None:
+    fig = figures.loss_figure({"qwen": made.loss(30)})
+    with pytest.raises(BadInput, match="loss.parquet"):
+        figures.save_figure(fig, "loss", tmp_path / "out", notebook="07", inputs=[tmp_path / "loss.parquet"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_figures_import_no_model_library() -> None:
+    code = (
+        "import sys, bbi_utils.figures, bbi_utils.summaries, bbi_utils.claims, bbi_utils.tolerances\n"
+        "print([m for m in ('torch', 'transformers', 'peft', 'bitsandbytes', 'sentence_transformers')"
+        " if m in sys.modules])"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "[]\n"
+    )

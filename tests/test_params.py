@@ -1,0 +1,125 @@
+"""Profiles and pairs: strict, layered, and complete for every combination that ships."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bbi_utils.errors import BadInput
+from bbi_utils.params import DEFAULT_PAIRS, KINDS, Study, fit, load_study, parse_setting
+from bbi_utils.preflight import check_sizes, check_values
+
+
+@pytest.mark.parametrize("pair", DEFAULT_PAIRS)
+@pytest.mark.parametrize("profile", ["pocket", "laptop", "paper"])
+def test_every_profile_and_pair_that_ships_is_complete_and_sound(profile: str, pair: str) -> None:
+    study = load_study(profile, pair)
+    check_values(study)
+    check_sizes(study)
+    family = {"qwen": "qwen", "llama": "llama"}[pair]
+    assert family in study.teacher.lower() and family in study.student.lower()
+    assert family not in study.judge.lower(), "the judge is of the other family"
+
+
+def test_the_paper_profile_has_the_paper_s_sizes() -> None:
+    study = load_study("paper", "qwen")
+    assert (study.n_probes, study.n_distill, study.n_test) == (5000, 4000, 1000)
+    assert study.encoders == ("roberta-base", "distilbert-base-uncased")
+
+
+def test_parameters_are_upper_case_literals_that_make_the_same_study() -> None:
+    study = load_study("pocket", "qwen", {"SEED": 3})
+    parameters = study.parameters()
+    assert parameters["SEED"] == 3 and parameters["BUDGETS"] == list(study.budgets)
+    settings = {name: value for name, value in parameters.items() if name not in ("PROFILE", "PAIR")}
+    assert load_study("pocket", "qwen", settings) == study
+    assert {name.lower() for name in parameters} == {field.name for field in dataclasses.fields(Study)}
+
+
+def test_settings_beat_the_pair_which_beats_the_profile(tmp_path: Path) -> None:
+    for kind in ("profiles", "pairs"):
+        (tmp_path / kind).mkdir()
+    source = load_study("pocket", "qwen").parameters()
+    lines = [
+        f"{name.lower()}: {value!r}" for name, value in source.items() if name not in ("PROFILE", "PAIR")
+    ]
+    text = "\n".join(lines).replace("None", "null")
+    (tmp_path / "profiles" / "small.yaml").write_text(text.replace("run_dir: 'runs/pocket'", "run_dir: r"))
+    (tmp_path / "pairs" / "p.yaml").write_text("any:\n  seed: 5\n  folds: 7\nsmall:\n  folds: 8\n")
+    study = load_study("small", "p", {"EPOCHS": 9}, folder=tmp_path)
+    assert (study.seed, study.folds, study.epochs, study.run_dir) == (5, 8, 9, "r")
+
+
+@pytest.mark.parametrize(
+    ("profile", "pair", "settings", "message"),
+    [
+        ("poket", "qwen", {}, "unknown profile 'poket'; did you mean 'pocket'"),
+        ("pocket", "qwenn", {}, "unknown pair 'qwenn'; did you mean 'qwen'"),
+        ("pocket", "qwen", {"TEMPRATURE": 1}, "did you mean 'temperature'"),
+        ("pocket", "qwen", {"seed": "one"}, "SEED in the settings is 'one'; expected whole number"),
+        ("pocket", "qwen", {"seed": True}, "expected whole number"),
+        ("pocket", "qwen", {"seed": 1.5}, "expected whole number"),
+        ("pocket", "qwen", {"budgets": 40}, r"expected list of whole numbers, such as \[a, b\]"),
+        ("pocket", "qwen", {"budgets": [40, "x"]}, "expected list of whole numbers"),
+        ("pocket", "qwen", {"teacher": None}, "TEACHER in the settings is None; expected text"),
+        ("pocket", "qwen", {"pair": "llama"}, "chosen by --pair"),
+    ],
+)
+def test_bad_parameters_are_named_with_what_was_expected(
+    profile: str, pair: str, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(BadInput, match=message):
+        load_study(profile, pair, settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("pocket:\n  techer: x\n", "did you mean 'teacher'"),
+        ("poket:\n  teacher: x\n", "did you mean 'pocket'"),
+        ("laptop:\n  teacher: x\n", "has no section 'pocket'"),
+        ("pocket: [", "not valid YAML"),
+        ("just words", "expected `name: value`"),
+        ("any:\n  teacher: x\n", "does not say judge|does not say student"),
+    ],
+)
+def test_bad_pair_files_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    from bbi_utils.paths import PARAMETERS
+
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "profiles").symlink_to(PARAMETERS / "profiles")
+    (tmp_path / "pairs" / "mine.yaml").write_text(text)
+    with pytest.raises(BadInput, match=message):
+        load_study("pocket", "mine", folder=tmp_path)
+
+
+def test_numbers_that_yaml_reads_as_text_still_fit() -> None:
+    assert fit("1e-4", KINDS["learning_rate"]) == 1e-4 and fit(1, KINDS["temperature"]) == 1.0
+    assert (
+        fit(["a"], KINDS["lora_targets"]) == ("a",)
+        and fit("all-linear", KINDS["lora_targets"]) == "all-linear"
+    )
+    assert fit(None, KINDS["system_prompt"]) is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "parsed"),
+    [
+        ("SEED=1", ("seed", 1)),
+        ("budgets=[40, 80]", ("budgets", [40, 80])),
+        ("teacher=a=b", ("teacher", "a=b")),
+        ("system_prompt=null", ("system_prompt", None)),
+        ("system_prompt=a: b: c", ("system_prompt", "a: b: c")),
+    ],
+)
+def test_settings_of_the_command_line(setting: str, parsed: tuple[str, Any]) -> None:
+    assert parse_setting(setting) == parsed
+
+
+@pytest.mark.parametrize("setting", ["seed", "=1"])
+def test_settings_without_a_name_or_value_are_refused(setting: str) -> None:
+    with pytest.raises(BadInput, match="expected name=value"):
+        parse_setting(setting)

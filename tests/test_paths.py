@@ -1,0 +1,63 @@
+"""Paths: the same files whatever the working folder; model references told apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bbi_utils import paths
+
+
+def test_run_paths_do_not_depend_on_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = paths.RunPaths("runs/pocket", "qwen")
+    places = [getattr(before, name) for name in ("probes", "responses", "scores", "claims", "manifest")]
+    monkeypatch.chdir(tmp_path)
+    assert places == [
+        getattr(before, name) for name in ("probes", "responses", "scores", "claims", "manifest")
+    ]
+    assert places[1] == paths.ROOT / "runs" / "pocket" / "qwen" / "responses.sqlite"
+    assert paths.RunPaths(tmp_path, "qwen").scores == tmp_path / "qwen" / "scores.parquet"
+
+
+def test_stages_name_the_files_of_run_paths() -> None:
+    from bbi_utils.stages import STAGES
+
+    run = paths.RunPaths("runs/x", "p")
+    named = {pattern.format(pair="p").rstrip("/") for stage in STAGES for pattern in stage.outputs}
+    own = ("probes", "card", "responses", "adapter", "loss", "similarity", "learned_scores", "judgements",
+           "scores", "budget", "figures", "claims")  # fmt: skip
+    assert named == {str(getattr(run, name).relative_to(run.folder)) for name in own}
+
+
+@pytest.mark.parametrize(
+    ("reference", "folder"),
+    [
+        ("pocket/qwen-teacher", paths.WEIGHTS / "qwen-teacher"),
+        ("/models/mine", Path("/models/mine")),
+        ("./models/mine", paths.ROOT / "models/mine"),
+        ("runs/keep/mine", paths.ROOT / "runs/keep/mine"),
+        ("bbi_utils/pocket", paths.ROOT / "bbi_utils/pocket"),
+        ("Qwen/Qwen2.5-7B-Instruct", None),
+        ("roberta-base", None),
+    ],
+)
+def test_model_references(reference: str, folder: Path | None) -> None:
+    assert paths.local_model(reference) == folder
+
+
+def test_a_commit_is_found_by_branch_and_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    model = tmp_path / "models--a--b"
+    (model / "refs").mkdir(parents=True)
+    (model / "snapshots" / "c0ffee").mkdir(parents=True)
+    (model / "refs" / "main").write_text("c0ffee")
+    assert paths.cached_commit("a/b") == "c0ffee" == paths.cached_commit("a/b", "c0ffee")
+    assert paths.cached_commit("a/b", "v2") is None and paths.cached_commit("a/c") is None
+
+
+def test_shown_paths_are_short_inside_and_whole_outside(tmp_path: Path) -> None:
+    assert paths.shown(paths.ROOT / "runs" / "x") == str(Path("runs/x"))
+    assert paths.shown(tmp_path) == str(tmp_path)

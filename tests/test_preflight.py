@@ -1,0 +1,119 @@
+"""What cannot work is refused before anything runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_study
+
+from bbi_utils import plan, preflight
+from bbi_utils.errors import BadInput
+from bbi_utils.params import Study, load_study
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """A sound study of three model folders, with the hub's client offline."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    settings = {**tiny_study.models(tmp_path), "run_dir": str(tmp_path / "run")}
+    return load_study("pocket", "qwen", settings)
+
+
+def test_a_sound_study_passes(study: Study) -> None:
+    preflight.check_all([study])
+    preflight.check_disk(study)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_distill": 4900}, "N_DISTILL 4900 \\+ N_TEST 600 is more than N_PROBES 5000"),
+        ({"n_distill": 4100}, "N_DISTILL asks for 4100, more than the 4000 distillation prompts"),
+        ({"n_test": 1001}, "N_TEST asks for 1001, more than the 1000 test prompts"),
+        ({"n_judge": 601}, "N_JUDGE asks for 601, more than N_TEST=600"),
+        ({"budgets": (40, 1200)}, "BUDGETS asks for 1200, more than the pool, N_DISTILL=1000"),
+        ({"budgets": ()}, "BUDGETS"),
+        ({"temperature": -1.0}, "TEMPERATURE is -1.0; expected 0 or more"),
+        ({"top_p": 0.0}, "TOP_P"),
+        ({"epochs": 0}, "EPOCHS is 0; expected more than 0"),
+        ({"folds": 1}, "FOLDS"),
+        ({"quantisation": "nf44"}, "did you mean 'nf4'"),
+        ({"strategies": ("disagrement",)}, "did you mean 'disagreement'"),
+        ({"dtype": "half"}, "unknown DTYPE value 'half'"),
+        ({"device": "gpu"}, "DEVICE is 'gpu'; expected auto, cpu"),
+        ({"pair": "../x"}, "PAIR"),
+        ({"judge": "./nowhere"}, "JUDGE ./nowhere does not exist"),
+        ({"judge": "pocket/nobody"}, "JUDGE pocket/nobody does not exist .shipped models:"),
+        ({"judge": "some/model"}, "neither a folder nor in the local cache"),
+        ({"teacher_revision": "main"}, "is a folder and has no revision 'main'"),
+    ],
+)
+def test_what_cannot_work_is_named(study: Study, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput, match=message) as error:
+        preflight.check_all([dataclasses.replace(study, **change)])
+    assert "\n" not in str(error.value)
+
+
+def test_teacher_and_student_must_differ(study: Study) -> None:
+    same = dataclasses.replace(study, student=study.teacher + "/../teacher")
+    with pytest.raises(BadInput, match="nothing to distil"):
+        preflight.check_study(same)
+
+
+def test_a_folder_without_safetensors_is_no_model(study: Study) -> None:
+    (Path(study.judge) / "model.safetensors").unlink()
+    with pytest.raises(BadInput, match="safetensors"):
+        preflight.check_study(study)
+
+
+def test_a_hub_model_in_the_cache_is_found_offline(study: Study, tmp_path: Path) -> None:
+    refs = tmp_path / "cache" / "models--some--model" / "refs"
+    refs.mkdir(parents=True)
+    (refs / "main").write_text("abc123\n")
+    preflight.check_study(dataclasses.replace(study, judge="some/model"))
+
+
+def test_a_run_folder_that_cannot_be_written_is_refused(study: Study, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(BadInput, match="cannot write in .*RUN_DIR=another"):
+        preflight.check_disk(dataclasses.replace(study, run_dir=str(tmp_path / "file" / "run")))
+
+
+def test_a_disk_without_room_is_refused(study: Study) -> None:
+    with pytest.raises(BadInput, match="not enough disk"):
+        preflight.check_disk(study, needed=10**18)
+
+
+def test_models_that_do_not_fit_on_the_disk_are_refused(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(plan.PUBLISHED_PARAMETERS, "some/model", 1e18)
+    with pytest.raises(BadInput, match="some/model need .* GB"):
+        preflight.check_downloads(dataclasses.replace(study, judge="some/model"))
+
+
+def test_pairs_of_one_run_agree_on_what_they_share(study: Study) -> None:
+    with pytest.raises(BadInput, match="must agree"):
+        preflight.check_all([study, dataclasses.replace(study, pair="llama", seed=1)])
+
+
+def test_a_plan_counts_what_the_study_asks_for(study: Study) -> None:
+    text = plan.plan([study])
+    assert "nothing is run or written" in text
+    work = {(item.stage, item.what): item for item in plan.work_of(study)}
+    bought = 4 * 3 * (40 + 80 + 160 + 320)
+    assert work["06", "examples seen in 48 distillations on a budget"].times == bought * study.epochs
+    assert sum(item.tokens for item in work.values()) % study.max_new_tokens == 0
+
+
+def test_sizes_of_models_come_from_files_tables_or_names(study: Study) -> None:
+    assert plan.parameters_of(study.teacher) == 2
+    assert plan.parameters_of("Qwen/Qwen2.5-7B-Instruct") == 7.62e9
+    assert plan.parameters_of("some/new-3.5B-chat") == 3.5e9
+    assert plan.parameters_of("some/model") is None
+    paper = load_study("paper", "qwen")
+    assert "7.62 B" in plan.plan([paper]) and "about 19.1 GB" in plan.plan([paper])

@@ -1,0 +1,117 @@
+"""A study of seven tiny notebooks that write what the real ones write, to drive the driver."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+HEAD = """
+import json, os, sqlite3, time
+from pathlib import Path
+from bbi_utils.progress import progress
+run = Path(RUN_DIR)
+"""
+STORE = """
+folder = run / PAIR
+folder.mkdir(exist_ok=True)
+with sqlite3.connect(folder / "responses.sqlite") as store:
+    store.execute("CREATE TABLE IF NOT EXISTS responses (arm TEXT PRIMARY KEY, answer TEXT)")
+    store.execute("INSERT OR REPLACE INTO responses VALUES (?, ?)", (ARM, TEACHER))
+"""
+CODE: dict[str, tuple[dict[str, Any], str]] = {
+    "01_build_probes": (
+        {"RUN_DIR": "runs/pocket", "SEED": 0, "N_PROBES": 5000},
+        '(run / "probes.jsonl").write_text(f"{SEED} {N_PROBES}")\n'
+        '(run / "probes.card.md").write_text("card")',
+    ),
+    "02_sample_teacher": (
+        {"RUN_DIR": "runs/pocket", "PAIR": "qwen", "TEACHER": "x", "SEED": 0},
+        'ARM = "teacher"\n' + STORE + "for _ in progress(range(3), 'sampling', shown=False): pass",
+    ),
+    "03_distill_student": (
+        {"RUN_DIR": "runs/pocket", "PAIR": "qwen", "STUDENT": "x", "TEACHER": "x", "EPOCHS": 3},
+        'ARM = "distilled"\n' + STORE + '(folder / "adapter").mkdir(exist_ok=True)\n'
+        '(folder / "adapter" / "weights").write_text(f"{EPOCHS}")\n(folder / "loss.parquet").write_text("1")',
+    ),
+    "04_train_adversaries": (
+        {"RUN_DIR": "runs/pocket", "PAIR": "qwen", "FOLDS": 3},
+        'for name in ("similarity", "learned_scores"):\n'
+        '    (run / PAIR / f"{name}.parquet").write_text(f"{FOLDS}")',
+    ),
+    "05_identify_teacher": (
+        {"RUN_DIR": "runs/pocket", "PAIR": "qwen", "JUDGE": "x"},
+        'for name in ("judgements", "scores"):\n    (run / PAIR / f"{name}.parquet").write_text("1")',
+    ),
+    "06_spend_query_budget": (
+        {"RUN_DIR": "runs/pocket", "PAIR": "qwen", "BUDGETS": [40, 80]},
+        '(run / PAIR / "budget.parquet").write_text(str(BUDGETS))',
+    ),
+    "07_make_figures": (
+        {"RUN_DIR": "runs/pocket", "PAIRS": ["qwen", "llama"]},
+        '(run / "figures").mkdir(exist_ok=True)\n'
+        'rows = [f"similar,{pair},0.8,0.9 (ours),0.8 to 1.0,yes" for pair in PAIRS]\n'
+        'text = chr(10).join(["claim,pair,paper,this run,interval,holds", *rows])\n'
+        '(run / "figures" / "claims.csv").write_text(text)\n'
+        '(run / "figures" / "MANIFEST.json").write_text("[]")\nos.environ["HF_HUB_OFFLINE"]',
+    ),
+}
+
+
+def write_notebook(path: Path, parameters: dict[str, Any], code: str) -> None:
+    """A notebook with a tagged parameters cell and one code cell."""
+    literals = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
+    cells = [
+        {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# Title"},
+        code_cell("b", literals, tags=["parameters"]),
+        code_cell("c", HEAD + code),
+    ]
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    whole = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(whole))
+
+
+def code_cell(name: str, source: str, *, tags: list[str] | None = None) -> dict[str, Any]:
+    """One code cell without outputs."""
+    metadata = {"tags": tags} if tags else {}
+    return {
+        "cell_type": "code", "id": name, "metadata": metadata, "source": source, "outputs": [],
+        "execution_count": None,
+    }  # fmt: skip
+
+
+def write_notebooks(folder: Path, **changed: str) -> Path:
+    """All seven notebooks; `changed` replaces the code of some, named like `n03`."""
+    for name, (parameters, code) in CODE.items():
+        write_notebook(folder / f"{name}.ipynb", parameters, changed.get(f"n{name[:2]}", code))
+    return folder
+
+
+def execute_here(job: Path) -> int:
+    """What `bbi_utils.execute` does with a job, in this process and without a kernel: much faster."""
+    task = json.loads(job.read_text())
+    notebook = json.loads(Path(task["notebook"]).read_text())
+    names: dict[str, Any] = {}
+    parameters, code = (cell["source"] for cell in notebook["cells"][1:])
+    exec(parameters, names)
+    names |= task["parameters"]
+    exec(code, names)
+    Path(task["output"]).write_text(json.dumps(notebook))
+    result = {"failure": None, "seconds": 0.1, "peak_memory_bytes": 2**25}
+    job.with_suffix(".result.json").write_text(json.dumps(result))
+    return 0
+
+
+def write_model(folder: Path, text: str = "x") -> Path:
+    """A folder that passes for a model's: a config and one tensor of two numbers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps({"model_type": text}))
+    header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(8))
+    return folder
+
+
+def models(folder: Path) -> dict[str, str]:
+    """Settings that name three such models."""
+    return {role: str(write_model(folder / role, role)) for role in ("teacher", "student", "judge")}
