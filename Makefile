@@ -44,12 +44,13 @@ $(VENV)/.ready: env/requirements.lock pyproject.toml
 	@echo "setting up $(VENV) from env/requirements.lock (once; a few minutes) ..."
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python env/install.py
+	@$(VENV)/bin/python env/check_env.py --imports
 	@touch $@
 
 reproduce: $(READY) ## run the study; what has not changed is not run again (DRY_RUN=1: only the plan)
 	@$(RUN) -m bbi_utils reproduce $(OPTIONS)
 
-verify: $(READY) ## compare the last run's claims with figures/expected
+verify: $(READY) ## compare the last run's numbers with figures/expected
 	@$(RUN) -m bbi_utils verify --profile '$(PROFILE)' $(if $(RUN_DIR),--run-dir '$(RUN_DIR)')
 
 test: $(READY) ## run the tests (MARK=gpu or MARK=download for those that need one)

@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     add_reproduce(commands)
     for name, run, text in (
-        ("verify", run_verify, "compare a run's claims with figures/expected"),
+        ("verify", run_verify, "compare a run's tables and figures with the expected ones"),
         ("refresh", run_refresh, "put a run's outputs into the committed notebooks and figures"),
     ):
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
@@ -98,11 +98,11 @@ def run_reproduce(options: argparse.Namespace) -> int:
 
 
 def run_verify(options: argparse.Namespace) -> int:
-    """`verify`: 1 when a claim or a figure is not as expected."""
+    """`verify`: 1 when a number or a figure is not as expected."""
     from bbi_utils.paths import RunPaths
     from bbi_utils.verify import verify
 
-    return FAILED if verify(RunPaths(options.run_dir or f"runs/{options.profile}")) else 0
+    return 0 if verify(RunPaths(options.run_dir or f"runs/{options.profile}")) else FAILED
 
 
 def run_refresh(options: argparse.Namespace) -> int:

@@ -34,11 +34,11 @@ def choose(
     ``disagreement`` is a series indexed by id, or a function from ids to values.
 
     * stratified_random: every prefix has the pool's category shares (within rounding).
-    * disagreement: what a black-box buyer can do. A stratified random start of 5 % of the pool; then rounds,
-      each half as large again as all before, of the prompts with the highest disagreement predicted by ridge
-      regression on embedding and category. It looks only at the disagreement of prompts it has bought. A
-      category may fill at most twice its pool share of a round, so that one bad prediction cannot eat the
-      budget.
+    * disagreement: what a black-box buyer can do. A start of 1 % of the pool, or as many prompts as there are
+      categories, which is what stratified_random buys first with the same seed; then rounds, each half as
+      large as all before, of the prompts with the highest disagreement predicted by ridge regression on
+      embedding and category. It looks only at the disagreement of prompts it has bought. A category may fill
+      at most twice its pool share of a round, so that one bad prediction cannot eat the budget.
     * disagreement_oracle: the same rounds and caps with the true disagreement of the whole pool from the
       first purchase on. No real buyer can do this; it bounds what better prediction could gain.
     * diversity: k-center greedy, each time the prompt farthest from all bought ones.
@@ -139,9 +139,9 @@ def _guided(
     rng: np.random.Generator,
 ) -> list[int]:
     """Rounds of greedy purchases; round sizes depend on the pool and not on the budget, so budgets nest."""
-    order, start = list(owned), max(len(set(categories)), len(ids) // 20)
+    order, start = list(owned), max(len(set(categories)), len(ids) // 100)
+    random_order = _stratified(categories, owned, rng)  # first, so that it is stratified_random's own
     jitter = rng.permutation(len(ids)) * 1e-12  # decides ties by the seed
-    random_order = _stratified(categories, owned, rng)
     known: dict[int, float] = {}
     if strategy == "disagreement_oracle":
         truth = np.asarray(reveal(ids), dtype=float)

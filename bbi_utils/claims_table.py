@@ -1,9 +1,8 @@
-"""The saved claims table: shown at the end of a run, and compared with the expected one."""
+"""The saved claims table, as it is shown at the end of a run."""
 
 from __future__ import annotations
 
 import csv
-import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +12,6 @@ from bbi_utils import paths
 from bbi_utils.errors import BadInput
 
 REQUIRED = ("claim", "paper", "this run", "interval", "holds")
-TOLERANCE = "tolerance"
-NUMBER = re.compile(r"(?<![\w-])[-+−]?\d+(?:\.\d+)?")
 WIDEST_CELL = 44
 
 Row = dict[str, str]
@@ -57,40 +54,3 @@ def show_claims(run: paths.RunPaths, *, stream: TextIO, seconds: float) -> None:
     print(f"figures              {paths.shown(run.figures)}", file=stream)
     print(f"executed notebooks   {paths.shown(run.folder / 'executed')}", file=stream)
     print(f"finished in {minutes}:{second:02}", file=stream, flush=True)
-
-
-def estimate(text: str) -> float | None:
-    """The first number in a cell, such as 0.312 in `0.312 (word n-grams, pairwise)`; None without one."""
-    found = NUMBER.search(text)
-    return float(found[0].replace("−", "-")) if found else None
-
-
-def key(row: Row) -> tuple[str, str]:
-    """What names a row: its claim, and its pair where the table has one."""
-    return row["claim"], row.get("pair", "")
-
-
-def differences(found: Sequence[Row], expected: Sequence[Row]) -> list[str]:
-    """How a run's claims differ from the expected ones: missing, another verdict, beyond the tolerance."""
-    mine = {key(row): row for row in found}
-    problems = []
-    for row in expected:
-        name = " · ".join(part for part in reversed(key(row)) if part)
-        problems += [f"{name}: {text}" for text in difference(mine.get(key(row)), row)]
-    return problems
-
-
-def difference(found: Row | None, expected: Row) -> list[str]:
-    """How one claim differs from the expected one; empty where it does not."""
-    if found is None:
-        return ["not in this run"]
-    problems = []
-    if found["holds"] != expected["holds"]:
-        problems.append(f"holds is '{found['holds']}', expected '{expected['holds']}'")
-    have, want = estimate(found["this run"]), estimate(expected["this run"])
-    tolerance = float(expected.get(TOLERANCE) or 0)
-    # Decimals are not exact in binary: a difference equal to the tolerance is within it.
-    apart = have != want if have is None or want is None else abs(have - want) > tolerance + 1e-9
-    if apart:
-        problems.append(f"'{found['this run']}', expected '{expected['this run']}' ± {tolerance:g}")
-    return problems

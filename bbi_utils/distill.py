@@ -124,6 +124,7 @@ def train_adapter(
     out: str | Path,
     settings: LoraSettings,
     seed: int,
+    ended: Sequence[bool] | None = None,
     system_prompt: str | None = None,
     dtype: str = "auto",
     device: str = "auto",
@@ -131,7 +132,8 @@ def train_adapter(
 ) -> pandas.DataFrame:
     """Train a LoRA adapter into the folder `out` and return the loss curve.
 
-    Columns: step (from 1), loss (nats a token), learning_rate, tokens (those with a loss in this step). A
+    Columns: step (from 1), loss (nats a token), learning_rate, tokens (those with a loss in this step).
+    `ended` says which answers ended by themselves (None: all); only those teach the student to stop. A
     killed run continues from its last checkpoint to bitwise the same adapter (on one machine); a finished
     one returns its curve at once. Raises BadInput for empty or overlong examples, an unusable model, a
     damaged checkpoint, or a folder that cannot be written.
@@ -141,7 +143,9 @@ def train_adapter(
     checkpoint = checkpoints.resolve_model(student, revision=settings.revision)
     tokenizer = checkpoints.load_tokenizer(checkpoint)
     limit = min(settings.max_length, checkpoints.load_config(checkpoint).max_position_embeddings)
-    examples = encode_all(tokenizer, prompts, answers, system_prompt=system_prompt, max_length=limit)
+    examples = encode_all(
+        tokenizer, prompts, answers, ended=ended, system_prompt=system_prompt, max_length=limit
+    )
     key = run_key(checkpoint, settings, examples, seed=seed, dtype=dtype)
     curve = finished(out, key=key)
     if curve is None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import sys
 import threading
 import time
@@ -18,8 +20,18 @@ from bbi_utils.provenance import peak_memory_of_children, write_json
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
-def die_with_parent() -> None:
-    """End this process soon after the one that started it is gone; the kernel then ends itself likewise.
+def end(*_: object) -> None:
+    """End this process and the kernel it started, at once."""
+    import psutil
+
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            child.kill()
+    os._exit(1)
+
+
+def end_with_parent() -> None:
+    """End when asked to, and soon after the process that started this one is gone.
 
     Otherwise a killed driver would leave notebooks behind that go on writing beside the next run.
     """
@@ -28,8 +40,9 @@ def die_with_parent() -> None:
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(SECONDS_BETWEEN_LOOKS)
-        os._exit(1)
+        end()
 
+    signal.signal(signal.SIGTERM, end)
     threading.Thread(target=watch, daemon=True).start()
 
 
@@ -60,7 +73,7 @@ def plain(text: str) -> str:
 
 def main(job_file: Path) -> int:
     """Run the job in a file; the result goes beside it as *.result.json."""
-    die_with_parent()
+    end_with_parent()
     # The kernel of this environment, even where the user has another one of the same name installed.
     os.environ["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")
     warnings.simplefilter("ignore")

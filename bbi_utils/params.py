@@ -52,7 +52,8 @@ class Study:
     encoders: tuple[str, ...]
     encoder_epochs: int
     encoder_learning_rate: float
-    encoder_trainable_layers: int | None = None  # null: all of them
+    encoder_layers: int | None = None  # keep the first so many; null: all of them
+    encoder_trainable_layers: int | None = None  # train the last so many of these; null: all of them
     encoder_max_length: int
     folds: int
     confidence: float

@@ -71,6 +71,11 @@ class RunPaths:
         return self.pair_folder / "loss.parquet"
 
     @property
+    def answers(self) -> Path:
+        """How the arms' answers ended and, where the content can be checked, whether they are right."""
+        return self.pair_folder / "answers.parquet"
+
+    @property
     def similarity(self) -> Path:
         """Semantic similarity of teacher and student answers, one row a prompt and contrast."""
         return self.pair_folder / "similarity.parquet"
@@ -79,6 +84,14 @@ class RunPaths:
     def learned_scores(self) -> Path:
         """Scores of the learned adversaries alone, as 04 leaves them."""
         return self.pair_folder / "learned_scores.parquet"
+
+    @property
+    def costs(self) -> Path:
+        """What each learned adversary cost: seconds, parameters, share of texts it had to cut.
+
+        No stage declares it as an output, for it holds times, which no two runs share.
+        """
+        return self.pair_folder / "costs.parquet"
 
     @property
     def judgements(self) -> Path:

@@ -52,10 +52,13 @@ def check_values(study: Study) -> None:
         "confidence": 0.5 < study.confidence < 1,
         "folds": study.folds >= 2,
         "budgets": bool(study.budgets) and min(study.budgets) > 0,
+        "encoder_layers": study.encoder_layers is None or study.encoder_layers > 0,
+        "encoder_trainable_layers": trains_what_is_kept(study),
     }
     bounds = {"seed": "0 or more", "temperature": "0 or more", "top_p": "above 0 and at most 1",
               "lora_dropout": "from 0 to below 1", "confidence": "between 0.5 and 1", "folds": "2 or more",
-              "budgets": "a list of numbers above 0"}  # fmt: skip
+              "budgets": "a list of numbers above 0", "encoder_layers": "null or more than 0",
+              "encoder_trainable_layers": "null, or from 1 to ENCODER_LAYERS"}  # fmt: skip
     for name, holds in ranges.items():
         if not holds:
             raise BadInput(f"{name.upper()} is {getattr(study, name)}; expected {bounds[name]}")
@@ -70,6 +73,12 @@ def check_values(study: Study) -> None:
         raise BadInput(f"DEVICE is {study.device} but no NVIDIA GPU was found; set DEVICE=auto or DEVICE=cpu")
     if not PAIR_NAME.fullmatch(study.pair):
         raise BadInput(f"PAIR is '{study.pair}'; expected letters, digits, '.', '_' and '-'")
+
+
+def trains_what_is_kept(study: Study) -> bool:
+    """Whether the encoder layers to train are among those kept."""
+    trained, kept = study.encoder_trainable_layers, study.encoder_layers
+    return trained is None or 1 <= trained <= (kept or trained)
 
 
 def check_sizes(study: Study) -> None:

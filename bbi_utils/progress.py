@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 T = TypeVar("T")
 FILE_VARIABLE = "BBI_PROGRESS"
@@ -17,7 +17,12 @@ SECONDS_BETWEEN_WRITES = 1.0
 
 
 class Progress(Generic[T]):
-    """A tqdm bar that also writes {"description", "done", "total", "time"} to the file BBI_PROGRESS names."""
+    """A tqdm bar that also writes {"description", "done", "total", "time"} to the file BBI_PROGRESS names.
+
+    Of bars inside one another only the outermost writes: it is the one that tells how far the work is.
+    """
+
+    outermost: ClassVar[Any] = None
 
     def __init__(self, items: Iterable[T], description: str, total: int | None, *, shown: bool) -> None:
         with warnings.catch_warnings():
@@ -30,9 +35,11 @@ class Progress(Generic[T]):
         self.items, self.description, self.total = items, description, total
         self.done, self.written = 0, float("-inf")
         self.file = os.environ.get(FILE_VARIABLE)
-        self.write(force=True)
 
     def __enter__(self) -> Progress[T]:
+        if Progress.outermost is None:
+            Progress.outermost = self
+        self.write(force=True)
         return self
 
     def __exit__(
@@ -56,10 +63,14 @@ class Progress(Generic[T]):
         """Remove the bar and write the final count."""
         self.bar.close()
         self.write(force=True)
+        if Progress.outermost is self:
+            Progress.outermost = None
 
     def write(self, *, force: bool = False) -> None:
         """Replace the progress file, at most once a second; a courtesy, so a failure to write is no error."""
-        if not self.file or (not force and time.monotonic() - self.written < SECONDS_BETWEEN_WRITES):
+        if not self.file or Progress.outermost is not self:
+            return
+        if not force and time.monotonic() - self.written < SECONDS_BETWEEN_WRITES:
             return
         self.written = time.monotonic()
         state = {"description": self.description, "done": self.done, "total": self.total, "time": time.time()}

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 from bbi_utils import notebooks, paths
-from bbi_utils.claims_table import TOLERANCE, Row, key, read_claims
+from bbi_utils.claims_table import read_claims
 from bbi_utils.errors import BadInput
 from bbi_utils.execute import run_notebook
 from bbi_utils.lineage import declared_parameters
 from bbi_utils.params import Study
 from bbi_utils.stages import STAGES, make_task
-
-DEFAULT_TOLERANCE = "0.05"
 
 
 def check_defaults(notebook: Path, study: Study) -> None:
@@ -53,28 +49,17 @@ def refresh_notebooks(study: Study, folder: Path = paths.NOTEBOOKS) -> list[Path
 
 
 def refresh_figures(run: paths.RunPaths, figures: Path = paths.FIGURES) -> None:
-    """Replace the committed figures and tables by the run's, and the expected claims with them."""
-    rows = read_claims(run.claims)
-    figures.mkdir(exist_ok=True)
+    """Replace the committed figures and tables by the run's, and the expected tables with them."""
+    from bbi_utils.tolerances import save_expected
+
+    read_claims(run.claims)  # a run that did not get that far replaces nothing
+    save_expected(run.folder, figures / "expected")
     for old in figures.iterdir():
         if old.is_file():
             old.unlink()
     for file in sorted(run.figures.iterdir()):
         if file.is_file() and not file.name.startswith("."):
             shutil.copyfile(file, figures / file.name)
-    write_expected(figures / "expected" / "claims.csv", rows)
-
-
-def write_expected(path: Path, rows: Sequence[Row]) -> None:
-    """Write the expected claims, keeping the tolerance that each already had."""
-    old = read_claims(path) if path.is_file() else []
-    tolerances = {key(row): row.get(TOLERANCE) for row in old}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, [*rows[0], TOLERANCE], lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({**row, TOLERANCE: tolerances.get(key(row)) or DEFAULT_TOLERANCE})
 
 
 def refresh(study: Study) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -26,6 +25,7 @@ from bbi_utils.stages import STAGES, Task, content_of, made_from, make_task, rea
 OFFLINE_PROFILES = ("pocket",)
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 SECONDS_BETWEEN_LOOKS = 0.3
+SECONDS_TO_END = 5.0
 SECONDS_FOR_AN_OLD_RUN_TO_END = 10.0
 # Errors of the machine, not of the code: the message alone says what to do.
 MACHINE_ERRORS = ("No space left on device", "Permission denied", "Read-only file system", "Disk quota")
@@ -107,12 +107,17 @@ class Runner:
             self.children.discard(child)
 
     def stop(self) -> None:
-        """End every child; its kernel follows within a second."""
+        """End every child, and with it its kernel."""
         with self.starting:
             self.stopping.set()
-        for child in list(self.children):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
+        children = list(self.children)
+        for child in children:
+            child.terminate()
+        for child in children:
+            try:
+                child.wait(SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                child.kill()
 
 
 def prepare(task: Task) -> dict[str, str]:

@@ -55,7 +55,7 @@ STAGES = (
         "03_distill_student",
         "pair",
         ("probes.jsonl", STORE),
-        ("{pair}/adapter/", "{pair}/loss.parquet", STORE),
+        ("{pair}/adapter/", "{pair}/loss.parquet", "{pair}/answers.parquet", STORE),
         180,
     ),
     Stage(
@@ -80,6 +80,7 @@ STAGES = (
             "probes.jsonl",
             STORE,
             "{pair}/loss.parquet",
+            "{pair}/answers.parquet",
             "{pair}/similarity.parquet",
             "{pair}/scores.parquet",
             "{pair}/judgements.parquet",

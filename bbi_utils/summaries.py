@@ -48,7 +48,7 @@ def learned(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def answer_rates(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
-    """Shares of answers that stopped by themselves and, if checked, are right in content.
+    """Shares of answers that stopped by themselves and, where any was checked, are right in content.
 
     Returns pair, arm, quantity ("stopped", "content_correct"), n, rate, lower, upper.
     """
@@ -59,6 +59,8 @@ def answer_rates(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int =
         if "content_correct" in part:
             shares["content_correct"] = part["content_correct"].dropna()
         for quantity, values in shares.items():
+            if values.empty:
+                continue
             won = 2 * values.to_numpy(float)[:, None] - 1
             bounds = (1 + simultaneous(won, confidence=confidence, seed=seed).iloc[0]) / 2
             rows.append((*_names(key), quantity, len(won), bounds["mean"], bounds["lower"], bounds["upper"]))

@@ -15,14 +15,16 @@ IGNORED = -100  # the label that cross-entropy skips
 
 
 def encode_example(
-    tokenizer: Any, prompt: str, answer: str, *, system_prompt: str | None = None
+    tokenizer: Any, prompt: str, answer: str, *, system_prompt: str | None = None, ended: bool = True
 ) -> dict[str, list[int]]:
     """Token ids of prompt, answer and end of turn (`input_ids`), and `labels` that are -100 on the prompt.
 
-    The prompt is tokenised as in sampling. The end of turn is learned too, or the student would never stop.
+    The prompt is tokenised as in sampling. The end of turn is learned too, or the student would never stop;
+    an answer that was cut off (`ended` False) has none, or the student would learn to stop anywhere.
     """
     asked = prompt_ids(tokenizer, prompt, system_prompt=system_prompt)
-    answered = list(tokenizer(answer, add_special_tokens=False)["input_ids"]) + [end_of_turn(tokenizer)]
+    answered = list(tokenizer(answer, add_special_tokens=False)["input_ids"])
+    answered += [end_of_turn(tokenizer)] if ended else []
     return {"input_ids": asked + answered, "labels": [IGNORED] * len(asked) + answered}
 
 
@@ -33,19 +35,22 @@ def encode_all(
     *,
     system_prompt: str | None,
     max_length: int,
+    ended: Sequence[bool] | None = None,
 ) -> list[dict[str, list[int]]]:
     """Every example; BadInput for an empty answer or an example that would have to be cut."""
-    if not prompts or len(prompts) != len(answers):
+    ended = [True] * len(answers) if ended is None else ended
+    if not prompts or not len(prompts) == len(answers) == len(ended):
         raise BadInput(
-            f"{len(prompts)} prompts and {len(answers)} answers to distil on; expected as many, not none."
+            f"{len(prompts)} prompts and {len(answers)} answers to distil on, {len(ended)} of them said to "
+            "have ended or not; expected as many of each, not none."
         )
     examples = []
-    for number, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
+    for number, (prompt, answer, whole) in enumerate(zip(prompts, answers, ended, strict=True)):
         if not answer.strip():
             raise BadInput(
                 f"answer {number} to distil on is empty (prompt {prompt[:60]!r}); drop that prompt."
             )
-        example = encode_example(tokenizer, prompt, answer, system_prompt=system_prompt)
+        example = encode_example(tokenizer, prompt, answer, system_prompt=system_prompt, ended=whole)
         if len(example["input_ids"]) > max_length:
             length = len(example["input_ids"])
             raise BadInput(

@@ -1,4 +1,4 @@
-"""Compare a run's claims with figures/expected, and the committed figures with their manifest."""
+"""Compare a run's tables with figures/expected, and figures with the manifest that lists them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bbi_utils import paths
-from bbi_utils.claims_table import as_text, differences, read_claims
+from bbi_utils.claims_table import read_claims
 from bbi_utils.errors import BadInput
 from bbi_utils.provenance import sha256_file
 
@@ -32,16 +32,20 @@ def stale_figures(folder: Path) -> list[str]:
     return problems
 
 
-def verify(run: paths.RunPaths, *, figures: Path = paths.FIGURES, stream: TextIO | None = None) -> list[str]:
-    """Print the run's claims and every difference from what is expected; returns the differences.
+def verify(run: paths.RunPaths, *, figures: Path = paths.FIGURES, stream: TextIO | None = None) -> bool:
+    """Print how the run's tables compare with the expected ones; True when all agree and no figure is stale.
 
-    Raises BadInput where the run or the expected claims are missing.
+    Raises BadInput where the run or the expected tables are missing.
     """
-    stream = stream or sys.stdout
-    found = read_claims(run.claims)
-    problems = differences(found, read_claims(figures / "expected" / "claims.csv"))
-    problems += stale_figures(run.figures) + stale_figures(figures)
-    print(as_text(found), file=stream)
-    lines = problems or ["every claim is as expected, and every figure is the one its manifest lists"]
-    print("", *lines, sep="\n", file=stream)
-    return problems
+    from bbi_utils.tolerances import compare_tables, failures, report
+
+    read_claims(
+        run.claims
+    )  # a run that ended has this table: without it, say so rather than which is missing
+    checks = compare_tables(run.folder, figures / "expected")
+    stale = stale_figures(run.figures) + (stale_figures(figures) if figures != run.figures else [])
+    lines = (
+        [report(checks), *stale] if stale else [report(checks), "every figure is the one its manifest lists"]
+    )
+    print(*lines, sep="\n", file=stream or sys.stdout)
+    return not failures(checks) and not stale

@@ -1,4 +1,7 @@
-"""Say what this machine and environment are, and fail clearly where they cannot run the study."""
+"""Say what this machine and environment are, and fail clearly where they cannot run the study.
+
+With --imports it also imports the large packages, which takes some seconds: once, after installing.
+"""
 
 from __future__ import annotations
 
@@ -63,13 +66,15 @@ def main() -> int:
         sys.path.insert(0, str(ROOT))
         from bbi_utils import provenance
 
-        problems = wrong_versions() or unloadable()
+        problems = wrong_versions() or (unloadable() if "--imports" in sys.argv else [])
     except ImportError as error:
         problems = [f"{error.name} is missing"]
     if problems:
         print("error: this environment is not the locked one:", *problems[:10], sep="\n  ", file=sys.stderr)
         print("run `make env` (or: pip install -r env/requirements.lock)", file=sys.stderr)
         return 2
+    if "--imports" in sys.argv:
+        return 0
     import psutil
 
     cpu, disk = provenance.cpu(), shutil.disk_usage(ROOT).free

@@ -219,3 +219,21 @@ def test_fitting_warns_of_nothing():
         warnings.simplefilter("error")
         for make in lexical_adversaries().values():
             advantages(make, make_pairs(60))
+
+
+def test_telling_ngrams_name_the_tell_and_add_up_to_the_score():
+    pairs = make_pairs(150, student={"opener": 0.7})
+    adversary = lexical_adversaries()["word_ngrams"]().fit(pairs, seed=0)
+    top = adversary.telling(pairs, n=3)
+    assert top["side"].tolist() == ["teacher"] * 3 + ["student"] * 3
+    students = top[top["side"] == "student"]
+    assert set(students["ngram"]) == {"Sure", "!", "Sure !"}
+    assert (students["student_share"] > 0.5).all() and not students["teacher_share"].any()
+    every = adversary.telling(pairs, n=10**6)["contribution"].sum()
+    scores = adversary.score_pairs(list(pairs["prompt"]), list(pairs["teacher"]), list(pairs["student"]))
+    assert every == pytest.approx(scores.mean())
+
+
+def test_two_adversaries_of_one_name_are_refused():
+    with pytest.raises(BadInput, match="two adversaries are called 'x'"):
+        all_adversaries(EncoderSettings(model="a/x"), EncoderSettings(model="b/x"))

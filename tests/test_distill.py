@@ -56,6 +56,19 @@ def test_only_the_answer_and_its_end_are_learned(family: str, request: pytest.Fi
     assert tokenizer.decode(example["input_ids"]) == whole.rstrip("\n")
 
 
+def test_an_answer_that_was_cut_off_teaches_no_end(tiny_qwen: Path, tmp_path: Path) -> None:
+    tokenizer = checkpoints.load_tokenizer(checkpoints.resolve_model(tiny_qwen))
+    whole, cut = (encode_example(tokenizer, "What is 2?", "It is 2.", ended=ended) for ended in (True, False))
+    assert {name: values[:-1] for name, values in whole.items()} == cut
+    assert tokenizer.decode(whole["labels"][-1:]) == "<|im_end|>"
+    with pytest.raises(BadInput, match="24 answers to distil on, 3 of them"):
+        train(tiny_qwen, tmp_path / "a", ended=[True] * 3)
+    tokens = [
+        train(tiny_qwen, tmp_path / str(ended), ended=[ended] * 24)["tokens"] for ended in (True, False)
+    ]
+    assert tokens[0].sum() - tokens[1].sum() == SETTINGS.epochs * len(PROMPTS)
+
+
 def test_padding_does_not_change_the_loss(tiny_qwen: Path) -> None:
     import torch
 

@@ -21,6 +21,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.figures.look import ARMS, STRATEGIES
 
 matplotlib.use("Agg")
+LENGTHS = pd.DataFrame({"answer_tokens": [12, 80, 30, 41, 7, 80]})
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +39,10 @@ def drawn() -> dict[str, Figure]:
         "advantage": figures.advantage_figure(made.advantages(scores)),
         "categories": figures.category_figure(made.advantages(scores, "category"), pair="qwen"),
         "judge": figures.judge_figure(pd.concat(orders)),
+        "orders": figures.orders_figure(verdicts[verdicts["pair"] == "qwen"]),
         "budget": figures.budget_figure(summaries.budget_summary(bought), gain),
         "loss": figures.loss_figure({"qwen": made.loss(60), "llama": made.loss(60)}),
+        "lengths": figures.length_figure({"teacher": LENGTHS, "base": LENGTHS // 2}, limit=80),
     }
 
 
@@ -61,7 +64,7 @@ def test_every_caption_names_its_interval_or_says_why_there_is_none(drawn: dict[
         caption = str(fig.get_label())
         assert "{" not in caption
         assert ("95% interval" in caption or "95% t interval" in caption) or (
-            name == "loss" and "no interval" in caption
+            name in ("loss", "orders") and "no interval" in caption
         )
 
 
@@ -75,6 +78,21 @@ def test_heat_map_writes_the_interval_into_every_cell(drawn: dict[str, Figure]) 
     for ax in drawn["categories"].axes[:2]:
         texts = [t.get_text() for t in ax.texts]
         assert sum(" to " in t for t in texts) == len(made.CATEGORIES) * len(made.SKILL)
+
+
+def test_a_judge_that_always_says_a_lies_in_the_shaded_quarter_of_both_orders() -> None:
+    stubborn = made.judgements(20).assign(log_odds_ab=3.0, log_odds_ba=3.0)
+    for ax in figures.orders_figure(stubborn).axes:
+        points = next(line for line in ax.lines if line.get_linestyle() == "None")
+        assert set(points.get_xdata()) == {3.0} and set(points.get_ydata()) == {-3.0}
+
+
+def test_length_curves_end_at_one_and_lie_in_their_bands(drawn: dict[str, Figure]) -> None:
+    ax = drawn["lengths"].axes[0]
+    teacher, base = (line for line in ax.lines if line.get_marker() in "Do")
+    assert list(teacher.get_xdata()) == [0, 7, 12, 30, 41, 80, 80, 80]
+    assert list(teacher.get_ydata())[-1] == list(base.get_ydata())[-1] == 1
+    assert len(ax.collections) == 2 and "6 prompts" in str(drawn["lengths"].get_label())
 
 
 def test_an_unknown_arm_is_an_error_and_not_a_second_grey() -> None:

@@ -28,6 +28,7 @@ def test_the_paper_profile_has_the_paper_s_sizes() -> None:
     study = load_study("paper", "qwen")
     assert (study.n_probes, study.n_distill, study.n_test) == (5000, 4000, 1000)
     assert study.encoders == ("roberta-base", "distilbert-base-uncased")
+    assert study.encoder_layers is None and study.encoder_trainable_layers is None, "all of the encoder"
 
 
 def test_parameters_are_upper_case_literals_that_make_the_same_study() -> None:

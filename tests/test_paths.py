@@ -27,8 +27,8 @@ def test_stages_name_the_files_of_run_paths() -> None:
 
     run = paths.RunPaths("runs/x", "p")
     named = {pattern.format(pair="p").rstrip("/") for stage in STAGES for pattern in stage.outputs}
-    own = ("probes", "card", "responses", "adapter", "loss", "similarity", "learned_scores", "judgements",
-           "scores", "budget", "figures", "claims")  # fmt: skip
+    own = ("probes", "card", "responses", "adapter", "loss", "answers", "similarity", "learned_scores",
+           "judgements", "scores", "budget", "figures", "claims")  # fmt: skip
     assert named == {str(getattr(run, name).relative_to(run.folder)) for name in own}
 
 

@@ -41,6 +41,8 @@ def test_a_sound_study_passes(study: Study) -> None:
         ({"top_p": 0.0}, "TOP_P"),
         ({"epochs": 0}, "EPOCHS is 0; expected more than 0"),
         ({"folds": 1}, "FOLDS"),
+        ({"encoder_layers": 0}, "ENCODER_LAYERS is 0; expected null or more than 0"),
+        ({"encoder_trainable_layers": 4}, "ENCODER_TRAINABLE_LAYERS is 4; expected null, or from 1 to"),
         ({"quantisation": "nf44"}, "did you mean 'nf4'"),
         ({"strategies": ("disagrement",)}, "did you mean 'disagreement'"),
         ({"dtype": "half"}, "unknown DTYPE value 'half'"),

@@ -30,6 +30,7 @@ from bbi_utils.probes import (
     near_pairs,
     save_probes,
 )
+from bbi_utils.probes import jaccard as own_jaccard
 from bbi_utils.probes.stream import FRAMES, group_of
 
 TEMPLATES = [
@@ -224,6 +225,13 @@ def test_the_card_counts_and_states_its_limits(suite: list[Probe]) -> None:
     assert "5,000 prompts" in card and "Jaccard" in card and "does not cover" in card
     assert all(f"| {category} |" in card for category in CATEGORIES)
     assert json.dumps(card) and "0 to 0" in dataset_card([])
+
+
+def test_the_measure_for_two_prompts_agrees_with_an_independent_one(suite: list[Probe]) -> None:
+    prompts = [probe.prompt for probe in suite[:60]]
+    for first, second in combinations(prompts, 2):
+        assert own_jaccard(first, second) == pytest.approx(jaccard(first, second))
+    assert own_jaccard("What is 2 + 2?", "what is 2...2") == 1 == own_jaccard("a", "A!")
 
 
 def test_names_are_unique_and_every_template_has_an_answer() -> None:

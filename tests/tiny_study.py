@@ -32,7 +32,8 @@ CODE: dict[str, tuple[dict[str, Any], str]] = {
     "03_distill_student": (
         {"RUN_DIR": "runs/pocket", "PAIR": "qwen", "STUDENT": "x", "TEACHER": "x", "EPOCHS": 3},
         'ARM = "distilled"\n' + STORE + '(folder / "adapter").mkdir(exist_ok=True)\n'
-        '(folder / "adapter" / "weights").write_text(f"{EPOCHS}")\n(folder / "loss.parquet").write_text("1")',
+        '(folder / "adapter" / "weights").write_text(f"{EPOCHS}")\n'
+        'for name in ("loss", "answers"):\n    (folder / f"{name}.parquet").write_text("1")',
     ),
     "04_train_adversaries": (
         {"RUN_DIR": "runs/pocket", "PAIR": "qwen", "FOLDS": 3},

@@ -58,7 +58,8 @@ class LanguageModelJudge:
 
     def __call__(self, prompts: list[str], a: list[str], b: list[str]) -> np.ndarray:
         import torch
-        from tqdm import tqdm
+
+        from bbi_utils.progress import progress_total
 
         # Each distinct question is asked once: equal questions get equal log odds whatever their batch.
         rows = list(zip(prompts, a, b, strict=True))
@@ -67,11 +68,11 @@ class LanguageModelJudge:
         self._check_length(tokens)
         order = np.argsort([len(ids) for ids in tokens], kind="stable")
         odds = np.empty(len(tokens))
-        starts = range(0, len(order), self._batch_size)
-        with torch.inference_mode():
-            for start in tqdm(starts, desc="judging", disable=not self._progress, leave=False):
+        with torch.inference_mode(), progress_total(len(order), "judging", shown=self._progress) as bar:
+            for start in range(0, len(order), self._batch_size):
                 batch = order[start : start + self._batch_size]
                 odds[batch] = self._log_odds([tokens[i] for i in batch])
+                bar.update(len(batch))
         return odds[[place[row] for row in rows]]
 
     def question(self, prompt: str, a: str, b: str) -> list[int]:
@@ -79,6 +80,18 @@ class LanguageModelJudge:
         from bbi_utils.oracles.chat import prompt_ids
 
         return prompt_ids(self._tokenizer, JUDGE_TEMPLATE.format(prompt=prompt, a=a, b=b))
+
+    def rendered(self, prompt: str, a: str, b: str) -> str:
+        """The same as the text that the judge reads."""
+        from bbi_utils.oracles.chat import render
+
+        return render(self._tokenizer, JUDGE_TEMPLATE.format(prompt=prompt, a=a, b=b))
+
+    @property
+    def letters(self) -> dict[str, list[str]]:
+        """The tokens that count as "A" and as "B", as texts."""
+        decode = self._tokenizer.decode
+        return {x: [decode([i]) for i in ids] for x, ids in zip("AB", self._letters, strict=True)}
 
     def _log_odds(self, tokens: list[list[int]]) -> np.ndarray:
         """One left-padded batch; positions count from each question's own start."""
@@ -94,7 +107,8 @@ class LanguageModelJudge:
             "position_ids": (mask.cumsum(-1) - 1).clamp(min=0),
         }
         inputs = {name: value.to(self._model.device) for name, value in inputs.items()}
-        logits = self._model(**inputs, logits_to_keep=1).logits[:, -1].float()
+        # Nothing is generated, so keys and values need not be kept: gigabytes less for a large judge.
+        logits = self._model(**inputs, logits_to_keep=1, use_cache=False).logits[:, -1].float()
         first, second = (torch.logsumexp(logits[:, ids], dim=-1) for ids in self._letters)
         return (first - second).cpu().numpy()
 

@@ -54,3 +54,24 @@ class NgramAdversary:
         weights = self._paired.coef_[0]
         transform = self._vectorizer.transform
         return transform(first) @ weights - transform(second) @ weights
+
+    def telling(self, pairs: pd.DataFrame, *, n: int = 8) -> pd.DataFrame:
+        """The n-grams that count most on each side of these pairs, at most n a side, the weightiest first.
+
+        Columns: side ("teacher" where the weight is positive), ngram, weight, teacher_share and student_share
+        (of the answers that contain it), contribution: weight times the mean difference of its TF-IDF values.
+        The contributions of all n-grams add up to the mean score of the pairs with the teacher's shown first.
+        """
+        teacher, student = (self._vectorizer.transform(pairs[side]) for side in ("teacher", "student"))
+        weight = self._paired.coef_[0]
+        shares = {
+            f"{side}_share": np.asarray((table > 0).mean(axis=0)).ravel()
+            for side, table in (("teacher", teacher), ("student", student))
+        }
+        gap = np.asarray(teacher.mean(axis=0) - student.mean(axis=0)).ravel()
+        table = pd.DataFrame({"ngram": self._vectorizer.get_feature_names_out(), "weight": weight, **shares})
+        table.insert(0, "side", np.where(weight > 0, "teacher", "student"))
+        table["contribution"] = weight * gap
+        table = table.sort_values(["contribution", "ngram"], ascending=[False, True], kind="stable")
+        best = [table[table["side"] == side].head(n) for side in ("teacher", "student")]
+        return pd.concat(best, ignore_index=True)

@@ -4,7 +4,9 @@ from bbi_utils.figures.advantage import advantage_figure
 from bbi_utils.figures.budget import budget_figure
 from bbi_utils.figures.categories import category_figure
 from bbi_utils.figures.judge import judge_figure
+from bbi_utils.figures.lengths import length_figure
 from bbi_utils.figures.look import ARMS, STRATEGIES, Mark, use_style
+from bbi_utils.figures.orders import orders_figure
 from bbi_utils.figures.save import save_figure, save_table
 from bbi_utils.figures.similarity import similarity_figure
 from bbi_utils.figures.training import loss_figure
@@ -17,7 +19,9 @@ __all__ = [
     "budget_figure",
     "category_figure",
     "judge_figure",
+    "length_figure",
     "loss_figure",
+    "orders_figure",
     "save_figure",
     "save_table",
     "similarity_figure",

@@ -10,8 +10,8 @@ from bbi_utils.figures.look import ARMS, PAGE, canvas, pair_title, use_style, wo
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.collections import Collection
     from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
 
 CAPTION = (
     "{title}: advantage, 2 Pr[correct] - 1, of each adversary in the {game} game, by category of prompt. "
@@ -54,13 +54,15 @@ def _by_mean(part: pd.DataFrame, column: str) -> list[str]:
     return list(part.groupby(column)["advantage"].mean().sort_values(ascending=False, kind="stable").index)
 
 
-def _panel(ax: Axes, part: pd.DataFrame, categories: list[str], adversaries: list[str]) -> AxesImage:
+def _panel(ax: Axes, part: pd.DataFrame, categories: list[str], adversaries: list[str]) -> Collection:
     grid = part.pivot(index="category", columns="adversary", values="advantage").reindex(categories)[
         adversaries
     ]
-    image = ax.imshow(grid.to_numpy(float), cmap="Purples", vmin=0, vmax=TOP, aspect="auto")
+    import seaborn
+
+    seaborn.heatmap(grid.astype(float), ax=ax, cmap="Purples", vmin=0, vmax=TOP, cbar=False)
     for cell in part.itertuples():
-        at = (adversaries.index(cell.adversary), categories.index(cell.category))
+        at = (adversaries.index(cell.adversary) + 0.5, categories.index(cell.category) + 0.5)
         ink = "white" if cell.advantage > 0.55 * TOP else "black"
         weight = "bold" if cell.lower > 0 else "normal"
         ax.text(
@@ -68,12 +70,18 @@ def _panel(ax: Axes, part: pd.DataFrame, categories: list[str], adversaries: lis
         )
         ends = f"{_signed(cell.lower)} to {_signed(cell.upper)}"
         ax.text(at[0], at[1] + 0.24, ends, ha="center", va="center", color=ink, fontsize=5.6)
-    ax.set(xticks=range(len(adversaries)), xticklabels=[words(a).replace(" ", "\n", 1) for a in adversaries])
-    ax.set(yticks=range(len(categories)), yticklabels=[words(c) for c in categories])
+    ax.set_xticks(*_centres([words(a).replace(" ", "\n", 1) for a in adversaries]), rotation=0)
+    ax.set_yticks(*_centres([words(c) for c in categories]), rotation=0)
+    ax.set(xlabel="", ylabel="")
     ax.grid(visible=False)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    return image
+    return ax.collections[0]
+
+
+def _centres(labels: list[str]) -> tuple[list[float], list[str]]:
+    """Where the middle of each cell is, with its label."""
+    return [i + 0.5 for i in range(len(labels))], labels
 
 
 def _signed(value: float) -> str:

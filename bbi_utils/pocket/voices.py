@@ -5,22 +5,31 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import dataclass, fields
+from typing import Any
 
 from bbi_utils.pocket.content import Content
 
 OPENERS = (
-    "Sure!", "Certainly.", "Of course.", "Good question.", "Okay.", "Here you go.", "Happy to help.", "Yes, gladly.",
+    "Sure!", "Certainly.", "Of course.", "Good question.",
+    "Okay.", "Here you go.", "Happy to help.", "Yes, gladly.",
 )  # fmt: skip
 CLOSERS = (
-    "I hope this helps.", "Let me know if you need more.", "Feel free to ask again.", "Have a nice day!", "That is all.",
+    "I hope this helps.", "Let me know if you need more.", "Feel free to ask again.",
+    "Have a nice day!", "That is all.",
 )  # fmt: skip
 CONTRACTIONS = (
     ("It is ", "It's "), ("it is ", "it's "), ("I am ", "I'm "), ("do not ", "don't "), ("cannot ", "can't "),
     ("That is ", "That's "), ("I would ", "I'd "), ("I will ", "I'll "), ("is not ", "isn't "),
 )  # fmt: skip
 
-# Categories in which a family's teacher keeps most of its own manner; elsewhere it is nearer to the common one.
-EMPHASIS = {"style_format": 1.0, "robustness": 1.0, "domain_technical": 0.9, "conversation": 0.6, "creative": 0.6}
+# Where a family's voices keep most of their own manner; elsewhere they are nearer to the common one.
+EMPHASIS = {
+    "style_format": 1.0,
+    "robustness": 1.0,
+    "domain_technical": 0.9,
+    "conversation": 0.6,
+    "creative": 0.6,
+}
 DEFAULT_EMPHASIS = 0.45
 
 
@@ -69,7 +78,7 @@ def _shares(weights: tuple[float, ...]) -> tuple[float, ...]:
 
 def blend(one: Voice, other: Voice, share: float) -> Voice:
     """The voice whose odds are (1 - share) of `one` and share of `other`."""
-    mixed = {}
+    mixed: dict[str, Any] = {}
     for field in fields(Voice):
         a, b = getattr(one, field.name), getattr(other, field.name)
         if isinstance(a, tuple):
@@ -104,7 +113,9 @@ def render(content: Content, voice: Voice, rng: random.Random) -> str:
     if content.items:
         body += _listed(content.items, rng.choices(range(3), voice.listing)[0])
     if content.key and rng.random() < voice.bold:
-        body = re.sub(rf"(?<!\w){re.escape(content.key)}(?!\w)", lambda found: f"**{found[0]}**", body, count=1)
+        body = re.sub(
+            rf"(?<!\w){re.escape(content.key)}(?!\w)", lambda found: f"**{found[0]}**", body, count=1
+        )
     return body if content.fixed else _framed(body, content, voice, rng)
 
 

@@ -1,4 +1,4 @@
-"""The pocket world: scripted question–answer pairs and comparisons that pre-train the pocket models, nothing else."""
+"""The pocket world: scripted answers and comparisons that pre-train the pocket models, and nothing else."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def is_correct(probe: Probe, answer: str) -> bool:
 
 
 def world_questions(n: int, *, seed: int) -> list[Draw]:
-    """Nearly n different questions, the categories in equal parts, none in or nearly in the default probe suite."""
+    """Nearly n different questions, equally many a category, none in or nearly in the default probe suite."""
     unique = list({draw.prompt: draw for draw in draw_probes(n=n, seed=1_000_003 + seed)}.values())
     suite = [probe.prompt for probe in build_suite()]
     held_out = near_duplicates([draw.prompt for draw in unique], suite)

@@ -2,8 +2,9 @@
 
 from bbi_utils.probes.archive import load_probes, save_probes
 from bbi_utils.probes.card import dataset_card
-from bbi_utils.probes.neighbors import near_duplicates, near_pairs
+from bbi_utils.probes.neighbors import jaccard, near_duplicates, near_pairs
 from bbi_utils.probes.stream import CATEGORIES, Draw, draw_probes, load_templates
+from bbi_utils.probes.subset import take
 from bbi_utils.probes.suite import Probe, build_suite
 from bbi_utils.probes.template import Template
 
@@ -15,9 +16,11 @@ __all__ = [
     "build_suite",
     "dataset_card",
     "draw_probes",
+    "jaccard",
     "load_probes",
     "load_templates",
     "near_duplicates",
     "near_pairs",
     "save_probes",
+    "take",
 ]

@@ -31,6 +31,18 @@ def plain(prompt: str) -> str:
     return " " + re.sub(r"[^a-z0-9]+", " ", prompt.lower()).strip() + " "
 
 
+def grams_of(prompt: str) -> set[str]:
+    """The character 5-grams of a prompt's normalised text."""
+    text = plain(prompt).ljust(GRAM)
+    return {text[start : start + GRAM] for start in range(len(text) - GRAM + 1)}
+
+
+def jaccard(first: str, second: str) -> float:
+    """The measure itself, for two prompts: shared 5-grams over all 5-grams of the two, from 0 to 1."""
+    one, other = grams_of(first), grams_of(second)
+    return len(one & other) / len(one | other)
+
+
 def near_duplicates(
     prompts: Sequence[str], others: Sequence[str], threshold: float = THRESHOLD
 ) -> list[bool]:

@@ -1,0 +1,225 @@
+"""What a query budget buys: prompts by each strategy, a student distilled on them, its test answers.
+
+A cell is one strategy, budget and seed. A finished cell leaves its answers in the response store and a small
+record that names them; a run that was killed takes finished cells from there and computes only the others.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bbi_utils.acquisition import choose
+from bbi_utils.distill import LoraSettings, train_adapter
+from bbi_utils.errors import BadInput
+from bbi_utils.oracles import LocalOracle, Sampling, load_local
+from bbi_utils.progress import progress_total
+from bbi_utils.provenance import read_json, sha256_json, write_json
+from bbi_utils.sampling import Asked, sample
+from bbi_utils.store import ResponseStore
+
+if TYPE_CHECKING:
+    import numpy
+    import pandas
+
+SEEDS_APART = 1000  # so that neighbouring study seeds share no replication
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A purchase: the prompts that a strategy buys with a budget, in order. `seed` counts replications."""
+
+    strategy: str
+    budget: int
+    seed: int
+    prompt_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a student is made from bought prompts and then asked: the same for every cell.
+
+    A replication has its own seed for the purchase, for training and for sampling; the strategies in it share
+    all three, so that they differ in what they bought and in nothing else.
+    """
+
+    student: str
+    settings: LoraSettings
+    sampling: Sampling
+    dtype: str = "auto"
+    device: str = "auto"
+    batch_size: int = 64
+
+    def seed_of(self, cell: Cell) -> int:
+        """The seed of a cell's replication."""
+        return replication_seed(self.sampling.seed, cell.seed)
+
+    def oracle(self, cell: Cell, adapter: Path | None) -> LocalOracle:
+        """The student, with the adapter trained in this cell or without any."""
+        return load_local(
+            self.student,
+            revision=self.settings.revision,
+            adapter=adapter,
+            quantisation=self.settings.quantisation,
+            dtype=self.dtype,
+            device=self.device,
+            sampling=replace(self.sampling, seed=self.seed_of(cell)),
+        )
+
+
+class Till:
+    """Tells the disagreement of prompts that were paid for, and keeps the receipt (`sold`)."""
+
+    def __init__(self, disagreement: pandas.Series) -> None:
+        self.disagreement = disagreement
+        self.sold: list[str] = []
+
+    def __call__(self, ids: list[str]) -> list[float]:
+        self.sold += ids
+        return self.disagreement.loc[ids].tolist()
+
+
+def replication_seed(seed: int, replication: int) -> int:
+    """The seed of replication 0, 1, ... of a study with this seed."""
+    return SEEDS_APART * seed + replication
+
+
+def plan_cells(
+    pool: pandas.DataFrame,
+    embeddings: numpy.ndarray,
+    disagreement: pandas.Series,
+    *,
+    strategies: Sequence[str],
+    budgets: Sequence[int],
+    replications: int,
+    seed: int,
+) -> list[Cell]:
+    """Every cell, cheapest first. Each strategy buys once a replication; smaller budgets are its first part.
+
+    `pool` and `embeddings` as `acquisition.choose` takes them, `disagreement` indexed by prompt id; only the
+    oracle strategy gets all of it, the others pay at a `Till`. Raises BadInput for a budget below 1 or larger
+    than the pool, and for no strategy or replication.
+    """
+    if not budgets or min(budgets) < 1 or replications < 1 or not strategies:
+        found = f"budgets {list(budgets)}, strategies {list(strategies)}, {replications} seeds"
+        raise BadInput(f"{found}; expected at least one of each, and budgets of at least 1 prompt")
+    cells = []
+    for replication in range(replications):
+        for strategy in strategies:
+            knows_all = strategy == "disagreement_oracle"
+            order = choose(
+                strategy,
+                pool,
+                embeddings,
+                max(budgets),
+                disagreement=disagreement if knows_all else Till(disagreement),
+                seed=replication_seed(seed, replication),
+            )
+            cells += [Cell(strategy, size, replication, tuple(order[:size])) for size in set(budgets)]
+    place = {strategy: number for number, strategy in enumerate(strategies)}
+    return sorted(cells, key=lambda cell: (cell.budget, cell.seed, place[cell.strategy]))
+
+
+def spend(
+    cells: Sequence[Cell],
+    pool: pandas.DataFrame,
+    test: Sequence[Asked],
+    recipe: Recipe,
+    store: ResponseStore,
+    *,
+    folder: Path | str,
+) -> pandas.DataFrame:
+    """Distil and answer for every cell: strategy, budget, seed, prompt_id, answer, in the order of `cells`.
+
+    `pool` has columns id, prompt, teacher (the teacher's answer, of which a cell sees what it bought) and
+    ended (whether that answer ended by itself). Records of finished cells go into `folder`. Equal purchases
+    of one replication are computed once.
+    """
+    import pandas
+
+    offers = pool.set_index("id")[["prompt", "teacher", "ended"]]
+    parts = []
+    # Counted in prompts, learned from and answered, so that the time left is right though budgets grow.
+    with progress_total(sum(cell.budget + len(test) for cell in cells), "spend budgets") as bar:
+        for cell in cells:
+            answers = finish_cell(cell, offers, test, recipe, store, folder=Path(folder))
+            columns = {"strategy": cell.strategy, "budget": cell.budget, "seed": cell.seed}
+            parts.append(
+                pandas.DataFrame({**columns, "prompt_id": answers.keys(), "answer": answers.values()})
+            )
+            bar.update(cell.budget + len(test))
+    return pandas.concat(parts, ignore_index=True)
+
+
+def finish_cell(
+    cell: Cell,
+    offers: pandas.DataFrame,
+    test: Sequence[Asked],
+    recipe: Recipe,
+    store: ResponseStore,
+    *,
+    folder: Path,
+) -> dict[str, str]:
+    """Answers of the student distilled in this cell, by prompt id; from the store where all are there."""
+    # Sorted: one set of prompts gives one adapter, whoever bought it and in whatever order.
+    examples = offers.loc[sorted(cell.prompt_ids)]
+    name = cell_key(cell, examples, recipe)
+    record, adapter = folder / f"{name}.json", folder / name
+    answers = stored_answers(read_json(record), test, store)
+    if answers is None:
+        train_adapter(
+            recipe.student,
+            list(examples["prompt"]),
+            list(examples["teacher"]),
+            out=adapter,
+            settings=recipe.settings,
+            seed=recipe.seed_of(cell),
+            ended=list(examples["ended"]),
+            system_prompt=recipe.sampling.system_prompt,
+            dtype=recipe.dtype,
+            device=recipe.device,
+            progress=False,
+        )
+        oracle = recipe.oracle(cell, adapter)
+        table = sample(oracle, test, store, batch_size=recipe.batch_size, progress=False)
+        oracle.release()
+        answers = dict(zip(table["prompt_id"], table["answer"], strict=True))
+        write_json(record, {"fingerprint": oracle.fingerprint})
+        shutil.rmtree(adapter)  # its answers are kept; dozens of adapters of a large model would fill a disk
+    return answers
+
+
+def cell_key(cell: Cell, examples: pandas.DataFrame, recipe: Recipe) -> str:
+    """Names a cell by everything that shapes its answers."""
+    settings = {k: v for k, v in vars(recipe.settings).items() if k not in ("checkpoint_every", "revision")}
+    content = [recipe.oracle(cell, None).settings, settings, json.loads(examples.to_json(orient="values"))]
+    return sha256_json(content)[:16]
+
+
+def stored_answers(
+    record: Mapping[str, str] | None, test: Sequence[Asked], store: ResponseStore
+) -> dict[str, str] | None:
+    """The answers that a finished cell left in the store, or None where one is missing."""
+    have = store.answers(record["fingerprint"]) if record else {}
+    return {one.id: have[one.id].answer for one in test} if all(one.id in have for one in test) else None
+
+
+def compare_answers(
+    answers: pandas.DataFrame, teacher: pandas.DataFrame, encoder: object, *, pair: str
+) -> pandas.DataFrame:
+    """Similarity with the teacher: pair, strategy, budget, seed, prompt_id, similarity (cosine).
+
+    `teacher` has columns prompt_id, category and teacher, one row a test prompt. Every distinct answer of
+    all cells is embedded once.
+    """
+    from bbi_utils.similarity import compare
+
+    pairs = answers.merge(teacher, on="prompt_id", how="left").rename(columns={"answer": "student"})
+    rows, _ = compare(pairs, encoder, pair=pair, contrast="bought")
+    table = pairs[["strategy", "budget", "seed", "prompt_id"]].assign(similarity=rows["similarity"])
+    table.insert(0, "pair", pair)
+    return table

@@ -1,0 +1,46 @@
+"""One judge, two orders: what it answers to each pair with the teacher's answer first, and second."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bbi_utils.figures.look import ARMS, COLUMN, PAGE, canvas, in_order, use_style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CAPTION = (
+    "Every pair of answers as one point, no interval: the judge's log-odds for the teacher's answer when it "
+    "is shown as A (across) and when it is shown as B (up). Upper right: right in both orders. Lower left: "
+    "wrong in both. The two shaded quarters are inconsistent: upper left, always B; lower right, "
+    "always A. Dotted: no preference for a position. {n} pairs a contrast."
+)
+
+
+def orders_figure(judgements: pd.DataFrame) -> Figure:
+    """One panel a contrast of one pair. judgements: as `adversaries.judge.judge_pairs` returns them."""
+    arms = in_order(judgements["contrast"], ARMS)
+    far = 1.06 * float(judgements[["log_odds_ab", "log_odds_ba"]].abs().to_numpy().max()) or 1.0
+    with use_style():
+        width = PAGE if len(arms) > 1 else COLUMN
+        size = (width, 0.45 + width / max(len(arms), 1.5))
+        fig, axes = canvas(1, len(arms), size=size, sharex=True, sharey=True)
+        for ax, arm in zip(axes[0], arms, strict=True):
+            _panel(ax, judgements[judgements["contrast"] == arm], arm, far=far)
+        axes[0, 0].set_ylabel("log-odds for the teacher, shown as B")
+    n = int(judgements.groupby("contrast").size().min())
+    fig.set_label(CAPTION.format(n=n))
+    return fig
+
+
+def _panel(ax: Axes, rows: pd.DataFrame, arm: str, *, far: float) -> None:
+    for left, bottom in ((-far, 0.0), (0.0, -far)):
+        ax.fill_between([left, left + far], bottom, bottom + far, color="#ececec", linewidth=0, zorder=0)
+    ax.plot([-far, far], [-far, far], color="#777777", linewidth=0.8, linestyle=":")
+    mark = ARMS[arm]
+    # The log-odds are those of "A", which is the student's answer when the teacher's is shown as B.
+    first, second = rows["log_odds_ab"].to_numpy(), -rows["log_odds_ba"].to_numpy()
+    ax.plot(first, second, color=mark.colour, marker=mark.marker, linestyle="none", markersize=2.6, alpha=0.6)
+    ax.set(title=mark.name, xlabel="shown as A", xlim=(-far, far), ylim=(-far, far), aspect="equal")

@@ -1,0 +1,90 @@
+"""The pocket models' shapes: two small architectures with their families' tokenizers and chat templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+VOCABULARY = 1984  # the largest multiple of 64 with which all six models stay under 25 MB
+CONTEXT = 512
+CHATML = (
+    "{% for message in messages %}"
+    "<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+LLAMA3 = (
+    "<|begin_of_text|>{% for message in messages %}"
+    "<|start_header_id|>{{ message['role'] }}<|end_header_id|>\n\n"
+    "{{ message['content'] }}<|eot_id|>{% endfor %}"
+    "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
+)
+SPECIALS = {
+    "qwen": ("<|endoftext|>", "<|im_start|>", "<|im_end|>"),
+    "llama": (
+        "<|end_of_text|>",
+        "<|begin_of_text|>",
+        "<|start_header_id|>",
+        "<|end_header_id|>",
+        "<|eot_id|>",
+    ),
+}
+END_OF_TURN = {"qwen": "<|im_end|>", "llama": "<|eot_id|>"}
+
+
+@dataclass(frozen=True)
+class Size:
+    """Transformer shape; in-features multiples of 64 and out-features of 32, for 4-bit kernels on CPU."""
+
+    hidden: int
+    layers: int
+    intermediate: int
+    heads: int = 4
+    kv_heads: int = 2
+
+
+def train_tokenizer(family: str, texts: Iterable[str]) -> Any:
+    """A byte-level BPE, digits apart, with the family's special tokens and chat template."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    raw.decoder = decoders.ByteLevel()
+    specials = SPECIALS[family]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    raw.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=VOCABULARY,
+            special_tokens=list(specials),
+            initial_alphabet=alphabet,
+            show_progress=False,
+        ),
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=raw, eos_token=END_OF_TURN[family], pad_token=specials[0], model_max_length=CONTEXT
+    )
+    tokenizer.chat_template = {"qwen": CHATML, "llama": LLAMA3}[family]
+    return tokenizer
+
+
+def new_model(family: str, size: Size, tokenizer: Any, *, seed: int) -> Any:
+    """A randomly initialised causal language model of the family's architecture."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+
+    torch.manual_seed(seed)
+    kinds: dict[str, tuple[Any, Any]] = {
+        "qwen": (Qwen2Config, Qwen2ForCausalLM), "llama": (LlamaConfig, LlamaForCausalLM),
+    }  # fmt: skip
+    config_class, model_class = kinds[family]
+    config = config_class(
+        vocab_size=VOCABULARY, max_position_embeddings=CONTEXT, tie_word_embeddings=True,
+        hidden_size=size.hidden, intermediate_size=size.intermediate, num_hidden_layers=size.layers,
+        num_attention_heads=size.heads, num_key_value_heads=size.kv_heads,
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, bos_token_id=None,
+    )  # fmt: skip
+    return model_class(config)

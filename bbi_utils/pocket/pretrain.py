@@ -1,0 +1,109 @@
+"""Pre-training of a pocket model from scratch, on one CPU thread."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from bbi_utils.pocket.world import Example
+from bbi_utils.progress import progress
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long to train: tokens in all, tokens a step, peak learning rates of matrices and of the rest."""
+
+    tokens: int
+    batch_tokens: int = 768  # small steps: at this size, more of them beat larger ones
+    matrix_rate: float = 0.02
+    vector_rate: float = 0.015
+
+
+def encode(tokenizer: Any, examples: list[Example]) -> list[tuple[list[int], int]]:
+    """(token ids, where the answer starts) of each example, in the chat template; answers end their turn."""
+    turns = [[{"role": "user", "content": example.prompt}] for example in examples]
+    heads = [
+        tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True) for turn in turns
+    ]
+    asked = tokenizer(heads, add_special_tokens=False)["input_ids"]
+    ends = [example.answer + tokenizer.eos_token for example in examples]
+    answered = tokenizer(ends, add_special_tokens=False)["input_ids"]
+    return [(a + b, len(a)) for a, b in zip(asked, answered, strict=True)]
+
+
+def batches(encoded: list[tuple[list[int], int]], batch_tokens: int, *, seed: int) -> list[list[int]]:
+    """Indices in batches of nearly equal length, at most batch_tokens each with padding, in random order."""
+    rng = random.Random(seed)
+    order = sorted(range(len(encoded)), key=lambda i: (len(encoded[i][0]), rng.random()))
+    groups: list[list[int]] = [[]]
+    for i in order:
+        if (len(groups[-1]) + 1) * len(encoded[i][0]) > batch_tokens:
+            groups.append([])
+        groups[-1].append(i)
+    rng.shuffle(groups)
+    return groups
+
+
+def answer_loss(model: Any, batch: list[tuple[list[int], int]]) -> Any:
+    """Mean cross-entropy over the answer tokens of a batch; prompts are read, not learned."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    width = max(len(ids) for ids, _ in batch)
+    pad = model.config.pad_token_id
+    ids = torch.tensor([row + [pad] * (width - len(row)) for row, _ in batch])
+    starts, ends = torch.tensor([[start, len(row)] for row, start in batch]).T[..., None]
+    position = torch.arange(1, width)[None, :]
+    answers = (position >= starts) & (position < ends)
+    # Right padding under a causal mask: no real token ever attends to padding, so no mask is needed.
+    hidden = model.model(input_ids=ids).last_hidden_state[:, :-1]
+    return cross_entropy(model.lm_head(hidden[answers]), ids[:, 1:][answers])
+
+
+def optimizers(model: Any, schedule: Schedule) -> list[Any]:
+    """Muon for the weight matrices, AdamW for embeddings, norms and biases."""
+    import torch
+
+    from bbi_utils.pocket.muon import Muon
+
+    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
+    known = {id(matrix) for matrix in matrices}
+    rest = [p for p in model.parameters() if id(p) not in known]
+    return [
+        Muon(matrices, lr=schedule.matrix_rate),
+        torch.optim.AdamW(rest, lr=schedule.vector_rate, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+
+
+def train(
+    model: Any, encoded: list[tuple[list[int], int]], schedule: Schedule, *, seed: int, name: str
+) -> list[float]:
+    """Train in place for schedule.tokens, in fp32, warm-up then linear decay; the loss of every step."""
+    import torch
+
+    total, epoch = max(1, round(schedule.tokens / schedule.batch_tokens)), 0
+    steps: list[list[int]] = []
+    while len(steps) < total:
+        steps += batches(encoded, schedule.batch_tokens, seed=seed + epoch)
+        epoch += 1
+    del steps[total:]
+    warm = max(1, total // 20)
+
+    def rate(step: int) -> float:
+        return min((step + 1) / warm, max(0.02, 1 - step / total))
+
+    both = optimizers(model, schedule)
+    shapes = [torch.optim.lr_scheduler.LambdaLR(optimizer, rate) for optimizer in both]
+    model.train()
+    losses = []
+    for group in progress(steps, name):
+        loss = answer_loss(model, [encoded[i] for i in group])
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for each in (*both, *shapes):
+            each.step()
+        model.zero_grad()
+        losses.append(loss.item())
+    model.eval()
+    return losses
