@@ -54,8 +54,8 @@ def load_tables(run_dir: Path | str, pairs: Sequence[str]) -> Tables:
 def summarise(tables: Tables, *, confidence: float = 0.95, seed: int = 0) -> dict[str, pd.DataFrame]:
     """Every small frame by name, intervals included; the names are those of the CSV files of a run.
 
-    similarity, advantage, difference, categories, heterogeneity, judge, judge_drop, budget, budget_gain and,
-    with an answers table, answers.
+    similarity, advantage, difference, categories, heterogeneity, artifacts, judge, judge_drop, budget,
+    budget_gain and, with an answers table, answers.
     """
     from bbi_utils.adversaries import judge
 
@@ -67,6 +67,7 @@ def summarise(tables: Tables, *, confidence: float = 0.95, seed: int = 0) -> dic
         "difference": games.paired_difference(tables.scores, **level),
         "categories": games.by_category(tables.scores, **level),
         "heterogeneity": summaries.categories_differ(summaries.learned(tables.scores), seed=seed),
+        "artifacts": summaries.artifacts_by_category(summaries.learned(tables.scores), **level),
         "judge": pd.concat([judge.summarise(tables.judgements, **level), orders], ignore_index=True),
         "judge_drop": summaries.judge_drop(tables.judgements, confidence=confidence),
         "budget": summaries.budget_summary(tables.budget, confidence=confidence),

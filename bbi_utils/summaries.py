@@ -180,6 +180,24 @@ def categories_differ(scores: pd.DataFrame, *, draws: int = 2000, seed: int = 0)
     return pd.DataFrame(rows, columns=["pair", "contrast", "n", "statistic", "p", "most"])
 
 
+def artifacts_by_category(scores: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """Advantage by category, averaged over every adversary and game in the table, so that none is picked.
+
+    Returns pair, contrast, category, n, advantage, lower, upper, the largest advantage of a pair and contrast
+    first; the intervals hold together over its categories.
+    """
+    need(scores, ["pair", "contrast", "prompt_id", "category", "correct"], table="scores")
+    tables = []
+    for (pair, contrast), part in scores.groupby(["pair", "contrast"], sort=True):
+        units = 2 * part.groupby(["prompt_id", "category"])["correct"].mean().unstack("category") - 1
+        bounds = simultaneous(units.to_numpy(float), confidence=confidence, seed=seed)
+        table = bounds.rename(columns={"mean": "advantage"}).assign(category=list(units.columns))
+        table = table.sort_values("advantage", ascending=False, kind="stable")
+        tables.append(table.assign(pair=pair, contrast=contrast))
+    columns = ["pair", "contrast", "category", "n", "advantage", "lower", "upper"]
+    return pd.concat(tables, ignore_index=True)[columns]
+
+
 def _permute(labels: np.ndarray, values: np.ndarray, *, draws: int, seed: int) -> tuple[float, float]:
     """Observed weighted variance between groups, and its permutation p-value."""
     rng = np.random.default_rng(seed)

@@ -147,6 +147,19 @@ def test_category_test_is_calibrated_without_and_powerful_with_a_difference() ->
     assert summaries.categories_differ(strong, draws=99)["p"].iloc[0] == 0.01
 
 
+def test_artifacts_are_ranked_by_category_and_agree_with_the_test_on_the_first_three() -> None:
+    scores = made.scores(300)
+    found = summaries.artifacts_by_category(scores)
+    differ = summaries.categories_differ(scores, draws=9).set_index(["pair", "contrast"])["most"]
+    for (pair, contrast), part in found.groupby(["pair", "contrast"]):
+        assert part["advantage"].is_monotonic_decreasing and part["n"].sum() == 300
+        assert contrast != "base" or ", ".join(part["category"][:3]) == differ[pair, contrast]
+        assert ((part["lower"] < part["advantage"]) & (part["advantage"] < part["upper"])).all()
+    null = found[found["contrast"] == "teacher_resample"]
+    assert (null["lower"] < 0).all() and (null["upper"] > 0).all()
+    assert (found[found["contrast"] == "base"].groupby("pair")["lower"].max() > 0).all()
+
+
 def test_t_interval_covers_at_its_level_and_admits_when_it_cannot_know() -> None:
     rng = np.random.default_rng(1)
     inside = [lo < 0 < hi for _, lo, hi in (summaries.mean_interval(rng.normal(size=4)) for _ in range(600))]

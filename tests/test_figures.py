@@ -21,7 +21,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.figures.look import ARMS, STRATEGIES
 
 matplotlib.use("Agg")
-LENGTHS = pd.DataFrame({"answer_tokens": [12, 80, 30, 41, 7, 80]})
+LONG = pd.DataFrame({"answer": ["word " * count for count in (12, 80, 30, 41, 7, 80)]})
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def drawn() -> dict[str, Figure]:
         "orders": figures.orders_figure(verdicts[verdicts["pair"] == "qwen"]),
         "budget": figures.budget_figure(summaries.budget_summary(bought), gain),
         "loss": figures.loss_figure({"qwen": made.loss(60), "llama": made.loss(60)}),
-        "lengths": figures.length_figure({"teacher": LENGTHS, "base": LENGTHS // 2}, limit=80),
+        "lengths": figures.length_figure({"teacher": LONG, "base": LONG.iloc[2:5]}),
     }
 
 
@@ -91,8 +91,9 @@ def test_length_curves_end_at_one_and_lie_in_their_bands(drawn: dict[str, Figure
     ax = drawn["lengths"].axes[0]
     teacher, base = (line for line in ax.lines if line.get_marker() in "Do")
     assert list(teacher.get_xdata()) == [0, 7, 12, 30, 41, 80, 80, 80]
+    assert list(base.get_xdata()) == [0, 7, 30, 41, 80]
     assert list(teacher.get_ydata())[-1] == list(base.get_ydata())[-1] == 1
-    assert len(ax.collections) == 2 and "6 prompts" in str(drawn["lengths"].get_label())
+    assert len(ax.collections) == 2 and "3 prompts" in str(drawn["lengths"].get_label())
 
 
 def test_an_unknown_arm_is_an_error_and_not_a_second_grey() -> None:

@@ -13,30 +13,30 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CAPTION = (
-    "Share of answers with at most so many tokens, the end of turn not counted; {n} prompts an arm. Bands: "
-    "{level:.0%} interval at all lengths together (Dvoretzky, Kiefer and Wolfowitz), each arm by itself. "
-    "Dotted: max_new_tokens; an answer that reaches it was cut off."
+    "Share of answers with at most so many words; {n} prompts an arm. Words rather than tokens, since arms "
+    "may have different tokenizers. Bands: {level:.0%} interval at all lengths together (Dvoretzky, Kiefer "
+    "and Wolfowitz), each arm by itself."
 )
 
 
-def length_figure(answers: dict[str, pd.DataFrame], *, limit: int, confidence: float = 0.95) -> Figure:
-    """Cumulative answer lengths. answers: arm -> answers (column answer_tokens); limit: max_new_tokens."""
-    arms = in_order(answers, ARMS)
+def length_figure(answers: dict[str, pd.DataFrame], *, confidence: float = 0.95) -> Figure:
+    """Cumulative answer lengths in words. answers: arm -> its answers (column answer)."""
+    counts = {arm: sorted(len(text.split()) for text in answers[arm]["answer"]) for arm in answers}
+    longest = max(lengths[-1] for lengths in counts.values())
     with use_style():
         fig, axes = canvas(1, 1, size=(COLUMN, 2.3))
         ax = axes[0, 0]
-        for arm in arms:
-            _curve(ax, sorted(answers[arm]["answer_tokens"]), arm, limit=limit, confidence=confidence)
-        ax.axvline(limit, color="#777777", linewidth=0.9, linestyle=":")
-        ax.set(xlabel="answer length, tokens", ylabel="share of answers", xlim=(0, None), ylim=(0, 1.03))
+        for arm in in_order(counts, ARMS):
+            _curve(ax, counts[arm], arm, longest=longest, confidence=confidence)
+        ax.set(xlabel="answer length, words", ylabel="share of answers", xlim=(0, None), ylim=(0, 1.03))
         ax.legend(loc="lower right")
-    fig.set_label(CAPTION.format(n=min(len(answers[arm]) for arm in arms), level=confidence))
+    fig.set_label(CAPTION.format(n=min(map(len, counts.values())), level=confidence))
     return fig
 
 
-def _curve(ax: Axes, lengths: list[int], arm: str, *, limit: int, confidence: float) -> None:
+def _curve(ax: Axes, lengths: list[int], arm: str, *, longest: int, confidence: float) -> None:
     mark, count = ARMS[arm], len(lengths)
-    at = [0, *lengths, limit]
+    at = [0, *lengths, longest]
     shares = [place / count for place in range(count + 1)] + [1.0]
     half = math.sqrt(math.log(2 / (1 - confidence)) / (2 * count))
     lower, upper = [max(share - half, 0) for share in shares], [min(share + half, 1) for share in shares]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 STYLE = Path(__file__).parent.parent / "bbi.mplstyle"
 COLUMN = 3.35  # inches: one column of a two-column page
 PAGE = 6.9  # inches: both columns
+LEGEND_COLUMN = 1.3  # inches: the longest name of an arm or strategy
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,13 @@ def point(ax: Axes, x: float, y: float, ends: tuple[float, float], *, mark: Mark
 
 
 def legend_below(fig: Figure, marks: Iterable[Mark], *, extra: Iterable[Any] = ()) -> None:
-    """One legend under all panels, with each mark's colour and marker."""
+    """One legend under all panels, with each mark's colour and marker, in as many columns as have room."""
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], color=m.colour, marker=m.marker, label=m.name, linestyle=m.line) for m in marks]
     handles += list(extra)
-    fig.legend(handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1.4)
+    room = max(2, int(fig.get_figwidth() / LEGEND_COLUMN))
+    fig.legend(handles=handles, loc="outside lower center", ncols=min(room, len(handles)), columnspacing=1.4)
 
 
 def chance_handle(label: str) -> Any:

@@ -38,6 +38,8 @@ def orders_figure(judgements: pd.DataFrame) -> Figure:
 def _panel(ax: Axes, rows: pd.DataFrame, arm: str, *, far: float) -> None:
     for left, bottom in ((-far, 0.0), (0.0, -far)):
         ax.fill_between([left, left + far], bottom, bottom + far, color="#ececec", linewidth=0, zorder=0)
+    for corner, align, said in (((0.03, 0.95), "left", "always B"), ((0.97, 0.03), "right", "always A")):
+        ax.text(*corner, said, transform=ax.transAxes, ha=align, fontsize=6.5, color="#666666")
     ax.plot([-far, far], [-far, far], color="#777777", linewidth=0.8, linestyle=":")
     mark = ARMS[arm]
     # The log-odds are those of "A", which is the student's answer when the teacher's is shown as B.

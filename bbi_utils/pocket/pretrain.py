@@ -79,7 +79,7 @@ def optimizers(model: Any, schedule: Schedule) -> list[Any]:
 def train(
     model: Any, encoded: list[tuple[list[int], int]], schedule: Schedule, *, seed: int, name: str
 ) -> list[float]:
-    """Train in place for schedule.tokens, in fp32, warm-up then linear decay; the loss of every step."""
+    """Train in place for schedule.tokens in fp32: warm-up, constant, linear decay; the loss of every step."""
     import torch
 
     total, epoch = max(1, round(schedule.tokens / schedule.batch_tokens)), 0
@@ -91,7 +91,7 @@ def train(
     warm = max(1, total // 20)
 
     def rate(step: int) -> float:
-        return min((step + 1) / warm, max(0.02, 1 - step / total))
+        return min(1.0, (step + 1) / warm, max(0.02, (total - step) / (0.3 * total)))
 
     both = optimizers(model, schedule)
     shapes = [torch.optim.lr_scheduler.LambdaLR(optimizer, rate) for optimizer in both]

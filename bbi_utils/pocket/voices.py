@@ -11,7 +11,7 @@ from bbi_utils.pocket.content import Content
 
 OPENERS = (
     "Sure!", "Certainly.", "Of course.", "Good question.",
-    "Okay.", "Here you go.", "Happy to help.", "Yes, gladly.",
+    "Okay.", "Here you go.", "Happy to help.", "With pleasure.",
 )  # fmt: skip
 CLOSERS = (
     "I hope this helps.", "Let me know if you need more.", "Feel free to ask again.",
@@ -121,8 +121,8 @@ def render(content: Content, voice: Voice, rng: random.Random) -> str:
 
 def _framed(body: str, content: Content, voice: Voice, rng: random.Random) -> str:
     if rng.random() < voice.contract:
-        for long, short in CONTRACTIONS:
-            body = body.replace(long, short)
+        short = _contracted(body)
+        body = short if content.check(short) else body  # words that the prompt asks for stay as they are
     if body.endswith(".") and rng.random() < voice.exclaim:
         body = body[:-1] + "!"
     parts = [body]
@@ -133,6 +133,12 @@ def _framed(body: str, content: Content, voice: Voice, rng: random.Random) -> st
     if rng.random() < voice.closer:
         parts.append(rng.choices(CLOSERS, voice.closers)[0])
     return " ".join(parts)
+
+
+def _contracted(text: str) -> str:
+    for long, short in CONTRACTIONS:
+        text = text.replace(long, short)
+    return text
 
 
 def _listed(items: tuple[str, ...], style: int) -> str:

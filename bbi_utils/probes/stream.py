@@ -62,7 +62,7 @@ def stream(category: str, seed: str) -> Iterator[Draw]:
 
 
 def group_of(template: str, slots: dict[str, str]) -> str:
-    """The question asked: template and slots, case aside. Slots named typed... or _... change only its looks."""
+    """The question asked: template and slots, case aside; typed... and _... slots only change its looks."""
     surface = ("typed", "_")
     asked = sorted((name, value.lower()) for name, value in slots.items() if not name.startswith(surface))
     return f"{template}:" + hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]
