@@ -11,6 +11,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.execute import run_notebook
 from bbi_utils.lineage import declared_parameters
 from bbi_utils.params import Study
+from bbi_utils.readme import README, refresh_readme
 from bbi_utils.stages import STAGES, make_task
 
 
@@ -63,8 +64,9 @@ def refresh_figures(run: paths.RunPaths, figures: Path = paths.FIGURES) -> None:
 
 
 def refresh(study: Study) -> None:
-    """Notebooks and figures of a run; prints what changed."""
+    """Notebooks, figures and the README's numbers from a run; prints what changed."""
     changed = refresh_notebooks(study)
     refresh_figures(paths.RunPaths(study.run_dir))
-    for path in (*changed, paths.FIGURES):
+    refresh_readme(study)
+    for path in (*changed, paths.FIGURES, README):
         print(paths.shown(path))

@@ -72,7 +72,13 @@ STAGES = (
         ("{pair}/judgements.parquet", "{pair}/scores.parquet"),
         60,
     ),
-    Stage("06_spend_query_budget", "pair", ("probes.jsonl", STORE), ("{pair}/budget.parquet",), 240),
+    Stage(
+        "06_spend_query_budget",
+        "pair",
+        ("probes.jsonl", STORE, "{pair}/similarity.parquet"),
+        ("{pair}/budget.parquet",),
+        280,
+    ),
     Stage(
         "07_make_figures",
         "all",

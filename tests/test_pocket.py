@@ -1,4 +1,4 @@
-"""The pocket world and its recipe: overlapping voices, checks that hold in any voice, training that learns."""
+"""The pocket world and its recipe: overlapping voices, checks that hold in any voice, learning, no leaks."""
 
 from __future__ import annotations
 

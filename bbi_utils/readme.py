@@ -1,0 +1,108 @@
+"""What the README shows of the committed run: its claims beside the paper's, and what the run took."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bbi_utils import paths
+from bbi_utils.claims_table import Row, read_claims
+from bbi_utils.errors import BadInput
+from bbi_utils.params import Study
+from bbi_utils.provenance import read_json
+from bbi_utils.stages import STAGES, make_task
+
+README = paths.ROOT / "README.md"
+NOTHING = "—"
+# Which tolerance a claim's estimate has: words of the claim, the table that holds it, its column there.
+TOLERATED = (
+    ("raises similarity", "similarity.csv", "mean"),
+    ("similarity with", "similarity.csv", "mean"),
+    ("lowers the judge", "judge_drop.csv", "drop"),
+    ("judge names", "judge.csv", "estimate"),
+    ("lowers its advantage", "difference.csv", "advantage"),
+    ("adversary", "advantage.csv", "advantage"),
+    ("null", "advantage.csv", "advantage"),
+    ("buying", "budget_gain.csv", "gain"),
+)
+
+
+def refresh_readme(study: Study, *, figures: Path = paths.FIGURES, readme: Path = README) -> None:
+    """Write the committed claims, and the time and machine of the run of `study`, between their markers."""
+    from bbi_utils.tolerances import TOLERANCES, load_tolerances
+
+    tolerances = load_tolerances(figures / "expected" / TOLERANCES)
+    text = readme.read_text(encoding="utf-8")
+    text = between(text, "results", "\n" + results(read_claims(figures / "claims.csv"), tolerances) + "\n")
+    text = between(text, "measured", measured(study))
+    partial = readme.with_suffix(".md.partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, readme)
+
+
+def between(text: str, name: str, content: str) -> str:
+    """The text with everything between <!-- name --> and <!-- /name --> replaced; BadInput without these."""
+    marked = re.compile(rf"(<!-- {name} -->).*?(<!-- /{name} -->)", re.DOTALL)
+    if len(marked.findall(text)) != 1:
+        raise BadInput(f"README.md: expected one <!-- {name} --> … <!-- /{name} -->; put the markers back")
+    return marked.sub(lambda match: match[1] + content + match[2], text)
+
+
+def results(rows: Sequence[Row], tolerances: Mapping[str, Any]) -> str:
+    """A Markdown table of one line a claim, the pairs side by side where they differ."""
+    pairs = list(dict.fromkeys(row["pair"] for row in rows))
+    lines = [["claim", "paper", *(f"this run, {pair}" for pair in pairs), "holds", "tolerance"]]
+    lines.append(["---"] * len(lines[0]))
+    for claim in dict.fromkeys(row["claim"] for row in rows):
+        found = {row["pair"]: row for row in rows if row["claim"] == claim}
+        here = [estimate(found[pair]) if pair in found else NOTHING for pair in pairs]
+        paper, holds = (joined([row[name] for row in found.values()]) for name in ("paper", "holds"))
+        lines.append([claim, paper, *here, holds, tolerance_of(claim, tolerances)])
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
+
+
+def estimate(row: Row) -> str:
+    """What the run found, with its interval where there is one."""
+    return row["this run"] if row["interval"] == NOTHING else f"{row['this run']} {row['interval']}"
+
+
+def joined(values: Sequence[str]) -> str:
+    """One value if all are the same, else all, in the order of the pairs."""
+    return " / ".join(values if len(set(values)) > 1 else values[:1])
+
+
+def tolerance_of(claim: str, tolerances: Mapping[str, Any]) -> str:
+    """How far `make verify` lets a claim's estimate move on another machine."""
+    for words, table, column in TOLERATED:
+        if words in claim and table in tolerances:
+            return f"± {tolerances[table]['columns'][column]:g}"
+    return NOTHING
+
+
+def measured(study: Study) -> str:
+    """Wall time and memory of the run as its stages recorded them (pairs side by side), and its machine."""
+    studies = [replace(study, pair=pair) for pair in study.pairs]
+    lanes = [records_of(one, scopes=("pair",)) for one in studies]
+    shared = records_of(studies[0], scopes=("suite", "all"))
+    seconds = sum(r["seconds"] for r in shared) + max(sum(r["seconds"] for r in lane) for lane in lanes)
+    memory = sum(max(r["peak_memory_bytes"] for r in lane) for lane in lanes)
+    manifest = read_json(paths.RunPaths(study.run_dir, study.pair).manifest) or {}
+    cpu = manifest.get("environment", {}).get("cpu", {})
+    machine = f"{cpu.get('cores', '?')} cores of an {cpu.get('model', 'unknown processor')}"
+    return f"{seconds / 60:.0f} minutes and at most {memory / 1e9:.1f} GB of memory on {machine}"
+
+
+def records_of(study: Study, *, scopes: Sequence[str]) -> list[dict[str, Any]]:
+    """What each stage of these scopes recorded; BadInput where one has not been run."""
+    tasks = [make_task(stage, study) for stage in STAGES if stage.scope in scopes]
+    records = [read_json(task.record_file) for task in tasks]
+    for task, record in zip(tasks, records, strict=True):
+        if record is None:
+            raise BadInput(
+                f"{task.stage.notebook} has no record in {study.run_dir}; run `make reproduce` first"
+            )
+    return [record for record in records if record is not None]

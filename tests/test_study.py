@@ -1,0 +1,94 @@
+"""The whole study, all notebooks, on two checkpoints in folders that are swapped in by parameters alone."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+import pytest
+
+from bbi_utils.params import Study
+from bbi_utils.paths import RunPaths
+from bbi_utils.provenance import sha256_file
+from bbi_utils.reproduce import reproduce
+
+SMALL = {
+    "n_probes": 200, "n_distill": 20, "n_test": 40, "n_judge": 20, "max_new_tokens": 12, "max_length": 256,
+    "epochs": 1, "folds": 2, "budgets": [10, 15], "budget_seeds": 2, "n_budget_test": 20,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def settings(tiny_qwen: Path, tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    run_dir = tmp_path_factory.mktemp("study") / "run"
+    return {"teacher": str(tiny_llama), "student": str(tiny_qwen), "judge": str(tiny_llama),
+            "run_dir": str(run_dir), **SMALL}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(settings: dict[str, Any]) -> RunPaths:
+    reproduce("pocket", ["qwen"], settings, stream=io.StringIO())
+    return RunPaths(settings["run_dir"], "qwen")
+
+
+@pytest.mark.smoke
+def test_every_notebook_ran_on_the_models_in_the_folders(run: RunPaths, settings: dict[str, Any]) -> None:
+    executed = sorted(path.name[:2] for path in (run.folder / "executed").rglob("*.ipynb"))
+    assert executed == ["01", "02", "03", "04", "05", "06", "07"]
+    manifest = json.loads(run.manifest.read_text())
+    assert manifest["parameters"]["TEACHER"] == settings["teacher"]
+
+
+@pytest.mark.smoke
+def test_scores_keep_their_contract(run: RunPaths) -> None:
+    scores = pd.read_parquet(run.scores)
+    wanted = {"pair", "contrast", "adversary", "game", "prompt_id", "category", "fold", "score", "correct"}
+    assert wanted <= set(scores.columns)
+    assert set(scores["correct"]) <= {0.0, 0.5, 1.0}
+    assert set(scores["contrast"]) == {"base", "distilled", "teacher_resample"}
+    assert {"length", "word_ngrams", "char_ngrams", "all-MiniLM-L6-v2", "judge"} <= set(scores["adversary"])
+    pairwise = scores[(scores["game"] == "pairwise") & (scores["adversary"] == "length")]
+    assert pairwise.groupby("contrast")["prompt_id"].nunique().max() <= settings_of(run)["n_test"]
+
+
+def settings_of(run: RunPaths) -> dict[str, Any]:
+    """The study's parameters as the manifest has them."""
+    given = json.loads(run.manifest.read_text())["parameters"]
+    return {name.lower(): value for name, value in given.items()}
+
+
+@pytest.mark.smoke
+def test_budget_similarity_and_judgements_cover_what_was_asked(run: RunPaths) -> None:
+    budget = pd.read_parquet(run.budget)
+    cells = budget.groupby(["strategy", "budget", "seed"])["prompt_id"].nunique()
+    assert len(cells) == 4 * 2 * 2
+    assert (cells <= SMALL["n_budget_test"]).all()
+    similarity = pd.read_parquet(run.similarity)
+    assert similarity["similarity"].between(-1.001, 1.001).all()
+    judgements = pd.read_parquet(run.judgements)
+    assert set(judgements["correct"]) <= {0.0, 0.5, 1.0}
+
+
+@pytest.mark.smoke
+def test_a_second_run_does_nothing(run: RunPaths, settings: dict[str, Any]) -> None:
+    before = {path: path.stat().st_mtime_ns for path in run.folder.rglob("*.parquet")}
+    digest = sha256_file(run.scores)
+    reproduce("pocket", ["qwen"], settings, stream=io.StringIO())
+    assert {path: path.stat().st_mtime_ns for path in run.folder.rglob("*.parquet")} == before
+    assert sha256_file(run.scores) == digest
+
+
+@pytest.mark.smoke
+def test_executed_notebooks_hold_no_error_and_no_absolute_path_of_the_code(run: RunPaths) -> None:
+    for path in (run.folder / "executed").rglob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        kinds = {output["output_type"] for cell in notebook.cells for output in cell.get("outputs", [])}
+        assert "error" not in kinds
+
+
+def test_notebook_parameters_are_the_studys() -> None:
+    assert {"teacher", "student", "judge", "budgets", "seed"} <= set(Study.__dataclass_fields__)
