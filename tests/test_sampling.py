@@ -15,10 +15,12 @@ import numpy
 import pandas
 import pytest
 
+from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Answer, Request, Sampling, load_local
 from bbi_utils.oracles.base import fingerprint_of
 from bbi_utils.oracles.chat import PINNED_DATE, prompt_ids, render
+from bbi_utils.oracles.checkpoints import resolve_model
 from bbi_utils.oracles.noise import inverse_cdf, uniforms
 from bbi_utils.sampling import plan_batches, sample
 from bbi_utils.store import ResponseStore
@@ -301,3 +303,13 @@ def test_a_killed_run_continues_to_the_same_answers(tiny_qwen: Path, tmp_path: P
     with ResponseStore(tmp_path / "whole.sqlite") as store:
         whole = run(oracle, PROBES, store)
     assert resumed[SAME].equals(whole[SAME])
+
+
+def test_a_relative_folder_is_found_from_any_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = paths.WEIGHTS / "qwen-judge"
+    assert (
+        resolve_model(folder.relative_to(paths.ROOT)).identity == resolve_model("pocket/qwen-judge").identity
+    )

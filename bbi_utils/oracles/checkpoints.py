@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from bbi_utils import paths
 from bbi_utils.errors import BadInput
 
 Quantisation = Literal["none", "nf4"]
-POCKET = Path(__file__).parents[1] / "pocket" / "weights"
 # Everything but the weights, and then everything that loading reads.
 SMALL_FILES = ("*.json", "*.jinja", "tokenizer.model", "merges.txt", "vocab.txt")
 FILES = (*SMALL_FILES, "*.safetensors")
@@ -43,8 +43,8 @@ def resolve_model(model: str | Path, *, revision: str | None = None) -> Checkpoi
     Raises BadInput for a missing, gated or unreachable model, pickled weights, or a revision of a folder.
     """
     name = str(model)
-    folder = POCKET / name.removeprefix("pocket/") if name.startswith("pocket/") else Path(name).expanduser()
-    if folder.is_dir():
+    folder = paths.local_model(name)
+    if folder is not None and folder.is_dir():
         if revision is not None:
             raise BadInput(
                 f"model {name} is a folder, it has no revision {revision}; set the revision to null."
@@ -52,14 +52,14 @@ def resolve_model(model: str | Path, *, revision: str | None = None) -> Checkpoi
         check_files(folder, name=name)
         return Checkpoint(name, folder, f"sha256:{content_hash(folder)}")
     if name.startswith("pocket/"):
-        there = sorted(path.name for path in POCKET.glob("*") if path.is_dir())
+        there = sorted(path.name for path in paths.WEIGHTS.glob("*") if path.is_dir())
         raise BadInput(
             f"pocket model {name} not found; there are {there or 'none'} (`make pocket` builds them)."
         )
-    if not is_hub_id(name):
+    if folder is not None or not is_hub_id(name):
         raise BadInput(f"model folder {name} not found; expected a folder, a hub id, or pocket/<name>.")
-    folder = download(name, revision=revision, patterns=SMALL_FILES)
-    return Checkpoint(name, folder, f"hub:{name}@{folder.name}", commit=folder.name)
+    cached = download(name, revision=revision, patterns=SMALL_FILES)
+    return Checkpoint(name, cached, f"hub:{name}@{cached.name}", commit=cached.name)
 
 
 def is_hub_id(name: str) -> bool:
