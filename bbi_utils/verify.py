@@ -39,13 +39,9 @@ def verify(run: paths.RunPaths, *, figures: Path = paths.FIGURES, stream: TextIO
     """
     from bbi_utils.tolerances import compare_tables, failures, report
 
-    read_claims(
-        run.claims
-    )  # a run that ended has this table: without it, say so rather than which is missing
+    read_claims(run.claims)  # a run that did not end lacks this table: say that first
     checks = compare_tables(run.folder, figures / "expected")
     stale = stale_figures(run.figures) + (stale_figures(figures) if figures != run.figures else [])
-    lines = (
-        [report(checks), *stale] if stale else [report(checks), "every figure is the one its manifest lists"]
-    )
-    print(*lines, sep="\n", file=stream or sys.stdout)
+    about_figures = stale or ["every figure is the one its manifest lists"]
+    print(report(checks), *about_figures, sep="\n", file=stream or sys.stdout)
     return not failures(checks) and not stale
