@@ -6,6 +6,7 @@ the smaller. "Disagreement" of a prompt is 1 - similarity of the base student's 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -38,7 +39,7 @@ def choose(
       categories, which is what stratified_random buys first with the same seed; then rounds, each half as
       large as all before, of the prompts with the highest disagreement predicted by ridge regression on
       embedding and category. It looks only at the disagreement of prompts it has bought. A category may fill
-      at most twice its pool share of a round, so that one bad prediction cannot eat the budget.
+      at most twice its pool share of every prefix, so that one bad prediction cannot eat the budget.
     * disagreement_oracle: the same rounds and caps with the true disagreement of the whole pool from the
       first purchase on. No real buyer can do this; it bounds what better prediction could gain.
     * diversity: k-center greedy, each time the prompt farthest from all bought ones.
@@ -173,17 +174,18 @@ def _predict(known: dict[int, float], categories: np.ndarray, points: np.ndarray
 
 
 def _best_capped(wanted: np.ndarray, categories: np.ndarray, order: list[int], size: int) -> list[int]:
-    """The ``size`` most wanted prompts not yet bought, no category above twice its pool share."""
-    taken, count = set(order), dict[str, int]()
-    chosen: list[int] = []
-    spare: list[int] = []
-    size = min(size, len(categories) - len(order))
+    """The ``size`` most wanted prompts not yet bought; no prefix has a category above twice its share."""
     share = pd.Series(categories).value_counts() / len(categories)
-    for i in (int(i) for i in np.argsort(-wanted, kind="stable") if i not in taken):
-        category = categories[i]
-        full = count.get(category, 0) >= np.ceil(2 * size * share[category])
-        (spare if full else chosen).append(i)
-        count[category] = count.get(category, 0) + (not full)
-        if len(chosen) == size:
-            break
-    return chosen + spare[: size - len(chosen)]  # caps give way only when nothing else is left
+    taken, count, chosen = set(order), Counter(categories[order]), list[int]()
+    left: dict[str, list[int]] = {category: [] for category in share.index}
+    for i in np.argsort(wanted, kind="stable"):  # the most wanted last, to be popped
+        if i not in taken:
+            left[categories[i]].append(int(i))
+    for owned in range(len(order) + 1, min(len(order) + size, len(categories)) + 1):
+        some = [category for category in left if left[category]]
+        within = [category for category in some if count[category] < np.ceil(2 * owned * share[category])]
+        # The caps give way only when nothing else is left.
+        category = max(within or some, key=lambda category: wanted[left[category][-1]])
+        chosen.append(left[category].pop())
+        count[category] += 1
+    return chosen

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
 import struct
 from pathlib import Path
 from typing import Any
 
+from bbi_utils.atomic import replacing
 from bbi_utils.errors import BadInput
 
 Cell = dict[str, Any]
@@ -76,9 +76,8 @@ def refresh(executed: Path | str, committed: Path | str, *, root: Path | str | N
     before, text = Path(committed).read_bytes(), dumps(notebook)
     if text.encode() == before:
         return False
-    partial = Path(committed).with_suffix(".ipynb.partial")
-    partial.write_bytes(text.encode())
-    os.replace(partial, committed)
+    with replacing(Path(committed)) as partial:
+        partial.write_bytes(text.encode())
     return True
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Generic, TypeVar
 
+from bbi_utils.atomic import replacing
+
 T = TypeVar("T")
 FILE_VARIABLE = "BBI_PROGRESS"
 SECONDS_BETWEEN_WRITES = 1.0
@@ -74,10 +76,9 @@ class Progress(Generic[T]):
             return
         self.written = time.monotonic()
         state = {"description": self.description, "done": self.done, "total": self.total, "time": time.time()}
-        partial = Path(f"{self.file}.{os.getpid()}.partial")
         try:
-            partial.write_text(json.dumps(state))
-            os.replace(partial, self.file)
+            with replacing(Path(self.file), durable=False) as partial:
+                partial.write_text(json.dumps(state))
         except OSError:
             self.file = None
 

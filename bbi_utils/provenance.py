@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bbi_utils import paths
+from bbi_utils.atomic import replacing
 
 PACKAGES = (
     "torch", "transformers", "peft", "bitsandbytes", "tokenizers", "safetensors", "sentence-transformers",
@@ -53,14 +54,10 @@ def sha256_tree(path: Path) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON whole or not at all: a partial file is renamed over the old one."""
+    """Write JSON whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
+    with replacing(path) as partial:
         partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

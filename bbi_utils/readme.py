@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bbi_utils import paths
+from bbi_utils.atomic import replacing
 from bbi_utils.claims_table import Row, read_claims
 from bbi_utils.errors import BadInput
 from bbi_utils.params import Study
@@ -38,10 +38,13 @@ def refresh_readme(study: Study, *, figures: Path = paths.FIGURES, readme: Path 
     tolerances = load_tolerances(figures / "expected" / TOLERANCES)
     text = readme.read_text(encoding="utf-8")
     text = between(text, "results", "\n" + results(read_claims(figures / "claims.csv"), tolerances) + "\n")
-    text = between(text, "measured", measured(study))
-    partial = readme.with_suffix(".md.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, readme)
+    took = measured(study)
+    if took is None:
+        print("README.md keeps its time and memory: part of this run had been run before in its folder")
+    else:
+        text = between(text, "measured", took)
+    with replacing(readme) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def between(text: str, name: str, content: str) -> str:
@@ -83,11 +86,16 @@ def tolerance_of(claim: str, tolerances: Mapping[str, Any]) -> str:
     return NOTHING
 
 
-def measured(study: Study) -> str:
-    """Wall time and memory of the run as its stages recorded them (pairs side by side), and its machine."""
+def measured(study: Study) -> str | None:
+    """Wall time and memory of the run as its stages recorded them (pairs side by side), and its machine.
+
+    None where a stage had been run or begun before: it may have reused work, and its time says too little.
+    """
     studies = [replace(study, pair=pair) for pair in study.pairs]
     lanes = [records_of(one, scopes=("pair",)) for one in studies]
     shared = records_of(studies[0], scopes=("suite", "all"))
+    if any(record["again"] for record in (*shared, *(r for lane in lanes for r in lane))):
+        return None
     seconds = sum(r["seconds"] for r in shared) + max(sum(r["seconds"] for r in lane) for lane in lanes)
     memory = sum(max(r["peak_memory_bytes"] for r in lane) for lane in lanes)
     manifest = read_json(paths.RunPaths(study.run_dir, study.pair).manifest) or {}

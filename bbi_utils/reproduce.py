@@ -64,8 +64,9 @@ class Runner:
 
     def run_task(self, lane: str, task: Task, *, why: str, threads: int) -> dict[str, Any]:
         """Execute one notebook and record it; its executed copy takes its name only when it is complete."""
-        before = prepare(task)
         job = task.record_file.with_suffix(".job.json")
+        again = task.record_file.exists() or job.exists()  # what an earlier run left may save it time
+        before = prepare(task)
         partial = task.executed.with_suffix(".partial.ipynb")
         parameters = task.parameters
         write_json(job, {"notebook": str(task.notebook), "output": str(partial), "parameters": parameters})
@@ -79,7 +80,7 @@ class Runner:
         if status or result is None:
             raise failure_of(task, (result or {}).get("failure"), partial=partial, log=log)
         measured = {"seconds": result["seconds"], "peak_memory_bytes": result["peak_memory_bytes"]}
-        record = write_record(task, before, {**measured, "threads": threads})
+        record = write_record(task, before, {**measured, "threads": threads, "again": again})
         os.replace(partial, task.executed)
         for leftover in (job, job.with_suffix(".result.json"), progress_file):
             leftover.unlink(missing_ok=True)

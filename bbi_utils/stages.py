@@ -49,28 +49,28 @@ class Stage:
 
 
 STAGES = (
-    Stage("01_build_probes", "suite", (), ("probes.jsonl", "probes.card.md"), 20),
-    Stage("02_sample_teacher", "pair", ("probes.jsonl",), (STORE,), 120),
+    Stage("01_build_probes", "suite", (), ("probes.jsonl", "probes.card.md"), 15),
+    Stage("02_sample_teacher", "pair", ("probes.jsonl",), (STORE,), 145),
     Stage(
         "03_distill_student",
         "pair",
         ("probes.jsonl", STORE),
         ("{pair}/adapter/", "{pair}/loss.parquet", "{pair}/answers.parquet", STORE),
-        180,
+        100,
     ),
     Stage(
         "04_train_adversaries",
         "pair",
         ("probes.jsonl", STORE, "{pair}/adapter/"),
         ("{pair}/similarity.parquet", "{pair}/learned_scores.parquet"),
-        180,
+        170,
     ),
     Stage(
         "05_identify_teacher",
         "pair",
         ("probes.jsonl", STORE, "{pair}/adapter/", "{pair}/learned_scores.parquet"),
         ("{pair}/judgements.parquet", "{pair}/scores.parquet"),
-        60,
+        20,
     ),
     Stage(
         "06_spend_query_budget",
@@ -93,7 +93,7 @@ STAGES = (
             "{pair}/budget.parquet",
         ),
         ("figures/", "figures/claims.csv"),
-        30,
+        20,
     ),
 )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bbi_utils.atomic import replacing
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.adapters import CONFIG, canonical, check_adapter
 from bbi_utils.oracles.checkpoints import Checkpoint, read_json
@@ -49,19 +49,12 @@ def save_checkpoint(
     import torch
 
     path = checkpoint_path(out)
-    partial = path.with_name(path.name + ".partial")
     tensors = {name: parameter.detach().cpu() for name, parameter in parameters.items()}
     state = {"key": key, "curve": curve, "parameters": tensors, "optimiser": optimiser.state_dict()}
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as file:
-                torch.save(state, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with replacing(path) as partial:
+            torch.save(state, partial)
 
 
 def load_checkpoint(

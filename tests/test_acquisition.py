@@ -72,9 +72,10 @@ def test_guided_buyers_find_disagreement_and_the_oracle_most_of_it():
 def test_no_category_eats_the_budget():
     skewed = DISAGREEMENT + 10 * (PROMPTS["category"] == "c0").to_numpy()
     category = PROMPTS.set_index("id")["category"]
-    order = buy("disagreement_oracle", 100, disagreement=skewed)
-    share = (category.loc[order] == "c0").mean()
-    assert 0.2 < share <= 0.33  # twice the pool's eighth, rounded up in each of seven rounds
+    for budget in (60, 100, 150):  # wherever in a round the money runs out
+        order = buy("disagreement_oracle", budget, disagreement=skewed)
+        share = (category.loc[order] == "c0").mean()
+        assert 0.2 < share <= 2 / 8 + 1 / budget
 
 
 def test_diversity_covers_better_than_chance():

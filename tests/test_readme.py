@@ -58,7 +58,8 @@ def test_time_is_that_of_the_slower_pair_and_memory_that_of_both(tmp_path: Path)
     for stage in STAGES:
         for pair, seconds in (("qwen", 60), ("llama", 90)):
             home = tmp_path / pair if stage.scope == "pair" else tmp_path
-            record = {"seconds": seconds if stage.scope == "pair" else 30, "peak_memory_bytes": 1e9}
+            took = seconds if stage.scope == "pair" else 30
+            record = {"seconds": took, "peak_memory_bytes": 1e9, "again": False}
             write_json(home / "stages" / f"{stage.number}.json", record)
     write_json(tmp_path / "qwen" / "manifest.json", {"environment": {"cpu": {"model": "Abacus", "cores": 2}}})
     between = sum(stage.scope == "pair" for stage in STAGES)
@@ -67,6 +68,8 @@ def test_time_is_that_of_the_slower_pair_and_memory_that_of_both(tmp_path: Path)
         readme.measured(study)
         == f"{minutes:.0f} minutes and at most 2.0 GB of memory on 2 cores of an Abacus"
     )
+    write_json(tmp_path / "llama" / "stages" / "03.json", {**record, "again": True})
+    assert readme.measured(study) is None  # that one may have continued
     (tmp_path / "llama" / "stages" / "03.json").unlink()
     with pytest.raises(BadInput, match="03_distill_student has no record"):
         readme.measured(study)

@@ -227,7 +227,7 @@ def test_manifest_says_what_a_number_depended_on(finished: Run) -> None:
     assert manifest["models"]["teacher"]["content"].startswith("sha256:")
     assert manifest["environment"]["packages"]["torch"] and manifest["environment"]["cpu"]["cores"] >= 1
     stage = manifest["stages"]["03_distill_student"]
-    assert stage["seconds"] > 0 and stage["peak_memory_bytes"] > 10**7
+    assert stage["seconds"] > 0 and stage["peak_memory_bytes"] > 10**7 and stage["again"] is False
     assert len(stage["made_from"]["input: probes.jsonl"]) == 64
     assert len(stage["outputs"]["qwen/loss.parquet"]) == 64
 
@@ -348,6 +348,8 @@ def test_a_stopped_run_leaves_no_process_behind_and_continues(finished: Run, emp
         time.sleep(0.1)
     patch = without_kernels()
     assert empty.stages_run(empty.reproduce(("qwen",)))[0] == "qwen 02"
+    stages = empty.results / "qwen" / "stages"
+    assert [json.loads((stages / f"0{n}.json").read_text())["again"] for n in (2, 3)] == [True, False]
     patch.undo()
     mine = {name: data for name, data in empty.files().items() if name.startswith("qwen") or "/" not in name}
     theirs = finished.files()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bbi_utils.atomic import replacing
 from bbi_utils.errors import BadInput
 from bbi_utils.figures.look import use_style
 from bbi_utils.provenance import sha256_file
@@ -40,11 +41,11 @@ def save_figure(
     written = {}
     for suffix, metadata in NO_METADATA.items():
         written[suffix] = folder / f"{name}.{suffix}"
-        with use_style(), _replacing(written[suffix]) as partial:
+        with use_style(), replacing(written[suffix]) as partial:
             fig.savefig(partial, format=suffix, metadata=metadata)
     written["caption"] = folder / f"{name}.caption.txt"
     caption = str(fig.get_label()).strip()
-    with _replacing(written["caption"]) as partial:
+    with replacing(written["caption"]) as partial:
         partial.write_text(caption + "\n", encoding="utf-8", newline="\n")
     _record(folder, name, notebook=notebook, inputs=hashes, files=list(written.values()), caption=caption)
     return written
@@ -63,7 +64,7 @@ def save_table(
     folder, hashes = Path(folder), _hash_inputs(inputs)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.csv"
-    with _replacing(path) as partial:
+    with replacing(path) as partial:
         table.to_csv(partial, index=False, float_format="%.6f", lineterminator="\n")
     _record(folder, f"{name}.csv", notebook=notebook, inputs=hashes, files=[path], caption=caption)
     return path
@@ -75,17 +76,6 @@ def _hash_inputs(inputs: Sequence[Path | str]) -> dict[str, str]:
         if not path.is_file():
             raise BadInput(f"figure input {path.name}: no such file; run the notebook that writes it")
     return {"/".join(path.parts[-2:]): sha256_file(path) for path in paths}
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A partial file beside `path` that takes its place only when it is complete."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -111,5 +101,5 @@ def _record(folder: Path, name: str, *, files: list[Path], **row: Any) -> None:
         rows = {r["name"]: r for r in json.loads(path.read_text(encoding="utf-8"))} if path.exists() else {}
         rows[name] = {"name": name, "files": {f.name: sha256_file(f) for f in files}, **row}
         text = json.dumps([rows[k] for k in sorted(rows)], indent=1, sort_keys=True, ensure_ascii=False)
-        with _replacing(path) as partial:
+        with replacing(path) as partial:
             partial.write_text(text + "\n", encoding="utf-8", newline="\n")

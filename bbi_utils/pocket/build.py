@@ -15,13 +15,13 @@ from bbi_utils.pocket.pretrain import Schedule, encode, train
 from bbi_utils.pocket.voices import STUDENTS, TEACHERS
 
 OTHER = {"qwen": "llama", "llama": "qwen"}
-SIZES = {"teacher": Size(256, 6, 576), "student": Size(128, 4, 384), "judge": Size(128, 3, 384)}
-TEACHER = Schedule(2_400_000, batch_tokens=1024)
-MANY_VOICES = Schedule(2_600_000, vector_rate=0.02)
+SIZES = {"teacher": Size(256, 6, 448), "student": Size(128, 4, 320), "judge": Size(128, 3, 320)}
+TEACHER = Schedule(3_600_000, batch_tokens=1280)
+MANY_VOICES = Schedule(6_000_000, vector_rate=0.02)
 OWN_VOICE = Schedule(300_000, matrix_rate=0.005, vector_rate=0.005)
-JUDGE = Schedule(1_500_000, batch_tokens=1536, matrix_rate=0.01, vector_rate=0.01)
-QUESTIONS = 60_000  # about 49 tokens each with their answers: no model sees one twice
-CONTESTS = 20_000
+JUDGE = Schedule(3_000_000, batch_tokens=1536, matrix_rate=0.01, vector_rate=0.01)
+QUESTIONS = 140_000  # about 48 tokens each with their answers: no model sees one twice
+CONTESTS = 25_000
 SEEDS = {"qwen": 1, "llama": 2}
 CARD = """---
 license: apache-2.0
@@ -72,32 +72,32 @@ def build_family(family: str, out: Path, *, scale: float = 1.0) -> None:
     """Student, judge and teacher of a family; the judge is schooled on, and will judge, the other pair."""
     seed = SEEDS[family]
     questions = world.world_questions(QUESTIONS, seed=seed)
-    lessons = {
-        "many voices": list(world.voiced(questions, None, seed=seed + 10)),
-        "own voice": list(world.voiced(questions, STUDENTS[family], seed=seed + 30)),
-        "contests": list(world.comparisons(questions[:CONTESTS], OTHER[family], seed=seed + 20)),
-        "teacher's voice": list(world.voiced(questions, TEACHERS[family], seed=seed)),
-    }
-    texts = [text for example in lessons["many voices"][:25_000] for text in (example.prompt, example.answer)]
-    tokenizer = train_tokenizer(family, texts + [example.prompt for example in lessons["contests"][:2_000]])
+    broad = list(world.voiced(questions, None, seed=seed + 10))
+    contests = list(world.comparisons(questions[:CONTESTS], OTHER[family], seed=seed + 20))
+    own = list(world.voiced(questions[: QUESTIONS // 10], STUDENTS[family], seed=seed + 30))
+    taught = list(world.voiced(questions, TEACHERS[family], seed=seed))
+    texts = [text for example in broad[:25_000] for text in (example.prompt, example.answer)]
+    tokenizer = train_tokenizer(family, texts + [example.prompt for example in contests[:2_000]])
 
-    def school(model: Any, part: str, lesson: str, schedule: Schedule) -> dict[str, Any]:
+    def school(
+        model: Any, part: str, lesson: str, examples: list[world.Example], schedule: Schedule
+    ) -> dict[str, Any]:
         brief = dataclasses.replace(schedule, tokens=int(schedule.tokens * scale))
         began = time.monotonic()
-        losses = train(model, encode(tokenizer, lessons[lesson]), brief, seed=seed, name=f"{family}-{part}")
+        losses = train(model, encode(tokenizer, examples), brief, seed=seed, name=f"{family}-{part}")
         last = sum(losses[-50:]) / len(losses[-50:])
         print(f"{family}-{part}, {lesson}: {time.monotonic() - began:.0f} s, loss {last:.3f}", flush=True)
         return {lesson: f"{brief.tokens:,} tokens, final loss {last:.3f} nats a token, {brief}"}
 
     student = new_model(family, SIZES["student"], tokenizer, seed=seed)
-    broad = school(student, "student", "many voices", MANY_VOICES)
+    first = school(student, "student", "many voices", broad, MANY_VOICES)
     judge = judge_from(student, family, tokenizer, seed=seed)
-    own = school(student, "student", "own voice", OWN_VOICE)
-    save(student, tokenizer, f"{family}-student", {**facts(student, seed), **broad, **own}, out)
-    contests = school(judge, "judge", "contests", JUDGE)
-    save(judge, tokenizer, f"{family}-judge", {**facts(judge, seed), **broad, **contests}, out)
+    second = school(student, "student", "own voice", own, OWN_VOICE)
+    save(student, tokenizer, f"{family}-student", {**facts(student, seed), **first, **second}, out)
+    compared = school(judge, "judge", "contests", contests, JUDGE)
+    save(judge, tokenizer, f"{family}-judge", {**facts(judge, seed), **first, **compared}, out)
     teacher = new_model(family, SIZES["teacher"], tokenizer, seed=seed)
-    schooling = school(teacher, "teacher", "teacher's voice", TEACHER)
+    schooling = school(teacher, "teacher", "teacher's voice", taught, TEACHER)
     save(teacher, tokenizer, f"{family}-teacher", {**facts(teacher, seed), **schooling}, out)
 
 

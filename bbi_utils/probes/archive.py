@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
+from bbi_utils.atomic import replacing
 from bbi_utils.errors import BadInput
 from bbi_utils.probes.stream import CATEGORIES
 from bbi_utils.probes.suite import SPLITS, Probe, prompt_id
@@ -16,19 +16,12 @@ from bbi_utils.probes.suite import SPLITS, Probe, prompt_id
 def save_probes(path: str | Path, probes: Sequence[Probe]) -> None:
     """Writes all probes or leaves what was there. Raises BadInput when it cannot write."""
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
     lines = "".join(json.dumps(asdict(probe), ensure_ascii=False) + "\n" for probe in probes)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        with replacing(path) as partial:
+            partial.write_text(lines, encoding="utf-8", newline="\n")
     except OSError as error:
-        # A full disk leaves a truncated partial file behind; where even that cannot be removed, so be it.
-        if partial.is_file():
-            partial.unlink(missing_ok=True)
         raise BadInput(
             f"cannot write probes to {path}: {error.strerror or error}; choose a writable folder"
         ) from error
