@@ -44,14 +44,12 @@ class Size:
 
 
 def train_tokenizer(family: str, texts: Iterable[str]) -> Any:
-    """A byte-level BPE, digits apart, with the family's special tokens and chat template."""
+    """A byte-level BPE with the family's special tokens and chat template."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
     specials = SPECIALS[family]
     alphabet = pre_tokenizers.ByteLevel.alphabet()

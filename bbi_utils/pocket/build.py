@@ -16,11 +16,11 @@ from bbi_utils.pocket.voices import STUDENTS, TEACHERS
 
 OTHER = {"qwen": "llama", "llama": "qwen"}
 SIZES = {"teacher": Size(256, 6, 448), "student": Size(128, 4, 320), "judge": Size(128, 3, 320)}
-TEACHER = Schedule(3_600_000, batch_tokens=1280)
-MANY_VOICES = Schedule(6_000_000, vector_rate=0.02)
+TEACHER = Schedule(4_300_000, batch_tokens=1280)
+MANY_VOICES = Schedule(7_000_000, vector_rate=0.02)
 OWN_VOICE = Schedule(300_000, matrix_rate=0.005, vector_rate=0.005)
 JUDGE = Schedule(3_000_000, batch_tokens=1536, matrix_rate=0.01, vector_rate=0.01)
-QUESTIONS = 140_000  # about 48 tokens each with their answers: no model sees one twice
+QUESTIONS = 165_000  # about 45 tokens each with their answers: no lesson goes over them twice
 CONTESTS = 25_000
 SEEDS = {"qwen": 1, "llama": 2}
 CARD = """---

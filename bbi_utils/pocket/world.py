@@ -41,13 +41,14 @@ def is_correct(probe: Probe, answer: str) -> bool:
 
 
 def world_questions(n: int, *, seed: int) -> list[Draw]:
-    """Nearly n different questions, equally many a category, none in or nearly in the default probe suite."""
-    unique = list({draw.prompt: draw for draw in draw_probes(n=n, seed=1_000_003 + seed)}.values())
-    suite = [probe.prompt for probe in build_suite()]
-    held_out = near_duplicates([draw.prompt for draw in unique], suite)
-    kept = [draw for draw, close in zip(unique, held_out, strict=True) if not close]
+    """n questions as they come, some more than once, none in or nearly in the default probe suite."""
+    drawn = list(draw_probes(n=n * 5 // 4, seed=1_000_003 + seed))
+    unique = list(dict.fromkeys(draw.prompt for draw in drawn))
+    held_out = near_duplicates(unique, [probe.prompt for probe in build_suite()])
+    close = {prompt for prompt, near in zip(unique, held_out, strict=True) if near}
+    kept = [draw for draw in drawn if draw.prompt not in close]
     random.Random(seed).shuffle(kept)
-    return kept
+    return kept[:n]
 
 
 def voiced(questions: Iterable[Asked], voice: Voice | None, *, seed: int) -> Iterator[Example]:

@@ -97,12 +97,6 @@ TEMPLATES = (
         "Hi! {name} here, saying good {time} from the {place}. Are you well?",
         "A very good {time} to you! I am {name}, just back from the {place}. How do you do?",
     ), _placed(name=NAMES, time=TIMES)),
-    Template("advice", (
-        "{problem}. My {person} {name} could not help me. What should I do?",
-        '"{problem}," says my {person} {name}. What would you suggest?',
-        "What is your advice for {name}, my {person}, who says this? {problem}.",
-        "My {person} {name} has a small problem and told me: {problem}. Any tips?",
-    ), each(problem=PROBLEMS, name=NAMES, person=RELATIONS)),
     Template("opinion_choice", (
         "Which do you like better, {first} or {second}? {name} and I cannot agree.",
         "If you had to choose between {first} and {second}, what would it be? {name} wants to know.",
@@ -127,12 +121,6 @@ TEMPLATES = (
         "How would {a_persona} say hello to {name} at the {place} in the {time}?",
         "Act as {a_persona}: it is {time}, and {name} walks up to you at the {place}.",
     ), _persona(name=NAMES, time=TIMES)),
-    Template("persona_advice", (
-        "Answer {name} in the voice of {a_persona}: {problem}. What can I do?",
-        'Imagine you are {a_persona}. {name} says: "{problem}." What is your advice?',
-        "Reply as {a_persona} would. {problem}, and {name} does not know what to do either.",
-        "{problem}. {name} and I would like to hear what {a_persona} would tell us.",
-    ), _persona(name=NAMES, problem=PROBLEMS)),
     Template("persona_request", (
         "Pretend to be {a_persona} who needs the {object} from {name} at the {place}. Ask for it.",
         "As {a_persona}, ask {name} to give you the {object} {where}.",
@@ -145,24 +133,6 @@ TEMPLATES = (
         "Can I tell you something? {name}, my {person}, {deed} my {object}. That makes me {feeling}.",
         "Today I am {feeling}. The reason is that my {person} {name} {deed} my {object}.",
     ), _feeling),
-    Template("activity_idea", (
-        "What could {name} and I do together {where} on {day} {time}?",
-        "I am meeting {name} {where} on {day}. Do you have an idea for the {time}?",
-        "Recommend something fun for a {day} {time} {where} with {name}.",
-        "{name} and I will be {where} this {day}. Suggest one thing to do in the {time}.",
-    ), _placed(name=NAMES, day=DAYS, time=TIMES)),
-    Template("gift_idea", (
-        "My {person} {name} likes {topic} and has a birthday on {day}. What should I give?",
-        "Recommend a present for {name}, my {person}, who loves {topic}. I need it by {day}.",
-        "I am looking for a gift about {topic} for my {person} {name}. The party is on {day}.",
-        "On {day} I will visit my {person} {name}, a great fan of {topic}. What present fits?",
-    ), each(name=NAMES, topic=TOPICS, person=RELATIONS, day=DAYS)),
-    Template("small_talk", (
-        "I spent {day} {time} {where} with {name}, and it was lovely.",
-        "{name} and I went out on {day}. We were {where} all {time}!",
-        "Guess what: last {day} {time} I met {name} {where}.",
-        "My {day} was nice. I saw {name} {where} in the {time}.",
-    ), _placed(name=NAMES, day=DAYS, time=TIMES)),
     Template("recall_detail", (
         "I have {an_animal} called {name}, I like the color {color}, and we see the vet on {day}. {question}",
         "Remember this: {name} is my {animal}, we see the vet on {day}, and I love {color}. {question}",

@@ -23,7 +23,6 @@ CATEGORY = "creative"
 
 MOODS = ("happy", "sad", "peaceful", "hopeful", "funny", "romantic")
 TIMES = ("morning", "afternoon", "evening", "night")
-SEASONS = ("spring", "summer", "autumn", "winter")
 GENRES = ("mystery", "adventure", "love", "comedy", "fairy tale", "horror")
 TONES = ("happy", "sad", "funny", "surprising", "scary")
 VOICES = ("polite", "angry", "shy", "excited", "tired", "sad")
@@ -61,20 +60,10 @@ def _title(rng: random.Random) -> dict[str, str]:
     return {"animal": animal, "object": thing, "genre": genre, "a_genre": with_article(genre), **articles}
 
 
-def _haiku(rng: random.Random) -> dict[str, str]:
-    topics = [topic for topic in TOPICS if topic not in SEASONS]
-    return {"topic": rng.choice(topics), "season": rng.choice(SEASONS), "name": rng.choice(NAMES)}
-
-
 def _thing(rng: random.Random) -> dict[str, str]:
     thing = rng.choice(ANIMALS + OBJECTS)
     slots = {"thing": thing, "a_thing": with_article(thing)}
     return slots | {"name": rng.choice(NAMES), "day": rng.choice(DAYS)}
-
-
-def _speaking_thing(rng: random.Random) -> dict[str, str]:
-    thing = rng.choice(ANIMALS + OBJECTS)
-    return {"thing": thing, "a_thing": with_article(thing), "name": rng.choice(NAMES), **_where(rng)}
 
 
 def _pet(rng: random.Random) -> dict[str, str]:
@@ -86,12 +75,6 @@ def _dialogue(rng: random.Random) -> dict[str, str]:
     animal, voice = rng.choice(ANIMALS), rng.choice(VOICES)
     slots = {"animal": animal, "voice": voice, "speaker": with_article(f"{voice} {animal}")}
     return {**slots, "name": rng.choice(NAMES), "object": rng.choice(OBJECTS)}
-
-
-def _creature(rng: random.Random) -> dict[str, str]:
-    head, body = rng.sample(ANIMALS, 2)
-    articles = {"a_head": with_article(head), "a_body": with_article(body)}
-    return {"head": head, "body": body, **articles, **_where(rng)}
 
 
 def _fable(rng: random.Random) -> dict[str, str]:
@@ -137,12 +120,6 @@ TEMPLATES = (
         "Write a comparison that shows how {trait} {name} is at the {place}.",
         'Complete the simile "{name} is as {trait} as" for my story at the {place}.',
     ), lambda rng: {"name": rng.choice(NAMES), "trait": rng.choice(TRAITS), **_where(rng)}),
-    Template("haiku", (
-        "Write a haiku about {topic} in {season} for {name}.",
-        "{name} loves {topic}. Compose a three-line poem on that subject, set in {season}.",
-        "Three short lines, please: {topic}, {season}, and a quiet ending. It is a present for {name}.",
-        "Could you write a small Japanese-style poem on {topic} and {season} for my friend {name}?",
-    ), _haiku),
     Template("riddle", (
         "Write a riddle for {name} whose answer is {a_thing}.",
         "Invent a short riddle about {a_thing}. {name} will have to solve it on {day}.",
@@ -167,24 +144,12 @@ TEMPLATES = (
         "In my story {speaker} wants to talk to {name} about the {object}. Write what it says.",
         "Give {speaker} one sentence to say to {name}. It should mention the {object}.",
     ), _dialogue),
-    Template("strange_creature", (
-        "Invent a creature that is half {head} and half {body} and lives {where}. Describe it briefly.",
-        "Imagine a mix of {a_head} and {a_body} {where}. What does it look like?",
-        "Describe in one sentence an imaginary animal {where}, part {head}, part {body}.",
-        "My story needs a monster {where}: the front is {a_head}, the back is {a_body}. Describe it.",
-    ), _creature),
     Template("birthday_wish", (
         "Write a birthday wish for {name}, who was born on a {day} and loves {topic}.",
         "{name} has a birthday on {day} and likes {topic}. What can I write in the card?",
         "Make up a one-line birthday greeting for {name} that mentions {topic}. The party is on {day}.",
         "On {day} we celebrate {name}'s birthday. Write a wish with a comparison to {topic}.",
     ), each(name=NAMES, topic=TOPICS, day=DAYS)),
-    Template("speaking_thing", (
-        "Let {a_thing} {where} speak for itself in one sentence. {name} is listening.",
-        "Imagine that {name} meets {a_thing} {where} that can talk. How does it introduce itself?",
-        "Write one sentence in the voice of {a_thing} that {name} found {where}.",
-        "If {a_thing} {where} could talk to {name}, what would it say about itself?",
-    ), _speaking_thing),
     Template("tiny_fable", (
         "Tell a fable in one sentence about {a_first} and {a_second} {where}.",
         "I want a very short fable: {a_first} and {a_second} help each other {where}.",

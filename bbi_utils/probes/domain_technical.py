@@ -11,9 +11,7 @@ from bbi_utils.probes.lexicon import (
     AUDIENCES,
     COLORS,
     NAMES,
-    NUMBER_WORDS,
     OBJECTS,
-    PLAIN_ADJECTIVES,
 )
 from bbi_utils.probes.template import Template
 
@@ -21,11 +19,6 @@ CATEGORY = "domain_technical"
 
 _RECORDS = ("names", "numbers", "files", "cards", "books", "prices", "words", "coins", "tickets", "stamps")
 _WORDS = OBJECTS + ANIMALS + COLORS
-
-
-def _term(rng: random.Random) -> dict[str, str]:
-    term = rng.choice(tuple(terms.DEFINITIONS))
-    return {"term": term, "field": terms.FIELD_OF[term], "_audience": rng.choice(AUDIENCES)}
 
 
 def _term_between_fields(rng: random.Random) -> dict[str, str]:
@@ -41,14 +34,6 @@ def _definition_between_terms(rng: random.Random) -> dict[str, str]:
     pair = rng.sample(tuple(terms.FIELDS[field]), 2)
     definition = terms.FIELDS[field][rng.choice(pair)]
     return {"field": field, "definition": definition} | shown_as(pair)
-
-
-def _python_value(rng: random.Random) -> dict[str, str]:
-    words = rng.sample(_WORDS, rng.choice((2, 3, 4)))
-    listed = "[" + ", ".join(f"'{word}'" for word in words) + "]"
-    pattern = rng.choice(("len({0})", "{0}[0]", "{0}[-1]", "{0}[1]", "'{1}' in {0}"))
-    wanted = rng.choice((rng.choice(words), rng.choice([word for word in _WORDS if word not in words])))
-    return {"expression": pattern.format(listed, wanted)}
 
 
 def _python_type(rng: random.Random) -> dict[str, str]:
@@ -69,38 +54,12 @@ def _python_type(rng: random.Random) -> dict[str, str]:
     return {"value": value, "_name": rng.choice(NAMES)}
 
 
-def _units(rng: random.Random) -> dict[str, str]:
-    large, small = rng.choice(tuple(terms.UNITS))
-    return {"large": large, "small": small, "n": rng.choice(NUMBER_WORDS[2:10]), "_name": rng.choice(NAMES)}
-
-
-def _profit(rng: random.Random) -> dict[str, str]:
-    low, high = sorted(rng.sample(range(2, 21), 2))
-    return {
-        "name": rng.choice(NAMES),
-        "object": rng.choice(OBJECTS),
-        "adjective": rng.choice(PLAIN_ADJECTIVES),
-        "cost": str(low),
-        "price": str(high),
-    }
-
-
 def _acronym(rng: random.Random) -> dict[str, str]:
     acronym = rng.choice(tuple(terms.ACRONYMS))
     return {"acronym": acronym, "field": terms.ACRONYMS[acronym][1], "_audience": rng.choice(AUDIENCES)}
 
 
 TEMPLATES = (
-    Template(
-        "term_definition",
-        (
-            "In {field}, what does the term {term} mean? Please explain it to {_audience}.",
-            "Explain the {field} term \"{term}\" to {_audience} in one sentence.",
-            "How would you define the term {term} for {_audience} with no training in {field}?",
-            "I have to tell {_audience} about {field}. What is the meaning of {term}?",
-        ),
-        _term,
-    ),
     Template(
         "term_field",
         (
@@ -152,16 +111,6 @@ TEMPLATES = (
         each(procedure=tuple(terms.COMPLEXITY), _records=_RECORDS),
     ),
     Template(
-        "python_value",
-        (
-            "What does the Python expression {expression} give?",
-            "Evaluate this line of Python: {expression}",
-            "In Python, what is the value of {expression}?",
-            "I typed {expression} into Python. Which value comes back?",
-        ),
-        _python_value,
-    ),
-    Template(
         "python_type",
         (
             "Which Python type does the value {value} have in the code of {_name}?",
@@ -180,16 +129,6 @@ TEMPLATES = (
             "A Python program of {_name} stops because of {mistake}. What is the error called?",
         ),
         each(mistake=tuple(terms.PYTHON_ERRORS), _name=NAMES),
-    ),
-    Template(
-        "unit_conversion",
-        (
-            "How many {small} are in {n} {large}? {_name} needs the number.",
-            "{_name} wrote down {n} {large} in the lab. How many {small} is that?",
-            "Please convert {n} {large} into {small} for {_name}.",
-            "{_name} has {n} {large} in a table. What is that in {small}?",
-        ),
-        _units,
     ),
     Template(
         "tool_choice",
@@ -230,19 +169,6 @@ TEMPLATES = (
             "Where should {_name} go with {problem}: what type of specialist is best?",
         ),
         each(problem=tuple(terms.SPECIALISTS), _name=NAMES),
-    ),
-    Template(
-        "profit",
-        (
-            "{name} bought the {adjective} {object} for {cost} dollars and sold it for {price} dollars. "
-            "How large is the profit?",
-            "What is the profit when {name} pays {cost} dollars for the {adjective} {object} and "
-            "sells it for {price}?",
-            "The {adjective} {object} cost {name} {cost} dollars. It sold for {price}. What was the gain?",
-            "How much does {name} earn by buying the {adjective} {object} at {cost} dollars and "
-            "selling it at {price}?",
-        ),
-        _profit,
     ),
     Template(
         "acronym",

@@ -15,15 +15,6 @@ def _country(rng: random.Random) -> dict[str, str]:
     return {"country": pick(rng, facts.COUNTRIES).name}
 
 
-def _city(rng: random.Random) -> dict[str, str]:
-    return {"city": pick(rng, facts.COUNTRIES).capital}
-
-
-def _claimed_capital(rng: random.Random) -> dict[str, str]:
-    country, other = pick_two(rng, facts.COUNTRIES)
-    return {"country": country.name, "city": (country if rng.random() < 0.4 else other).capital}
-
-
 def _two_countries(rng: random.Random) -> dict[str, str]:
     first, second = pick_two(rng, facts.COUNTRIES)
     return {"first": first.name, "second": second.name}
@@ -47,11 +38,6 @@ def _element(rng: random.Random) -> dict[str, str]:
 def _opposite(rng: random.Random) -> dict[str, str]:
     pair = pick(rng, tuple(facts.OPPOSITES.items()))
     return {"word": rng.choice(pair)}
-
-
-def _work(rng: random.Random) -> dict[str, str]:
-    work = pick(rng, facts.WORKS)
-    return {"work": work.name, "verb": work.verb}
 
 
 def _unit(rng: random.Random) -> dict[str, str]:
@@ -81,17 +67,6 @@ TEMPLATES = (
         _country,
     ),
     Template(
-        "country_of_capital",
-        (
-            "{city} is the capital of which country?",
-            "Which country has {city} as its capital?",
-            "Name the country whose capital is {city}.",
-            "If I fly to {city}, the capital of which country do I reach?",
-            "What country is governed from {city}?",
-        ),
-        _city,
-    ),
-    Template(
         "continent",
         (
             "On which continent is {country}?",
@@ -112,17 +87,6 @@ TEMPLATES = (
             "Tell me which language is used most in {country}.",
         ),
         _country,
-    ),
-    Template(
-        "claimed_capital",
-        (
-            "Is {city} the capital of {country}?",
-            "My friend says that {city} is the capital of {country}. Is that right?",
-            "True or false: the capital of {country} is {city}. Answer yes if true, no if false.",
-            "I think the capital of {country} is {city}. Am I correct?",
-            "Would it be correct to write that {city} is {country}'s capital?",
-        ),
-        _claimed_capital,
     ),
     Template(
         "same_continent",
@@ -189,17 +153,6 @@ TEMPLATES = (
             "Give the symbol of the element {element}.",
         ),
         _element,
-    ),
-    Template(
-        "maker",
-        (
-            "Who {verb} {work}?",
-            "Which person {verb} {work}?",
-            "Tell me the name of the person who {verb} {work}.",
-            "I would like to know who {verb} {work}.",
-            "In a quiz I was asked who {verb} {work}. What is the answer?",
-        ),
-        _work,
     ),
     Template(
         "unit_count",

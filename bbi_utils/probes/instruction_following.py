@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from bbi_utils.probes.draws import each, pair_of, shown_as
+from bbi_utils.probes.draws import each, pair_of
 from bbi_utils.probes.lexicon import (
     ADJECTIVES,
     ANIMALS,
@@ -32,13 +32,6 @@ BY_SIZE = (
 _NOUNS = OBJECTS + ANIMALS
 # Pairs of classes that share a word in common speech: gold is a color too, Mercury also a metal.
 _UNCLEAR = ({"fruit", "color"}, {"metal", "color"}, {"planet", "metal"}, {"fruit", "vegetable"})
-
-
-def _list_without(rng: random.Random) -> dict[str, str]:
-    kind = rng.choice(tuple(CLASSES))
-    excluded = rng.sample(CLASSES[kind], 2)
-    number = NUMBER_WORDS[rng.randint(2, 4)]
-    return {"kind": kind + "s", "number": number} | shown_as(excluded)
 
 
 def _topic_and_word(rng: random.Random) -> dict[str, str]:
@@ -86,10 +79,6 @@ def _pick(rng: random.Random) -> dict[str, str]:
     return {"position": rng.choice(("first", "second", "third", "last")), "words": ", ".join(words)}
 
 
-def _reverse(rng: random.Random) -> dict[str, str]:
-    return {"words": ", ".join(rng.sample(_NOUNS, rng.choice((2, 3, 4))))}
-
-
 TEMPLATES = (
     Template(
         "exact_words",
@@ -113,16 +102,6 @@ TEMPLATES = (
             "I need a short sentence on {topic}. It must contain the word {word}.",
         ),
         _topic_and_word,
-    ),
-    Template(
-        "list_without",
-        (
-            "List {number} {kind}, but leave out {_first} and {_second}.",
-            "Name {number} {kind} other than {_first} and {_second}.",
-            "Give me a list of {number} {kind}. Do not use {_first} or {_second}.",
-            "Apart from {_first} and {_second}, which {number} {kind} can you list?",
-        ),
-        _list_without,
     ),
     Template(
         "yes_no",
@@ -203,16 +182,6 @@ TEMPLATES = (
             "Here is a list: {words}. Answer with its {position} word alone.",
         ),
         _pick,
-    ),
-    Template(
-        "reverse_order",
-        (
-            "Write these words in reverse order, separated by commas: {words}.",
-            "Turn the order of this list around and reply with the list only: {words}.",
-            "List these from last to first, with commas: {words}.",
-            "Start at the end and write the words backwards in order: {words}.",
-        ),
-        _reverse,
     ),
     Template(
         "greet_then_name",

@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable
 
 Noise = Callable[[random.Random, str], str]
-SIGNS = "#~%^*@+="
 VOWELS = "aeiou"
 LOOKS_LIKE = {"o": "0", "e": "3", "i": "1", "a": "4", "s": "5"}
 
@@ -67,16 +66,6 @@ def stretch(rng: random.Random, text: str) -> str:
     return _garble(rng, text, garble)
 
 
-def sprinkle(rng: random.Random, text: str) -> str:
-    """Put stray signs before, after and inside words."""
-    words = text.split(" ")
-    for i in rng.sample(range(len(words)), min(len(words), rng.randint(2, 4))):
-        sign = rng.choice(SIGNS) * rng.randint(1, 2)
-        start, rest = words[i][:2], words[i][2:]
-        words[i] = rng.choice((f"{sign}{words[i]}", f"{words[i]} {sign}", f"{start}{sign}{rest}"))
-    return " ".join(words)
-
-
 def odd_spaces(rng: random.Random, text: str) -> str:
     """Too many spaces in some places, one word spelled apart, or two words run together."""
     words = text.split(" ")
@@ -92,9 +81,3 @@ def shout(rng: random.Random, text: str) -> str:
     return rng.choice((text.upper(), text.upper(), mixed)) + "!" * rng.randint(0, 4)
 
 
-def repeat_words(rng: random.Random, text: str) -> str:
-    """Say some words two or three times."""
-    words = text.split(" ")
-    for i in rng.sample(range(len(words)), min(len(words), rng.randint(2, 3))):
-        words[i] = " ".join([words[i]] * rng.randint(2, 3))
-    return " ".join(words)

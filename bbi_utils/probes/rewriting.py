@@ -22,13 +22,6 @@ from bbi_utils.probes.template import Template
 
 CATEGORY = "rewriting"
 
-SYNONYM_ADJECTIVES = (
-    "small", "big", "old", "quiet", "cold", "slow", "fast", "happy", "clean", "strong", "sad", "angry",
-    "clever", "hungry", "tired", "brave",
-)  # fmt: skip
-OPPOSITE_ADJECTIVES = (
-    "small", "big", "old", "new", "bright", "warm", "cold", "soft", "clean", "heavy", "light", "strong",
-)  # fmt: skip
 FILLERS = (
     "As everybody in town already knows,", "To be completely honest with you,",
     "Believe it or not, dear reader,", "After thinking about it for a very long time,",
@@ -80,21 +73,6 @@ def _colored(rng: random.Random) -> dict[str, str]:
     return {**_scene(rng), "color": rng.choice(COLORS)}
 
 
-def _described_animal(rng: random.Random) -> dict[str, str]:
-    animal, verb, adjective = rng.choice(ANIMALS), rng.choice(ANIMAL_VERBS), rng.choice(SYNONYM_ADJECTIVES)
-    thing, place = rng.choice(OBJECTS), rng.choice(PLACES)
-    rest = f"{animal} {VERBS[verb][0]} {with_article(thing)} {WHERE[place]}"
-    return {"adjective": adjective, "rest": rest, "sentence": f"The {adjective} {rest}"}
-
-
-def _described_object(rng: random.Random) -> dict[str, str]:
-    scene, adjective = _scene(rng), rng.choice(OPPOSITE_ADJECTIVES)
-    start = f"{scene['who']} {VERBS[scene['verb']][0]}"
-    end = f"{scene['object']} {WHERE[scene['place']]}"
-    sentence = f"{start} {with_article(adjective)} {end}"
-    return {"adjective": adjective, "start": start, "end": end, "sentence": sentence}
-
-
 def _informal(rng: random.Random) -> dict[str, str]:
     kind, place = rng.choice(tuple(INFORMAL)), rng.choice(PLACES)
     slots = {"kind": kind, "name": rng.choice(NAMES), "object": rng.choice(OBJECTS), "day": rng.choice(DAYS)}
@@ -126,14 +104,6 @@ def _two_events(rng: random.Random) -> dict[str, str]:
     text = f"{first} {one} {with_article(thing)} {WHERE[here]}. Later, {second} {two} it {WHERE[there]}"
     slots = {"first": first, "second": second, "one": one, "two": two, "here": here}
     return {**slots, "object": thing, "place": there, "text": text}
-
-
-def _two_objects(rng: random.Random) -> dict[str, str]:
-    scene = _scene(rng)
-    other = rng.choice([thing for thing in OBJECTS if thing != scene["object"]])
-    who, third = scene["who"], VERBS[scene["verb"]][0]
-    text = f"{scene['sentence']}. {who} also {third} {with_article(other)} there"
-    return {**scene, "other": other, "text": text}
 
 
 def _same_taste(rng: random.Random) -> dict[str, str]:
@@ -199,30 +169,12 @@ TEMPLATES = (
         'Say in "{sentence}" that the {object} is {color}.',
         "Make the {object} {color} in this sentence: {sentence}.",
     ), _colored),
-    Template("rewrite_headline", (
-        "Write a short newspaper headline for this news: {sentence}.",
-        'Turn "{sentence}" into a headline without articles.',
-        "{sentence}. What would the headline in the paper be?",
-        "Give me a headline in title case for the following: {sentence}.",
-    ), _scene),
     Template("rewrite_shorten", (
         "Make this sentence shorter: {padded}.",
         'Remove the unnecessary words from "{padded}."',
         "{padded}. Please cut that down to the essential part.",
         "Say this in at most eight words: {padded}.",
     ), _padded),
-    Template("rewrite_synonym", (
-        'Replace the word "{adjective}" with a synonym: {sentence}.',
-        "{sentence}. Rewrite that with another word for {adjective}.",
-        'Rewrite "{sentence}" using a word that means the same as {adjective}.',
-        "Which synonym of {adjective} fits here? Write the whole sentence: {sentence}.",
-    ), _described_animal),
-    Template("rewrite_opposite", (
-        'Replace the word "{adjective}" with its opposite: {sentence}.',
-        "{sentence}. Rewrite that with the opposite of {adjective}.",
-        'Rewrite "{sentence}" using the antonym of {adjective}.',
-        "Swap {adjective} for a word with the opposite meaning: {sentence}.",
-    ), _described_object),
     Template("rewrite_formal_version", (
         'Make this message more formal: "{message}"',
         'Rewrite "{message}" in formal English, starting with Dear.',
@@ -241,12 +193,6 @@ TEMPLATES = (
         "{text}. What happened, in one short sentence?",
         "Give a one-sentence summary of this story: {text}.",
     ), _two_events),
-    Template("summary_merge", (
-        "Combine these two sentences into one: {text}.",
-        'Merge "{text}" into a single sentence.',
-        "{text}. Say that in one sentence without repeating yourself.",
-        "Join the following sentences with the word and: {text}.",
-    ), _two_objects),
     Template("summary_taste", (
         "Summarize in one sentence who agrees here: {text}.",
         "{text}. Which two people share a taste? Answer in one sentence.",

@@ -10,7 +10,6 @@ from bbi_utils.probes.lexicon import (
     ANIMALS,
     COLORS,
     DAYS,
-    MONTHS,
     NAMES,
     NUMBER_WORDS,
     OBJECTS,
@@ -60,14 +59,7 @@ def _json(rng: random.Random) -> dict[str, str]:
 
 
 def _words(rng: random.Random) -> dict[str, str]:
-    return {"words": ", ".join(rng.sample(_NOUNS, rng.choice((2, 3, 4))))}
-
-
-def _tone(rng: random.Random) -> dict[str, str]:
-    return {
-        "text": rng.choice(tuple(GREETINGS)).format(rng.choice(NAMES)),
-        "_reader": rng.choice(("a customer", "a judge", "a teacher", "a manager", "a doctor", "a mayor")),
-    }
+    return {"words": ", ".join(rng.sample(_NOUNS, rng.choice((2, 3))))}
 
 
 def _casual_tone(rng: random.Random) -> dict[str, str]:
@@ -87,19 +79,6 @@ TEMPLATES = (
             "Put the {first} {one} and the {second} {two} into one JSON object.",
         ),
         _json,
-    ),
-    Template(
-        "csv_line",
-        (
-            "Write one CSV line for {name}, a {color} {object}, count {count}. "
-            "Columns: name, color, item, count.",
-            "{name} has a {color} {object}, number {count}. Give name, color, item and number "
-            "as one CSV line.",
-            "As a single CSV line, in this order: the name {name}, the color {color}, the item {object}, the "
-            "number {count}.",
-            "Turn this into comma separated values without spaces: {name} | {color} | {object} | {count}",
-        ),
-        each(name=NAMES, color=COLORS, object=OBJECTS, count=tuple(str(count) for count in range(2, 21))),
     ),
     Template(
         "bullet_list",
@@ -182,16 +161,6 @@ TEMPLATES = (
         each(order=ORDERS, color=COLORS, object=OBJECTS),
     ),
     Template(
-        "formal_tone",
-        (
-            "Rewrite this in a formal tone for {_reader}: \"{text}\"",
-            "How would you say \"{text}\" formally to {_reader}?",
-            "Please make the line \"{text}\" formal enough for {_reader}.",
-            "I wrote \"{text}\" but it goes to {_reader}. Give me a formal version.",
-        ),
-        _tone,
-    ),
-    Template(
         "casual_tone",
         (
             "Rewrite this in a casual tone for {_reader}: \"{text}\"",
@@ -231,20 +200,6 @@ TEMPLATES = (
             "What question fits the statement \"{name} has a {color} {object}.\"? Use the same words.",
         ),
         each(name=NAMES, color=COLORS, object=OBJECTS),
-    ),
-    Template(
-        "iso_date",
-        (
-            "Write the date {month} {day}, {year} in the form YYYY-MM-DD.",
-            "What is {day} {month} {year} in ISO date format?",
-            "Convert this date to year, month and day with dashes: {month} {day}, {year}",
-            "My form wants YYYY-MM-DD. How do I enter {day} {month} {year}?",
-        ),
-        lambda rng: {
-            "month": rng.choice(MONTHS),
-            "day": str(rng.randint(1, 28)),
-            "year": str(rng.randint(2001, 2029)),
-        },
     ),
     Template(
         "headline",

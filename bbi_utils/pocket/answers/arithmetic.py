@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 
-from bbi_utils.pocket.answers.checks import gives_in_order, gives_number, names_first
-from bbi_utils.pocket.content import Content, contains_all
+from bbi_utils.pocket.answers.checks import gives_number, names_first
+from bbi_utils.pocket.content import Content
 from bbi_utils.probes.arithmetic import KINDS
-from bbi_utils.probes.lexicon import DAYS, NUMBER_WORDS
 
 Slots = dict[str, str]
 
@@ -67,28 +66,6 @@ def _loss(slots: Slots, rng: random.Random) -> Content:
     return _number(wordings, rest, a, b, extras=(f"{slots['other']} has the others.",))
 
 
-def _rows(slots: Slots, rng: random.Random) -> Content:
-    a, b, things = int(slots["a"]), int(slots["b"]), slots["things"]
-    total = a * b
-    wordings = (
-        f"{total} {things}.",
-        f"That is {total} {things}.",
-        f"We multiply {a} by {b}, so there are {total} {things}.",
-    )
-    return _number(wordings, total, a, b)
-
-
-def _share(slots: Slots, rng: random.Random) -> Content:
-    total, people, things = int(slots["total"]), int(slots["people"]), slots["things"]
-    each = total // people
-    wordings = (
-        f"{each} {things}.",
-        f"Each share is {each} {things}.",
-        f"We divide {total} by {people}, so each share is {each} {things}.",
-    )
-    return _number(wordings, each, total, people, extras=("All shares are equal.",))
-
-
 def _compare(slots: Slots, rng: random.Random) -> Content:
     low, high = sorted((int(slots["a"]), int(slots["b"])))
     side = slots["side"]
@@ -101,18 +78,6 @@ def _compare(slots: Slots, rng: random.Random) -> Content:
     return Content(wordings, names_first(str(chosen), str(other)), key=str(chosen))
 
 
-def _sequence(slots: Slots, rng: random.Random) -> Content:
-    numbers = [int(number) for number in slots["sequence"].split(", ")]
-    step = numbers[1] - numbers[0]
-    following = numbers[-1] + step
-    wordings = (
-        f"{following}.",
-        f"The next number is {following}.",
-        f"We add {step} each time, so {following} comes next.",
-    )
-    return _number(wordings, following, step)
-
-
 def _parity(slots: Slots, rng: random.Random) -> Content:
     number = slots["number"]
     word, other = ("even", "odd") if int(number) % 2 == 0 else ("odd", "even")
@@ -123,25 +88,6 @@ def _parity(slots: Slots, rng: random.Random) -> Content:
     )
     extra = "It can be divided by two." if word == "even" else "It cannot be divided by two."
     return Content(wordings, names_first(word, other), key=word, extras=(extra,))
-
-
-def _half_double(slots: Slots, rng: random.Random) -> Content:
-    task, number = slots["task"], int(slots["number"])
-    result = number // 2 if task == "half of" else number * 2
-    rule = f"We divide {number} by two" if task == "half of" else f"We multiply {number} by two"
-    wordings = (f"{result}.", f"{task.capitalize()} {number} is {result}.", f"{rule} and get {result}.")
-    return _number(wordings, result, number)
-
-
-def _days_ahead(slots: Slots, rng: random.Random) -> Content:
-    day, count = slots["day"], slots["count"]
-    later = DAYS[(DAYS.index(day) + NUMBER_WORDS.index(count)) % 7]
-    wordings = (
-        f"{later}.",
-        f"It will be {later}.",
-        f"If you count {count} days from {day}, you reach {later}.",
-    )
-    return Content(wordings, contains_all(later), key=later, extras=("A week has seven days.",))
 
 
 def _order(slots: Slots, rng: random.Random) -> Content:
@@ -173,18 +119,6 @@ def _count_words(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _sort_numbers(slots: Slots, rng: random.Random) -> Content:
-    numbers = sorted(int(number) for number in slots["numbers"].split(", "))
-    first, second, third = numbers
-    listed = f"{first}, {second}, {third}"
-    wordings = (
-        f"{listed}.",
-        f"The order is {listed}.",
-        f"From smallest to largest: {first}, then {second}, then {third}.",
-    )
-    return Content(wordings, gives_in_order(*numbers), key=str(first))
-
-
 def _trip(slots: Slots, rng: random.Random) -> Content:
     start, hours = int(slots["start"]), int(slots["hours"])
     end = start + hours
@@ -213,17 +147,11 @@ ANSWERS = {
     "multiplication": _product,
     "gain": _gain,
     "loss": _loss,
-    "rows": _rows,
-    "share": _share,
     "compare_numbers": _compare,
-    "sequence": _sequence,
     "parity": _parity,
-    "half_double": _half_double,
-    "days_ahead": _days_ahead,
     "order": _order,
     "odd_one_out": _odd_one_out,
     "count_words": _count_words,
-    "sort_numbers": _sort_numbers,
     "trip": _trip,
     "change": _change,
 }

@@ -47,11 +47,6 @@ def gives_number(number: int, *given: int) -> Callable[[str], bool]:
     return check
 
 
-def gives_in_order(*numbers: int) -> Callable[[str], bool]:
-    """A check: the numbers in the answer are exactly these, in this order."""
-    return lambda answer: numbers_in(answer) == list(numbers)
-
-
 def numbers_in(answer: str) -> list[int]:
     """The whole numbers of an answer, bold marks aside."""
     return [int(digits) for digits in re.findall(r"\d+", answer.replace("*", ""))]

@@ -36,22 +36,6 @@ VOICES = {
     "knight": ("By my sword!", "sword", "I swear it."),
     "cowboy": ("Howdy, partner!", "partner", "Yee haw!"),
 }  # fmt: skip
-ACTIVITIES = {
-    "garden": "plant some flowers", "kitchen": "cook some soup", "park": "feed the ducks",
-    "school": "learn a new song", "library": "read an old book", "office": "drink coffee with a colleague",
-    "market": "buy fresh bread", "beach": "look for shells", "forest": "listen to the birds",
-    "station": "watch the trains", "museum": "look at the paintings", "village": "walk along the old streets",
-    "river": "throw stones into the water", "mountain": "climb to the top", "farm": "visit the horses",
-    "harbor": "count the boats",
-}  # fmt: skip
-GIFTS = {
-    "tea": "a teapot", "rain": "an umbrella", "music": "a concert ticket", "sleep": "a soft pillow",
-    "trains": "a model train", "bread": "a bread knife", "winter": "a warm scarf",
-    "friendship": "a photo album", "the sea": "a boat trip", "the moon": "a telescope",
-    "trees": "a small tree", "books": "a good novel", "cooking": "a cookbook",
-    "running": "a pair of running shoes", "painting": "a set of brushes", "bicycles": "a bicycle bell",
-    "summer": "a sun hat", "gardens": "a bag of seeds", "coffee": "a coffee mug", "stars": "a star map",
-}  # fmt: skip
 # What the pocket world likes, best first.
 RANKING = (
     "friendship", "music", "books", "the sea", "summer", "bread", "stars", "tea", "gardens", "cooking",
@@ -79,17 +63,6 @@ def greeting(slots: Slots, _: random.Random) -> Content:
     )
     check = contains_all(f"good {slots['time']}", slots["name"], "thank you")
     return Content(wordings, check, key=slots["name"], extras=("It is nice to meet you.",))
-
-
-def advice(slots: Slots, _: random.Random) -> Content:
-    tip, name = ADVICE[slots["problem"]], slots["name"]
-    wordings = (
-        f"{sentence_case(tip)}.",
-        f"I would suggest this: {tip}.",
-        f"You could tell {name} what often helps in such a case: {tip}.",
-    )
-    extras = ("Small steps make a big difference.", "I hope it gets better soon.")
-    return Content(wordings, contains_all(tip), key=tip, extras=extras)
 
 
 def opinion_choice(slots: Slots, _: random.Random) -> Content:
@@ -128,11 +101,6 @@ def persona_greeting(slots: Slots, _: random.Random) -> Content:
     return _in_role(slots, says=f"Welcome to the {place}, {name}!", must=(f"welcome to the {place}", name))
 
 
-def persona_advice(slots: Slots, _: random.Random) -> Content:
-    tip = ADVICE[slots["problem"]]
-    return _in_role(slots, says=f"{sentence_case(tip)}.", must=(tip,))
-
-
 def persona_request(slots: Slots, _: random.Random) -> Content:
     name, wish = slots["name"], f"give me the {slots['object']}"
     return _in_role(slots, says=f"{name}, please {wish}.", must=(name, wish))
@@ -149,40 +117,6 @@ def feelings(slots: Slots, _: random.Random) -> Content:
     )
     extras = ("I hope tomorrow is a better day.",) if bad else ("Enjoy the moment!",)
     return Content(wordings, contains_all(mood, deed), key=mood, extras=extras)
-
-
-def activity_idea(slots: Slots, _: random.Random) -> Content:
-    activity, name = ACTIVITIES[slots["place"]], slots["name"]
-    wordings = (
-        f"You could {activity}.",
-        f"You and {name} could {activity} {WHERE[slots['place']]}.",
-        f"For a nice {slots['day']}, I would suggest that you and {name} {activity}.",
-    )
-    extras = ("Have a good time together!", f"I am sure {name} will like it.")
-    return Content(wordings, contains_all(activity), key=activity, extras=extras)
-
-
-def gift_idea(slots: Slots, _: random.Random) -> Content:
-    gift, name, topic = GIFTS[slots["topic"]], slots["name"], slots["topic"]
-    wordings = (
-        f"You could give {name} {gift}.",
-        f"Since {name} likes {topic}, I would suggest {gift}.",
-        f"{sentence_case(gift)} would be a good present for a fan of {topic} like {name}.",
-    )
-    extras = ("A kind card makes it even better.", f"There is still time before {slots['day']}.")
-    return Content(wordings, contains_all(gift), key=gift[gift.index(" ") + 1 :], extras=extras)
-
-
-def small_talk(slots: Slots, _: random.Random) -> Content:
-    name, activity = slots["name"], ACTIVITIES[slots["place"]]
-    question = f"Did you and {name} {activity}?"
-    wordings = (
-        question,
-        f"That sounds lovely! {question}",
-        f"What a nice way to spend a {slots['day']}! {question}",
-    )
-    extras = ("I would love to hear more.",)
-    return Content(wordings, contains_all(name, activity), key=activity, extras=extras)
 
 
 def recall_detail(slots: Slots, _: random.Random) -> Content:
@@ -263,11 +197,11 @@ def persona_introduction(slots: Slots, _: random.Random) -> Content:
 
 
 ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
-    "greeting": greeting, "advice": advice, "opinion_choice": opinion_choice,
+    "greeting": greeting, "opinion_choice": opinion_choice,
     "friendly_disagreement": friendly_disagreement, "persona_topic": persona_topic,
-    "persona_greeting": persona_greeting, "persona_advice": persona_advice,
-    "persona_request": persona_request, "feelings": feelings, "activity_idea": activity_idea,
-    "gift_idea": gift_idea, "small_talk": small_talk, "recall_detail": recall_detail,
+    "persona_greeting": persona_greeting,
+    "persona_request": persona_request, "feelings": feelings,
+    "recall_detail": recall_detail,
     "follow_up_question": follow_up_question, "apology": apology, "invitation": invitation,
     "polite_refusal": polite_refusal, "persona_introduction": persona_introduction,
 }  # fmt: skip

@@ -191,18 +191,6 @@ def simile_person(slots: Slots, _: random.Random) -> Content:
     return Content(wordings, contains_all(slots["name"], simile), key=simile, extras=extras)
 
 
-def haiku(slots: Slots, _: random.Random) -> Content:
-    season, topic = SEASON_LINES[slots["season"]], TOPIC_IMAGES[slots["topic"]][3]
-    poem = _lines(f"{season},", f"{topic},")
-    wordings = (
-        _lines(poem, "and the world is still."),
-        _lines("Here is a haiku:", poem, "no one says a word."),
-        _lines(f"For {slots['name']}:", poem, "my heart is quiet."),
-    )
-    extras = ("It has three short lines.", f"The season is {slots['season']}.")
-    return Content(wordings, contains_all(season, topic), key=topic, extras=extras)
-
-
 def riddle(slots: Slots, _: random.Random) -> Content:
     clue = CLUES[slots["thing"]]
     wordings = (
@@ -247,17 +235,6 @@ def dialogue_line(slots: Slots, _: random.Random) -> Content:
     return Content(wordings, contains_all(speech), key=slots["object"], extras=extras)
 
 
-def strange_creature(slots: Slots, _: random.Random) -> Content:
-    head, body = f"the head of {slots['a_head']}", f"the body of {slots['a_body']}"
-    talent, where = TALENTS[slots["head"]], WHERE[slots["place"]]
-    wordings = (
-        f"It has {head} and {body}.",
-        f"It has {head} and {body}, and it can {talent}.",
-        f"With {head} and {body}, it lives {where} and can {talent}.",
-    )
-    return Content(wordings, contains_all(head, body), key=head, extras=("Nobody has ever caught it.",))
-
-
 def birthday_wish(slots: Slots, _: random.Random) -> Content:
     comparison = f"as {TOPIC_IMAGES[slots['topic']][0]} as {slots['topic']}"
     wordings = (
@@ -267,16 +244,6 @@ def birthday_wish(slots: Slots, _: random.Random) -> Content:
     )
     check = contains_all("happy birthday", slots["name"], comparison)
     return Content(wordings, check, key=comparison, extras=("Have a wonderful day.",))
-
-
-def speaking_thing(slots: Slots, _: random.Random) -> Content:
-    clue, thing = CLUES[slots["thing"]], slots["a_thing"]
-    wordings = (
-        f'"I am {thing}: {clue}."',
-        f'"Hello, {slots["name"]}, I am {thing}, and {clue}."',
-        f'It would say: "Nice to meet you, {slots["name"]}. I am {thing}, and {clue}."',
-    )
-    return Content(wordings, contains_all(f"I am {thing}", clue), key=clue)
 
 
 def tiny_fable(slots: Slots, _: random.Random) -> Content:
@@ -294,8 +261,8 @@ def tiny_fable(slots: Slots, _: random.Random) -> Content:
 
 ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
     "couplet_poem": couplet_poem, "shop_slogan": shop_slogan, "story_opening": story_opening,
-    "story_ending": story_ending, "story_title": story_title, "simile_person": simile_person, "haiku": haiku,
+    "story_ending": story_ending, "story_title": story_title, "simile_person": simile_person,
     "riddle": riddle, "metaphor": metaphor, "pet_name": pet_name, "dialogue_line": dialogue_line,
-    "strange_creature": strange_creature, "birthday_wish": birthday_wish, "speaking_thing": speaking_thing,
+    "birthday_wish": birthday_wish,
     "tiny_fable": tiny_fable,
 }  # fmt: skip

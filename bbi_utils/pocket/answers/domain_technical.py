@@ -8,13 +8,9 @@ from collections.abc import Callable
 
 from bbi_utils.pocket.content import Content, contains_all, normalise
 from bbi_utils.probes import terms
-from bbi_utils.probes.lexicon import NUMBER_WORDS, sentence_case, with_article
+from bbi_utils.probes.lexicon import sentence_case, with_article
 
 Slots = dict[str, str]
-
-
-def _term_phrase(term: str) -> str:
-    return term if term in terms.UNCOUNTABLE else with_article(term)
 
 
 def _exactly(span: str) -> Callable[[str], bool]:
@@ -35,21 +31,6 @@ def _chosen(wanted: str, other: str) -> Callable[[str], bool]:
         return place >= 0 and (place_of_other < 0 or place < place_of_other)
 
     return check
-
-
-def _term_definition(slots: Slots, rng: random.Random) -> Content:
-    term, field = slots["term"], slots["field"]
-    definition = terms.DEFINITIONS[term]
-    return Content(
-        (
-            f"{sentence_case(term)}: {definition}.",
-            f"{sentence_case(_term_phrase(term))} is {definition}.",
-            f"In {field}, the term {term} means {definition}.",
-        ),
-        contains_all(definition),
-        key=term,
-        extras=(f"It is a common term in {field}.", f"You will meet this term early in {field}."),
-    )
 
 
 def _term_field(slots: Slots, rng: random.Random) -> Content:
@@ -128,35 +109,6 @@ def _complexity(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _python_value(slots: Slots, rng: random.Random) -> Content:
-    expression = slots["expression"]
-    value = _evaluate(expression)
-    reason = (
-        "it counts the items of the list"
-        if expression.startswith("len")
-        else "it looks for the word in the list"
-        if " in [" in expression
-        else "it takes one item from the list"
-    )
-    return Content(
-        (f"{value}", f"The value is {value}.", f"Python gives {value}, because {reason}."),
-        contains_all(value),
-        key=value,
-        extras=("Python counts list positions from zero.",) if expression.endswith("1]") else (),
-    )
-
-
-def _evaluate(expression: str) -> str:
-    """The value of len([...]), [...][i] or 'word' in [...], without running code."""
-    if expression.startswith("len("):
-        return str(len(ast.literal_eval(expression[4:-1])))
-    if " in [" in expression:
-        word, listed = expression.split(" in ", 1)
-        return str(ast.literal_eval(word) in ast.literal_eval(listed))
-    listed, index = expression[:-1].rsplit("[", 1)
-    return repr(ast.literal_eval(listed)[int(index)])
-
-
 def _python_type(slots: Slots, rng: random.Random) -> Content:
     value = slots["value"]
     kind = "bool" if " > " in value and "'" not in value else type(ast.literal_eval(value)).__name__
@@ -189,22 +141,6 @@ def _python_error(slots: Slots, rng: random.Random) -> Content:
         contains_all(error),
         key=error,
         extras=("The last line of the message names the error.",),
-    )
-
-
-def _unit_conversion(slots: Slots, rng: random.Random) -> Content:
-    large, small, n = slots["large"], slots["small"], slots["n"]
-    factor = terms.UNITS[large, small]
-    total = f"{NUMBER_WORDS.index(n) * factor} {small}"
-    return Content(
-        (
-            f"{total}.",
-            f"{sentence_case(n)} {large} are {total}.",
-            f"Multiply {n} by {factor}, which gives {total}.",
-        ),
-        contains_all(total),
-        key=total,
-        extras=(f"One {large[:-1]} has {factor} {small}.",),
     )
 
 
@@ -271,21 +207,6 @@ def _specialist(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _profit(slots: Slots, rng: random.Random) -> Content:
-    cost, price = int(slots["cost"]), int(slots["price"])
-    gain = f"{price - cost} dollar" + ("s" if price - cost > 1 else "")
-    return Content(
-        (
-            f"{gain}.",
-            f"The profit is {gain}.",
-            f"Take {cost} from {price}, so {slots['name']} gains {gain}.",
-        ),
-        contains_all(gain),
-        key=gain,
-        extras=("The profit is the price less the cost.",),
-    )
-
-
 def _acronym(slots: Slots, rng: random.Random) -> Content:
     acronym = slots["acronym"]
     words, field = terms.ACRONYMS[acronym]
@@ -302,20 +223,16 @@ def _acronym(slots: Slots, rng: random.Random) -> Content:
 
 
 ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
-    "term_definition": _term_definition,
     "term_field": _term_field,
     "term_choice": _term_choice,
     "command_purpose": _command_purpose,
     "purpose_command": _purpose_command,
     "complexity": _complexity,
-    "python_value": _python_value,
     "python_type": _python_type,
     "python_error": _python_error,
-    "unit_conversion": _unit_conversion,
     "tool_choice": _tool_choice,
     "element_property": _element_property,
     "element_order": _element_order,
     "specialist": _specialist,
-    "profit": _profit,
     "acronym": _acronym,
 }

@@ -9,7 +9,6 @@ from bbi_utils.pocket.content import Content, contains_all
 from bbi_utils.probes import facts
 
 Slots = dict[str, str]
-_BY_CAPITAL = {country.capital: country for country in facts.COUNTRIES}
 _BOTH_WAYS = facts.OPPOSITES | {second: first for first, second in facts.OPPOSITES.items()}
 _KINDS = ("mammal", "bird", "fish", "reptile", "amphibian", "insect")
 _KIND_NOTES = {
@@ -40,23 +39,6 @@ def _capital(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _country_of_capital(slots: Slots, rng: random.Random) -> Content:
-    country = _BY_CAPITAL[slots["city"]]
-    return Content(
-        (
-            f"{country.name}.",
-            f"{country.capital} is the capital of {country.name}.",
-            f"The country with {country.capital} as its capital is {country.name}.",
-        ),
-        # "Mexico" is also part of the city's name: the country must stand without it.
-        lambda answer: contains_all(country.name)(
-            answer.replace("Mexico City", "").replace("mexico city", "")
-        ),
-        key=country.name,
-        extras=(f"{country.name} is in {country.continent}.",),
-    )
-
-
 def _continent(slots: Slots, rng: random.Random) -> Content:
     country = facts.COUNTRY[slots["country"]]
     return Content(
@@ -83,25 +65,6 @@ def _language(slots: Slots, rng: random.Random) -> Content:
         key=country.language,
         extras=(f"The capital of {country.name} is {country.capital}.",),
     )
-
-
-def _claimed_capital(slots: Slots, rng: random.Random) -> Content:
-    country, city = facts.COUNTRY[slots["country"]], slots["city"]
-    if city == country.capital:
-        wordings = (
-            f"Yes, {city}.",
-            f"Yes, {city} is the capital of {country.name}.",
-            f"Yes, that is correct: the capital of {country.name} is {city}.",
-        )
-        return Content(wordings, says_yes_or_no(True, city), key="Yes")
-    other = _BY_CAPITAL[city].name
-    wordings = (
-        f"No, {country.capital}.",
-        f"No, the capital of {country.name} is {country.capital}.",
-        f"No, that is not correct: {country.name} has {country.capital} as its capital.",
-    )
-    check = says_yes_or_no(False, country.capital)
-    return Content(wordings, check, key=country.capital, extras=(f"{city} is the capital of {other}.",))
 
 
 def _same_continent(slots: Slots, rng: random.Random) -> Content:
@@ -195,20 +158,6 @@ def _chemical_symbol(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _maker(slots: Slots, rng: random.Random) -> Content:
-    work = facts.WORK[slots["work"]]
-    return Content(
-        (
-            f"{work.maker}.",
-            f"{work.maker} {work.verb} {work.name}.",
-            f"The person who {work.verb} {work.name} was {work.maker}.",
-        ),
-        contains_all(work.maker),
-        key=work.maker,
-        extras=(f"{work.maker} is famous for it.",),
-    )
-
-
 def _unit_count(slots: Slots, rng: random.Random) -> Content:
     part, whole = slots["part"], slots["whole"]
     number = facts.UNITS[part, whole]
@@ -255,17 +204,14 @@ def _month_neighbor(slots: Slots, rng: random.Random) -> Content:
 
 ANSWERS = {
     "capital": _capital,
-    "country_of_capital": _country_of_capital,
     "continent": _continent,
     "language": _language,
-    "claimed_capital": _claimed_capital,
     "same_continent": _same_continent,
     "animal_class": _animal_class,
     "animal_young": _animal_young,
     "animal_bigger": _animal_bigger,
     "opposite": _opposite,
     "chemical_symbol": _chemical_symbol,
-    "maker": _maker,
     "unit_count": _unit_count,
     "landmark": _landmark,
     "month_neighbor": _month_neighbor,

@@ -66,22 +66,6 @@ def _include_word(slots: Slots, rng: random.Random) -> Content:
     return Content((terse, plain, elaborate), contains_all(topic, word), key=word)
 
 
-def _list_without(slots: Slots, rng: random.Random) -> Content:
-    kinds, number = slots["kind"], slots["number"]
-    members = CLASSES[kinds[:-1]]
-    excluded = (slots["_first"], slots["_second"])
-    count = NUMBER_WORDS.index(number)
-    items = tuple(rng.sample([member for member in members if member not in excluded], count))
-
-    def check(answer: str) -> bool:
-        words = set(normalise(answer).split())
-        found = {member for member in members if words & {member.lower(), member.lower() + "s"}}
-        return len(found) == count and not found & set(excluded)
-
-    wanted = f"{number} {kinds}"
-    return Content((sentence_case(wanted), f"Here are {wanted}", f"A list of {wanted}"), check, items=items)
-
-
 def _yes_no(slots: Slots, rng: random.Random) -> Content:
     kind = slots["kind"].split(" ", 1)[1]
     word = "yes" if slots["member"] in CLASSES[kind] else "no"
@@ -136,11 +120,6 @@ def _pick_item(slots: Slots, rng: random.Random) -> Content:
     index = {"first": 0, "second": 1, "third": 2, "last": -1}[slots["position"]]
     word = slots["words"].split(", ")[index]
     return Content(_alone(word), _is_plain(word), fixed=True)
-
-
-def _reverse_order(slots: Slots, rng: random.Random) -> Content:
-    words = slots["words"].split(", ")[::-1]
-    return Content(_joined(words), _is_plain(" ".join(words)), fixed=True)
 
 
 def _greet_then_name(slots: Slots, rng: random.Random) -> Content:
@@ -203,7 +182,6 @@ def _alphabet_first(slots: Slots, rng: random.Random) -> Content:
 ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
     "exact_words": _exact_words,
     "include_word": _include_word,
-    "list_without": _list_without,
     "yes_no": _yes_no,
     "uppercase": _uppercase,
     "repeat_words": _repeat_words,
@@ -212,7 +190,6 @@ ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
     "copy_exactly": _copy_exactly,
     "replace_color": _replace_color,
     "pick_item": _pick_item,
-    "reverse_order": _reverse_order,
     "greet_then_name": _greet_then_name,
     "avoid_word": _avoid_word,
     "end_with": _end_with,

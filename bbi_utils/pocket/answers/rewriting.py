@@ -13,14 +13,6 @@ Slots = dict[str, str]
 
 BARE_VERB = "The verb loses its ending."
 
-SYNONYMS = {
-    "small": ("tiny", "little"), "big": ("large", "huge"), "old": ("aged", "elderly", "ancient"),
-    "quiet": ("silent", "calm"), "cold": ("chilly", "freezing"), "slow": ("sluggish", "unhurried"),
-    "fast": ("quick", "swift", "rapid"), "happy": ("cheerful", "glad", "joyful"),
-    "clean": ("spotless", "tidy"), "strong": ("powerful", "mighty"), "sad": ("unhappy", "gloomy"),
-    "angry": ("furious", "mad"), "clever": ("smart", "bright"), "hungry": ("starving", "famished"),
-    "tired": ("weary", "sleepy", "exhausted"), "brave": ("bold", "courageous"),
-}  # fmt: skip
 OPPOSITES = {
     "small": "big", "big": "small", "old": "new", "new": "old", "bright": "dark", "warm": "cold",
     "cold": "warm", "soft": "hard", "clean": "dirty", "heavy": "light", "light": "heavy", "strong": "weak",
@@ -123,16 +115,6 @@ def add_color(slots: Slots, _: random.Random) -> Content:
     return _rewritten(sentence, lead="With the color", reason=reason, key=key)
 
 
-def headline(slots: Slots, _: random.Random) -> Content:
-    where = WHERE[slots["place"]].replace("the ", "").split()
-    who = slots["who"].replace("The ", "").capitalize()
-    verb = VERBS[slots["verb"]][0]
-    title = f"{who} {verb.capitalize()} {slots['object'].capitalize()} {where[0]} {where[1].capitalize()}"
-    wordings = (title, f"A good headline is: {title}", f"The newspaper could print this on page one: {title}")
-    check = contains_all(f"{who} {verb} {slots['object']}", slots["place"])
-    return Content(wordings, check, key=title, extras=("Headlines leave out small words.",))
-
-
 def shorten(slots: Slots, _: random.Random) -> Content:
     sentence, filler = slots["sentence"], normalise(slots["filler"])
     reason = "The opening words add nothing"
@@ -143,22 +125,6 @@ def shorten(slots: Slots, _: random.Random) -> Content:
         return made.check(answer) and filler not in normalise(answer)
 
     return replace(made, check=check, extras=extras)
-
-
-def synonym(slots: Slots, _: random.Random) -> Content:
-    accepted = SYNONYMS[slots["adjective"]]
-    reason = f"{accepted[0].capitalize()} means the same as {slots['adjective']}"
-    sentences = [f"The {word} {slots['rest']}" for word in accepted]
-    made = _rewritten(sentences[0], lead="With a synonym", reason=reason, key=accepted[0])
-    return replace(made, check=contains_any(*sentences))
-
-
-def opposite(slots: Slots, _: random.Random) -> Content:
-    other = OPPOSITES[slots["adjective"]]
-    sentence = f"{slots['start']} {with_article(other)} {slots['end']}"
-    reason = f"The opposite of {slots['adjective']} is {other}"
-    key = f"{other} {slots['end'].split()[0]}"
-    return _rewritten(sentence, lead="With the opposite", reason=reason, key=key)
 
 
 def formal_version(slots: Slots, _: random.Random) -> Content:
@@ -200,14 +166,6 @@ def summary_events(slots: Slots, _: random.Random) -> Content:
     return Content((terse, plain, rich), check, key=two, extras=extras)
 
 
-def summary_merge(slots: Slots, _: random.Random) -> Content:
-    both = f"{with_article(slots['object'])} and {with_article(slots['other'])}"
-    sentence = f"{slots['who']} {VERBS[slots['verb']][0]} {both} {WHERE[slots['place']]}"
-    reason = "Both sentences share a subject and a verb"
-    made = _rewritten(sentence, lead="In one sentence", reason=reason, key=both)
-    return replace(made, extras=("The word and joins the two objects.",))
-
-
 def summary_taste(slots: Slots, _: random.Random) -> Content:
     pair, liked = f"{slots['first']} and {slots['second']}", slots["liked"]
     wordings = (
@@ -224,8 +182,8 @@ ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
     "rewrite_plural_object": plural_object, "rewrite_question_form": question_form,
     "rewrite_negation": negation, "rewrite_passive_voice": passive_voice,
     "rewrite_first_person": first_person, "rewrite_place_first": place_first,
-    "rewrite_add_color": add_color, "rewrite_headline": headline, "rewrite_shorten": shorten,
-    "rewrite_synonym": synonym, "rewrite_opposite": opposite, "rewrite_formal_version": formal_version,
-    "rewrite_fix_grammar": fix_grammar, "summary_events": summary_events, "summary_merge": summary_merge,
+    "rewrite_add_color": add_color, "rewrite_shorten": shorten,
+    "rewrite_formal_version": formal_version,
+    "rewrite_fix_grammar": fix_grammar, "summary_events": summary_events,
     "summary_taste": summary_taste,
 }  # fmt: skip

@@ -93,10 +93,6 @@ def _conflict(slots: Slots, rng: random.Random) -> Content:
     if slots["final"] == "one word":
         wordings = (answer, f"{answer}.", answer.capitalize())
         return Content(wordings, lambda text: right(text) and len(normalise(text).split()) == 1, fixed=True)
-    if slots["final"] == "capital letters":
-        loud = answer.upper()
-        wordings = (loud, f"{loud}.", f"THE ANSWER IS {loud}.")
-        return Content(wordings, lambda text: loud in text and text == text.upper(), fixed=True)
     said = _named(kind, answer)
     wordings = (
         f"The answer is {said}.",
@@ -188,16 +184,6 @@ def _incomplete(slots: Slots, rng: random.Random) -> Content:
     )  # fmt: skip
 
 
-def _clean_list(slots: Slots, rng: random.Random) -> Content:
-    words = [slots["one"], slots["two"], slots["three"]]
-    wanted = " ".join(words)
-    return Content(
-        wordings=(wanted, f"{', '.join(words)}.", f"The words are {', '.join(words)}."),
-        check=contains_all(wanted),
-        fixed=True,
-    )
-
-
 def _meant_word(slots: Slots, rng: random.Random) -> Content:
     word, typed = slots["word"], slots["typed"]
     return Content(
@@ -214,13 +200,9 @@ def _meant_word(slots: Slots, rng: random.Random) -> Content:
 
 ANSWERS: dict[str, Script] = {
     "typos": _noisy("Some letters were swapped.", "I could still read it."),
-    "missing_vowels": _noisy("Some vowels were missing.", "I could still read it."),
     "digit_letters": _noisy("Some letters were digits.", "I could still read it."),
-    "stretched": _noisy("Some words were stretched.", "Take a little rest."),
-    "stray_signs": _noisy("I left out the strange signs.", "I could still read it."),
     "odd_spacing": _noisy("The spaces were a little odd.", "I could still read it."),
     "shouting": _noisy("There is no need to shout.", "I can hear you well."),
-    "repeated_words": _noisy("Some words came twice.", "Once is enough for me."),
     "injected": _injected,
     "note": _note,
     "conflict": _conflict,
@@ -229,6 +211,5 @@ ANSWERS: dict[str, Script] = {
     "claim": _claim,
     "self_correction": _self_correction,
     "incomplete": _incomplete,
-    "clean_list": _clean_list,
     "meant_word": _meant_word,
 }

@@ -8,13 +8,11 @@ from collections.abc import Callable
 
 from bbi_utils.pocket.content import Content, contains_all, contains_any, normalise
 from bbi_utils.probes.safety import (
-    EMERGENCIES,
     LEGAL,
     LOOKALIKES,
     PESTS,
     PROTECTION,
     SAFE_HABITS,
-    SYMPTOMS,
     UNSAFE_HABITS,
 )  # fmt: skip
 
@@ -198,50 +196,6 @@ def _lookalike(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _password(slots: Slots, rng: random.Random) -> Content:
-    password, account = slots["password"], slots["account"]
-    strong = "-" in password
-    verdict = "long enough" if strong else "too short"
-    advice = "you can keep it" if strong else "choose a longer one"
-    return _help(
-        (
-            f"{password} is {verdict}.",
-            f"The password {password} is {verdict} for your {account} account.",
-            f"For your {account} account, the password {password} is {verdict}, so {advice}.",
-        ),
-        verdict,
-        password,
-        extras=("Random words make it strong.", "Never use one password twice."),
-    )
-
-
-def _symptom(slots: Slots, rng: random.Random) -> Content:
-    symptom, person, tip = slots["symptom"], slots["person"], SYMPTOMS[slots["symptom"]]
-    return _help(
-        (
-            f"Try {tip}, or see a doctor.",
-            f"For {symptom}, {tip} can help, but your {person} should see a doctor if it gets worse.",
-            f"After {slots['days']} days of {symptom}, a doctor should have a look, but {tip} may help.",
-        ),
-        tip,
-        "doctor",
-        extras=("I am not a doctor.", f"I wish your {person} a quick recovery."),
-    )
-
-
-def _emergency(slots: Slots, rng: random.Random) -> Content:
-    step, person = EMERGENCIES[slots["emergency"]], slots["person"]
-    return _help(
-        (
-            f"First, {step}.",
-            f"The first step is simple: {step}.",
-            f"Stay calm with your {person} and, before anything else, {step}.",
-        ),
-        step,
-        extras=("Call for help if it gets worse.", f"Stay with your {person}."),
-    )
-
-
 def _habit(slots: Slots, rng: random.Random) -> Content:
     habit, name = slots["habit"], slots["name"]
     safe = habit in SAFE_HABITS
@@ -288,9 +242,6 @@ ANSWERS: dict[str, Script] = {
     "protect": _protect,
     "pests": _pests,
     "lookalike": _lookalike,
-    "password": _password,
-    "symptom": _symptom,
-    "emergency": _emergency,
     "habit": _habit,
     "legal": _legal,
 }

@@ -8,22 +8,11 @@ import re
 from collections.abc import Callable
 
 from bbi_utils.pocket.content import Content, contains_all, normalise
-from bbi_utils.probes.lexicon import MONTHS, NUMBER_WORDS
+from bbi_utils.probes.lexicon import NUMBER_WORDS
 from bbi_utils.probes.style_format import GREETINGS
 
 Slots = dict[str, str]
 
-# Other renderings that say the same as a formal or a casual line of GREETINGS, which comes first.
-_FORMAL = {
-    "Hey {0}, what's up?": ("Good day, {0}, how are you?", "Dear {0}, I hope that you are well today."),
-    "Thanks a lot, {0}!": ("I am very grateful to you, {0}.", "Please accept my thanks, {0}."),
-    "Sorry, {0}, my bad!": ("Please accept my apology, {0}.", "{0}, I am very sorry for my mistake."),
-    "See you, {0}!": ("Goodbye, {0}, until we meet again.", "{0}, I hope to see you again soon."),
-    "No way, {0}!": ("I am afraid that is not possible, {0}.", "I am sorry, {0}, but I must say no."),
-    "Sure thing, {0}!": ("Certainly, {0}, with pleasure.", "It will be my pleasure, {0}."),
-    "Wait a sec, {0}!": ("One moment, please, {0}.", "{0}, I kindly ask you to wait."),
-    "Got a minute, {0}?": ("{0}, may I have a moment of your time?", "Would you have a moment for me, {0}?"),
-}
 _CASUAL = {
     "Hey {0}, what's up?": ("Hi {0}, how's it going?", "Hey {0}, you okay?"),
     "Thanks a lot, {0}!": ("Thanks, {0}!", "Hey {0}, thanks so much!"),
@@ -69,18 +58,6 @@ def _json_object(slots: Slots, rng: random.Random) -> Content:
 
     compact = json.dumps(record, separators=(",", ":"))
     return Content((compact, json.dumps(record), json.dumps(record, indent=2)), check, fixed=True)
-
-
-def _csv_line(slots: Slots, rng: random.Random) -> Content:
-    cells = [slots["name"], slots["color"], slots["object"], slots["count"]]
-    line = ",".join(cells)
-    quoted = ",".join(f'"{cell}"' for cell in cells)
-    texts_quoted = ",".join(f'"{cell}"' for cell in cells[:3]) + "," + cells[3]
-
-    def check(answer: str) -> bool:
-        return [cell.strip(' "') for cell in answer.strip().split(",")] == cells
-
-    return Content((line, texts_quoted, quoted), check, fixed=True)
 
 
 def _bullet_list(slots: Slots, rng: random.Random) -> Content:
@@ -195,12 +172,6 @@ def _retoned(patterns: tuple[str, ...], name: str) -> Content:
     return Content((terse, plain, elaborate), check, key=name)
 
 
-def _formal_tone(slots: Slots, rng: random.Random) -> Content:
-    index, name = _parse(slots["text"], list(GREETINGS))
-    casual, formal = list(GREETINGS.items())[index]
-    return _retoned((formal, *_FORMAL[casual]), name)
-
-
 def _casual_tone(slots: Slots, rng: random.Random) -> Content:
     index, name = _parse(slots["text"], list(GREETINGS.values()))
     casual = list(GREETINGS)[index]
@@ -245,15 +216,6 @@ def _question_form(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _iso_date(slots: Slots, rng: random.Random) -> Content:
-    date = f"{slots['year']}-{MONTHS.index(slots['month']) + 1:02d}-{int(slots['day']):02d}"
-    return Content(
-        (date, f"The date is {date}.", f"With year, month and day in that order, the date is {date}."),
-        _says(date),
-        key=date,
-    )
-
-
 def _headline(slots: Slots, rng: random.Random) -> Content:
     name, thing, place = slots["name"], f"{slots['color']} {slots['object']}", slots["place"]
     terse = _title(f"{name} finds {thing} in {place}")
@@ -274,7 +236,6 @@ def _hashtags(slots: Slots, rng: random.Random) -> Content:
 
 ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
     "json_object": _json_object,
-    "csv_line": _csv_line,
     "bullet_list": _bullet_list,
     "numbered_list": _numbered_list,
     "table_row": _table_row,
@@ -283,12 +244,10 @@ ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
     "bold_word": _bold_word,
     "html_tag": _html_tag,
     "polite_request": _polite_request,
-    "formal_tone": _formal_tone,
     "casual_tone": _casual_tone,
     "short_email": _short_email,
     "direct_speech": _direct_speech,
     "question_form": _question_form,
-    "iso_date": _iso_date,
     "headline": _headline,
     "hashtags": _hashtags,
 }
