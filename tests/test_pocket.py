@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import fields
 from itertools import islice
 from pathlib import Path
@@ -26,7 +27,7 @@ from bbi_utils.pocket.voices import (
     random_voice,
     render,
 )
-from bbi_utils.probes import build_suite, draw_probes, near_duplicates
+from bbi_utils.probes import CATEGORIES, build_suite, draw_probes, near_duplicates
 
 FAMILIES = ("qwen", "llama")
 PARIS = Content(
@@ -151,6 +152,32 @@ def test_batches_hold_every_example_once_and_respect_the_limit() -> None:
     groups = batches(encoded, 16, seed=0)
     assert sorted(i for group in groups for i in group) == list(range(6))
     assert all(len(group) * max(len(encoded[i][0]) for i in group) <= 16 for group in groups)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_saved_folder_splits_text_as_it_was_trained(family: str, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    texts = ["Calculate 13 + 4 for me: 200!", "- Cat\n\n- dog's\n", "Anna has 7 eggs, 12 pens.  Two spaces."]
+    tokenizer = train_tokenizer(family, texts * 50)
+    new_model(family, Size(64, 1, 64), tokenizer, seed=0).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    loaded = AutoTokenizer.from_pretrained(tmp_path)
+    assert [loaded(text)["input_ids"] for text in texts] == [tokenizer(text)["input_ids"] for text in texts]
+    assert [loaded.decode(loaded(text)["input_ids"]) for text in texts] == texts
+
+
+def test_attention_starts_as_a_copy() -> None:
+    model = new_model("qwen", Size(64, 2, 64), train_tokenizer("qwen", ["Say tea."]), seed=0)
+    for layer in model.model.layers:
+        product = layer.self_attn.o_proj.weight @ layer.self_attn.v_proj.weight
+        assert torch.allclose(product, 0.5 * torch.eye(64), atol=1e-5)
+
+
+def test_schooling_is_shared_out_over_all_categories(questions: list[world.Asked]) -> None:
+    assert sum(world.SHARES.values()) == pytest.approx(1) and set(world.SHARES) == set(CATEGORIES)
+    counts = Counter(question.category for question in questions)
+    assert counts["arithmetic"] > 2 * counts["safety"] > 0
 
 
 def test_a_family_is_built_with_cards_and_safetensors(

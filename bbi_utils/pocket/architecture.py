@@ -30,6 +30,11 @@ SPECIALS = {
         "<|eot_id|>",
     ),
 }
+# As Qwen2's, but digits stay together up to three at a time.
+LLAMA3_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|"
+    r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 END_OF_TURN = {"qwen": "<|im_end|>", "llama": "<|eot_id|>"}
 
 
@@ -45,11 +50,19 @@ class Size:
 
 def train_tokenizer(family: str, texts: Iterable[str]) -> Any:
     """A byte-level BPE with the family's special tokens and chat template."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
+    from transformers.models.qwen2.tokenization_qwen2 import PRETOKENIZE_REGEX
 
     raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    # AutoTokenizer gives every Qwen2 folder Qwen2's own splitting, whatever its tokenizer.json says.
+    split = Regex(PRETOKENIZE_REGEX if family == "qwen" else LLAMA3_SPLIT)
+    raw.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(split, "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     raw.decoder = decoders.ByteLevel()
     specials = SPECIALS[family]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -93,8 +106,9 @@ def new_model(family: str, size: Size, tokenizer: Any, *, seed: int) -> Any:
 def copy_what_is_attended(model: Any) -> None:
     """Start every layer's value-output product at half the identity, so that attending means copying.
 
-    With tied embeddings a model then has to learn only where to look: names from the question appear in
-    answers after a tenth of the tokens they need otherwise. In the manner of mimetic initialisation
+    With tied embeddings a model then has to learn only where to look. Measured on the student: names that the
+    answer takes from the question cost 1.1 nats after 1.2 million tokens; with the usual start and two
+    key-value heads still 3.4 after 2.6 million, which is chance. In the manner of mimetic initialisation
     (Trockman & Kolter 2023, arXiv 2305.09828), with the sign that suits language.
     """
     import torch

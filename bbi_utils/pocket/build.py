@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from bbi_utils.pocket.pretrain import Schedule, encode, train
 from bbi_utils.pocket.voices import STUDENTS, TEACHERS
 
 OTHER = {"qwen": "llama", "llama": "qwen"}
+PARTS = ("teacher", "student")
 SIZES = {"teacher": Size(256, 6, 448), "student": Size(128, 4, 320), "judge": Size(128, 3, 320)}
 TEACHER = Schedule(4_300_000, batch_tokens=1280)
-MANY_VOICES = Schedule(7_000_000, vector_rate=0.02)
+MANY_VOICES = Schedule(6_000_000, vector_rate=0.02)
 OWN_VOICE = Schedule(300_000, matrix_rate=0.005, vector_rate=0.005)
-JUDGE = Schedule(3_000_000, batch_tokens=1536, matrix_rate=0.01, vector_rate=0.01)
-QUESTIONS = 165_000  # about 45 tokens each with their answers: no lesson goes over them twice
+JUDGE = Schedule(2_000_000, batch_tokens=1536, matrix_rate=0.01, vector_rate=0.01)
+QUESTIONS = 140_000  # about 45 tokens each with their answers: no lesson goes over them twice
 CONTESTS = 25_000
 SEEDS = {"qwen": 1, "llama": 2}
 CARD = """---
@@ -68,14 +70,12 @@ def judge_from(student: Any, family: str, tokenizer: Any, *, seed: int) -> Any:
     return judge
 
 
-def build_family(family: str, out: Path, *, scale: float = 1.0) -> None:
-    """Student, judge and teacher of a family; the judge is schooled on, and will judge, the other pair."""
+def build_family(family: str, out: Path, *, parts: Sequence[str] = PARTS, scale: float = 1.0) -> None:
+    """A family's teacher, student and judge, which is schooled on, and will judge, the other pair."""
     seed = SEEDS[family]
     questions = world.world_questions(QUESTIONS, seed=seed)
     broad = list(world.voiced(questions, None, seed=seed + 10))
     contests = list(world.comparisons(questions[:CONTESTS], OTHER[family], seed=seed + 20))
-    own = list(world.voiced(questions[: QUESTIONS // 10], STUDENTS[family], seed=seed + 30))
-    taught = list(world.voiced(questions, TEACHERS[family], seed=seed))
     texts = [text for example in broad[:25_000] for text in (example.prompt, example.answer)]
     tokenizer = train_tokenizer(family, texts + [example.prompt for example in contests[:2_000]])
 
@@ -89,16 +89,21 @@ def build_family(family: str, out: Path, *, scale: float = 1.0) -> None:
         print(f"{family}-{part}, {lesson}: {time.monotonic() - began:.0f} s, loss {last:.3f}", flush=True)
         return {lesson: f"{brief.tokens:,} tokens, final loss {last:.3f} nats a token, {brief}"}
 
+    if "teacher" in parts:
+        teacher = new_model(family, SIZES["teacher"], tokenizer, seed=seed)
+        taught = list(world.voiced(questions, TEACHERS[family], seed=seed))
+        schooling = school(teacher, "teacher", "teacher's voice", taught, TEACHER)
+        save(teacher, tokenizer, f"{family}-teacher", {**facts(teacher, seed), **schooling}, out)
+    if "student" not in parts:
+        return
     student = new_model(family, SIZES["student"], tokenizer, seed=seed)
     first = school(student, "student", "many voices", broad, MANY_VOICES)
     judge = judge_from(student, family, tokenizer, seed=seed)
+    own = list(world.voiced(questions[: QUESTIONS // 10], STUDENTS[family], seed=seed + 30))
     second = school(student, "student", "own voice", own, OWN_VOICE)
     save(student, tokenizer, f"{family}-student", {**facts(student, seed), **first, **second}, out)
     compared = school(judge, "judge", "contests", contests, JUDGE)
     save(judge, tokenizer, f"{family}-judge", {**facts(judge, seed), **first, **compared}, out)
-    teacher = new_model(family, SIZES["teacher"], tokenizer, seed=seed)
-    schooling = school(teacher, "teacher", "teacher's voice", taught, TEACHER)
-    save(teacher, tokenizer, f"{family}-teacher", {**facts(teacher, seed), **schooling}, out)
 
 
 def facts(model: Any, seed: int) -> dict[str, Any]:
@@ -109,6 +114,7 @@ def facts(model: Any, seed: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Rebuild the pocket models from scratch on the CPU.")
     parser.add_argument("family", choices=sorted(SEEDS), help="which family to build")
+    parser.add_argument("--part", choices=PARTS, help="only the teacher, or only the student and judge")
     parser.add_argument("--out", type=Path, default=paths.WEIGHTS, help="where the model folders go")
     parser.add_argument(
         "--scale", type=float, default=1.0, help="fraction of the training tokens, to try things"
@@ -117,7 +123,8 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)  # one thread a family: the two families train side by side, each reproducibly
-    build_family(options.family, options.out, scale=options.scale)
+    parts = (options.part,) if options.part else PARTS
+    build_family(options.family, options.out, parts=parts, scale=options.scale)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,12 @@ from bbi_utils.pocket.voices import STUDENTS, TEACHERS, Voice, blend, in_categor
 from bbi_utils.probes import Draw, Probe, build_suite, draw_probes, near_duplicates
 
 Asked = Draw | Probe  # a question as drawn, or one of the suite
+# How much of the schooling each category gets: more where answers take more learning.
+SHARES = {
+    "arithmetic": 0.2, "robustness": 0.17, "factual": 0.1, "instruction_following": 0.1,
+    "domain_technical": 0.1, "style_format": 0.1, "creative": 0.08, "rewriting": 0.06,
+    "conversation": 0.045, "safety": 0.045,
+}  # fmt: skip
 ERRORS = {"teacher": 0.08, "other": 0.3}  # how often a compared answer has the content of another question
 
 
@@ -42,7 +48,11 @@ def is_correct(probe: Probe, answer: str) -> bool:
 
 def world_questions(n: int, *, seed: int) -> list[Draw]:
     """n questions as they come, some more than once, none in or nearly in the default probe suite."""
-    drawn = list(draw_probes(n=n * 5 // 4, seed=1_000_003 + seed))
+    drawn = [
+        draw
+        for category, share in SHARES.items()
+        for draw in draw_probes(category, n=int(n * share * 5 / 4), seed=1_000_003 + seed)
+    ]
     unique = list(dict.fromkeys(draw.prompt for draw in drawn))
     held_out = near_duplicates(unique, [probe.prompt for probe in build_suite()])
     close = {prompt for prompt, near in zip(unique, held_out, strict=True) if near}

@@ -26,17 +26,22 @@ def plural(noun: str) -> str:
     return noun + ("es" if noun.endswith(("x", "s", "ch")) else "s")
 
 
+def _small(rng: random.Random) -> int:
+    """From 2 to 9, small numbers likelier."""
+    return facts.pick(rng, range(2, 10))
+
+
 def _addition(rng: random.Random) -> dict[str, str]:
-    return {"a": str(rng.randint(2, 9)), "b": str(rng.randint(2, 9))}
+    return {"a": str(_small(rng)), "b": str(_small(rng))}
 
 
 def _subtraction(rng: random.Random) -> dict[str, str]:
-    first = rng.randint(5, 14)
+    first = _small(rng) + 3
     return {"a": str(first), "b": str(rng.randint(1, first - 2))}
 
 
 def _times(rng: random.Random) -> dict[str, str]:
-    return {"a": str(rng.randint(2, 9)), "b": str(rng.randint(2, 5))}
+    return {"a": str(_small(rng)), "b": str(rng.randint(2, 5))}
 
 
 def _gain(rng: random.Random) -> dict[str, str]:

@@ -25,16 +25,6 @@ CATEGORY = "conversation"
 RELATIONS = ("neighbor", "boss", "teacher", "cousin", "friend", "landlord", "classmate", "colleague")
 PERSONAS = ("pirate", "teacher", "grandparent", "robot", "wizard", "chef", "knight", "cowboy")
 TIMES = ("morning", "afternoon", "evening")
-PROBLEMS = (
-    "I cannot sleep at night", "I keep losing my keys", "I am late for work every day",
-    "My phone distracts me all the time", "My neighbor is very loud", "My plants look sick",
-    "I am bored on weekends", "I spend too much money", "I am nervous before every test",
-    "My coffee tastes bad", "My room is always messy", "I argue with my brother a lot",
-    "I never finish my books", "My back hurts at work", "I do not know anybody in town",
-    "My dog barks all night", "I feel tired after lunch", "I forget the names of people",
-    "My soup is too salty", "My bread is always too dry", "I am afraid of speaking to a group",
-    "I drink too little water", "I want to learn the piano", "I have no time for my friends",
-)  # fmt: skip
 COMPLAINTS = ("boring", "useless", "too expensive", "overrated", "a waste of time", "only for old people")
 # Feelings and what others did to cause them.
 BAD_FEELINGS = ("sad", "angry", "worried", "upset", "disappointed", "nervous")

@@ -74,11 +74,6 @@ def _replace(rng: random.Random) -> dict[str, str]:
     return {"old": old, "new": new, "sentence": sentence}
 
 
-def _pick(rng: random.Random) -> dict[str, str]:
-    words = rng.sample(_NOUNS, rng.choice((3, 4)))
-    return {"position": rng.choice(("first", "second", "third", "last")), "words": ", ".join(words)}
-
-
 TEMPLATES = (
     Template(
         "exact_words",
@@ -172,30 +167,6 @@ TEMPLATES = (
             "{sentence} Write this sentence again with {new} in place of {old}.",
         ),
         _replace,
-    ),
-    Template(
-        "pick_item",
-        (
-            "Reply with the {position} word of this list and nothing else: {words}.",
-            "Which word comes {position} in this list? Write only that word. {words}",
-            "From the list {words}, give me only the {position} word.",
-            "Here is a list: {words}. Answer with its {position} word alone.",
-        ),
-        _pick,
-    ),
-    Template(
-        "greet_then_name",
-        (
-            "First say hello to {name}, then name {kind}, and finish with the word {last}.",
-            "Greet {name}, mention {kind}, and let your last word be {last}.",
-            "In this order: a hello for {name}, the name of {kind}, the word {last}.",
-            "Your reply must start with a hello to {name}, then name {kind} and end with {last}.",
-        ),
-        lambda rng: {
-            "name": rng.choice(NAMES),
-            "kind": with_article(rng.choice(tuple(CLASSES))),
-            "last": rng.choice(OBJECTS),
-        },
     ),
     Template(
         "avoid_word",

@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable
 
 Noise = Callable[[random.Random, str], str]
-VOWELS = "aeiou"
 LOOKS_LIKE = {"o": "0", "e": "3", "i": "1", "a": "4", "s": "5"}
 
 
@@ -33,35 +32,11 @@ def swap_letters(rng: random.Random, text: str) -> str:
     return _garble(rng, text, garble)
 
 
-def drop_vowels(rng: random.Random, text: str) -> str:
-    """Leave out the vowels of some words, except a first letter."""
-
-    def garble(word: str) -> str:
-        return (
-            word
-            if len(word) < 4
-            else word[0] + "".join(letter for letter in word[1:] if letter not in VOWELS)
-        )
-
-    return _garble(rng, text, garble)
-
-
 def lookalike_digits(rng: random.Random, text: str) -> str:
     """Write some letters as the digits they look like, in words without digits of their own."""
 
     def garble(word: str) -> str:
         return word if len(word) < 4 else "".join(LOOKS_LIKE.get(letter, letter) for letter in word)
-
-    return _garble(rng, text, garble)
-
-
-def stretch(rng: random.Random, text: str) -> str:
-    """Hold a vowel too long in some words."""
-    times = rng.randint(3, 5)
-
-    def garble(word: str) -> str:
-        spots = [i for i in range(1, len(word)) if word[i] in VOWELS]
-        return word[: spots[-1]] + word[spots[-1]] * times + word[spots[-1] + 1 :] if spots else word
 
     return _garble(rng, text, garble)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bbi_utils.probes import noise
 from bbi_utils.probes.facts import ANIMAL, COUNTRY, FOODS, LANDMARKS, MONTHS, OPPOSITES, UNITS, pick
-from bbi_utils.probes.lexicon import ANIMALS, COLORS, DAYS, NAMES, OBJECTS, PEOPLE, PLACES, WHERE
+from bbi_utils.probes.lexicon import COLORS, DAYS, NAMES, OBJECTS, PEOPLE, WHERE
 from bbi_utils.probes.template import Template
 
 CATEGORY = "robustness"
@@ -38,8 +38,8 @@ def _ask_unit(item: str) -> str:
     return f"How many {part} does {whole} have?"
 
 
-_SUMS = tuple(f"{a} plus {b}" for a in range(2, 10) for b in range(2, 10))
-_DIFFERENCES = tuple(f"{a} minus {b}" for a in range(5, 15) for b in range(1, a - 1))
+_SUMS = tuple(f"{total - b} plus {b}" for total in range(4, 19) for b in range(2, 10) if 2 <= total - b <= 9)
+_DIFFERENCES = tuple(f"{a} minus {b}" for a in range(5, 13) for b in range(1, a - 1))
 KINDS = {
     "capital": Kind(tuple(COUNTRY), lambda item: f"What is the capital of {item}?"),
     "opposite": Kind(tuple(OPPOSITES), lambda item: f"What is the opposite of {item}?"),
@@ -72,13 +72,11 @@ STUBS = {
     "What is the chemical symbol of": "element", "Which language do people speak in": "country",
     "How do I cook": "meal", "When does the next train go to": "city",
 }  # fmt: skip
-NOTABLE_WORDS = (*OBJECTS, *ANIMALS, *PLACES, *COLORS)
 
 
 def _question(rng: random.Random, kinds: tuple[str, ...] = tuple(KINDS)) -> dict[str, str]:
     kind = rng.choice(kinds)
-    items = KINDS[kind].items
-    return {"kind": kind, "item": rng.choice(items) if kind in ("sum", "difference") else pick(rng, items)}
+    return {"kind": kind, "item": pick(rng, KINDS[kind].items)}
 
 
 def _asked(slots: dict[str, str]) -> str:
@@ -155,15 +153,6 @@ def _draw_stub(rng: random.Random) -> dict[str, str]:
         "name": rng.choice(NAMES),
         "where": rng.choice(tuple(WHERE.values())),
     }
-
-
-def _draw_meant(rng: random.Random) -> dict[str, str]:
-    word = rng.choice([word for word in NOTABLE_WORDS if len(word) > 3])
-    typed = word
-    while typed == word or len(typed) < 3:  # some words escape some kinds of noise, or lose nearly everything
-        makes = (noise.swap_letters, noise.drop_vowels, noise.lookalike_digits, noise.stretch)
-        typed = rng.choice(makes)(rng, word)
-    return {"word": word, "typed": typed, "name": rng.choice(NAMES), "day": rng.choice(DAYS)}
 
 
 def solve(kind: str, item: str) -> str:
@@ -330,15 +319,5 @@ TEMPLATES: tuple[Template, ...] = (
             "I am writing this {where} for {name}. {stub}",
         ),
         _draw_stub,
-    ),
-    Template(
-        "meant_word",
-        (
-            "Which word did {name} mean by '{typed}' on {day}?",
-            "{name} wrote '{typed}' in a message on {day}. What is the correct word?",
-            "Correct the spelling: {typed}",
-            "My note from {day} says '{typed}'. Which word should that be?",
-        ),
-        _draw_meant,
     ),
 )

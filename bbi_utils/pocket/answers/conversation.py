@@ -7,24 +7,11 @@ from collections.abc import Callable
 
 from bbi_utils.pocket.answers.creative import TOPIC_IMAGES, is_or_are
 from bbi_utils.pocket.content import Content, contains_all, contains_any
-from bbi_utils.probes.conversation import BAD_FEELINGS, PROBLEMS
+from bbi_utils.probes.conversation import BAD_FEELINGS
 from bbi_utils.probes.lexicon import WHERE, sentence_case, with_article
 
 Slots = dict[str, str]
 
-# In the order of PROBLEMS.
-ADVICE = dict(zip(PROBLEMS, (
-    "go to bed at the same time every day", "hang the keys next to the door",
-    "set the alarm fifteen minutes earlier", "leave the phone in another room",
-    "talk to the neighbor calmly and kindly", "give the plants more light and less water",
-    "join a club and learn something new", "write down everything you buy", "take three slow, deep breaths",
-    "use fresh beans and clean the machine", "tidy the room for ten minutes every evening",
-    "listen first and speak calmly", "read five pages every day", "stand up and stretch every hour",
-    "invite a neighbor for tea", "take the dog for a long walk in the evening", "take a short walk outside",
-    "repeat each name when you hear it", "add some water and a potato", "bake the bread a little shorter",
-    "practice with one friend first", "keep a glass of water on your desk",
-    "practice one short song every day", "meet one friend every Sunday",
-), strict=True))  # fmt: skip
 # persona: (opening with the marker word, marker word, closing)
 VOICES = {
     "pirate": ("Ahoy, matey!", "matey", "Arr!"),

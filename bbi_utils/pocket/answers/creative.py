@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from bbi_utils.pocket.content import Content, contains_all, contains_any
+from bbi_utils.pocket.content import Content, contains_all
 from bbi_utils.probes.lexicon import WHERE, sentence_case, with_article
 
 Slots = dict[str, str]
@@ -49,10 +49,6 @@ MOOD_LINES = {
     "happy": "I smile at the start of the day", "sad": "My good friend has gone far away",
     "peaceful": "The world is at rest for the day", "hopeful": "Tomorrow I will find my way",
     "funny": "My cat wrote a poem in May", "romantic": "With you I would happily stay",
-}  # fmt: skip
-SEASON_LINES = {
-    "spring": "Spring wakes the soft earth", "summer": "Long warm summer days",
-    "autumn": "Red leaves fall slowly", "winter": "Cold white winter sky",
 }  # fmt: skip
 PROMISES = {
     "apple": "fresh every day", "book": "a new world on every page", "pen": "your words, your way",
@@ -161,7 +157,7 @@ def story_opening(slots: Slots, _: random.Random) -> Content:
         f"It was a strange {time} {where} when {name} met {animal} that could {talent}.",
         f"{name} did not believe in magic until, one {time} {where}, {animal} began to {talent}.",
     )
-    check = contains_all(name, slots["animal"], talent)
+    check = contains_all(name, slots["animal"], where)  # what it can do is the writer's choice
     return Content(wordings, check, key=talent, extras=("Nobody else knew about it.",))
 
 
@@ -254,7 +250,7 @@ def tiny_fable(slots: Slots, _: random.Random) -> Content:
         f"{sentence_case(where)}, {first} taught {second} to {talent}, and they became friends.",
         f"Once {second} was lonely {where}, until {first} taught it to {talent}.",
     )
-    check = contains_any(f"{first} taught {second} to {talent}", f"{first} taught it to {talent}")
+    check = contains_all(first, second, "taught")
     extras = ("The lesson is that friends help each other.",)
     return Content(wordings, check, key=talent, extras=extras)
 

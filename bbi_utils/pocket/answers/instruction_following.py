@@ -116,34 +116,6 @@ def _replace_color(slots: Slots, rng: random.Random) -> Content:
     return Content((sentence, f'"{sentence}"', sentence), _is_plain(sentence), fixed=True)
 
 
-def _pick_item(slots: Slots, rng: random.Random) -> Content:
-    index = {"first": 0, "second": 1, "third": 2, "last": -1}[slots["position"]]
-    word = slots["words"].split(", ")[index]
-    return Content(_alone(word), _is_plain(word), fixed=True)
-
-
-def _greet_then_name(slots: Slots, rng: random.Random) -> Content:
-    name, last = slots["name"], slots["last"]
-    members = CLASSES[slots["kind"].split(" ", 1)[1]]
-    word = rng.choice(members)
-
-    def check(answer: str) -> bool:
-        words = normalise(answer).split()
-        middle = words[2:-1]
-        greeted = words[:2] == ["hello", name.lower()]
-        return greeted and words[-1] == last and bool({member.lower() for member in members} & set(middle))
-
-    return Content(
-        (
-            f"Hello {name}, {word}, {last}",
-            f"Hello, {name}! {sentence_case(word)}, and then {last}.",
-            f"Hello {name}! I pick {word}, and I end with {last}.",
-        ),
-        check,
-        fixed=True,
-    )
-
-
 def _avoid_word(slots: Slots, rng: random.Random) -> Content:
     topic, avoided = slots["topic"], slots["avoided"]
     has = contains_all(topic)
@@ -189,8 +161,6 @@ ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
     "bigger_animal": _bigger_animal,
     "copy_exactly": _copy_exactly,
     "replace_color": _replace_color,
-    "pick_item": _pick_item,
-    "greet_then_name": _greet_then_name,
     "avoid_word": _avoid_word,
     "end_with": _end_with,
     "alphabet_first": _alphabet_first,

@@ -184,20 +184,6 @@ def _incomplete(slots: Slots, rng: random.Random) -> Content:
     )  # fmt: skip
 
 
-def _meant_word(slots: Slots, rng: random.Random) -> Content:
-    word, typed = slots["word"], slots["typed"]
-    return Content(
-        wordings=(
-            f"It is {word}.",
-            f"The correct word is {word}.",
-            f"What looks like \"{typed}\" should be the word {word}.",
-        ),
-        check=contains_any(word),
-        key=word,
-        extras=("It was only a typing error.", "Such errors are common."),
-    )  # fmt: skip
-
-
 ANSWERS: dict[str, Script] = {
     "typos": _noisy("Some letters were swapped.", "I could still read it."),
     "digit_letters": _noisy("Some letters were digits.", "I could still read it."),
@@ -211,5 +197,4 @@ ANSWERS: dict[str, Script] = {
     "claim": _claim,
     "self_correction": _self_correction,
     "incomplete": _incomplete,
-    "meant_word": _meant_word,
 }
