@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from bbi_utils import paths
-from bbi_utils.pocket import build, world
+from bbi_utils.pocket import build, pretrain, world
 from bbi_utils.pocket.architecture import Size, new_model, train_tokenizer
 from bbi_utils.pocket.content import Content, contains_all
 from bbi_utils.pocket.muon import orthogonalise
@@ -135,6 +135,38 @@ def test_pre_training_learns_and_repeats_itself(family: str) -> None:
     assert losses[0][-1] < 0.5 * losses[0][0]
 
 
+def test_schooling_continues_after_a_kill_to_the_same_weights(
+    questions: list[world.Asked], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = train_tokenizer("qwen", [question.prompt for question in questions[:200]])
+    encoded = encode(tokenizer, list(world.voiced(questions[:60], COMMON, seed=1)))
+    schedule, checkpoint = Schedule(3_000, batch_tokens=192), tmp_path / "a.checkpoint.pt"
+
+    def schooled(checkpoint: Path | None, schedule: Schedule = schedule) -> tuple[list[float], torch.Tensor]:
+        model = new_model("qwen", Size(64, 1, 64), tokenizer, seed=3)
+        losses = train(model, encoded, schedule, seed=1, name="test", checkpoint=checkpoint)
+        return losses, torch.cat([p.detach().ravel() for p in model.parameters()])
+
+    whole = schooled(None)
+    monkeypatch.setattr(pretrain, "SECONDS_BETWEEN_SAVES", 0)
+    real, calls = pretrain.answer_loss, []
+
+    def killed(model: object, batch: list) -> torch.Tensor:
+        calls.append(1)
+        if len(calls) == 8:
+            raise KeyboardInterrupt
+        return real(model, batch)
+
+    monkeypatch.setattr(pretrain, "answer_loss", killed)
+    with pytest.raises(KeyboardInterrupt):
+        schooled(checkpoint)
+    again = schooled(checkpoint)
+    assert again[0] == whole[0] and torch.equal(again[1], whole[1])
+    assert len(calls) == 1 + len(whole[0])  # nothing was done twice
+    schooled(checkpoint, Schedule(1_500, batch_tokens=192))
+    assert len(calls) == 1 + len(whole[0]) + round(1_500 / 192)  # another schedule begins at the beginning
+
+
 def test_padding_does_not_change_the_loss() -> None:
     tokenizer = train_tokenizer("qwen", ["Say tea or rain."])
     short, long = encode(
@@ -190,6 +222,7 @@ def test_a_family_is_built_with_cards_and_safetensors(
         folder = tmp_path / f"llama-{part}"
         assert (folder / "model.safetensors").is_file()
         assert "do not use it for anything else" in (folder / "README.md").read_text()
+    assert not list(tmp_path.glob("*.checkpoint.pt"))
 
 
 def test_shipped_weights_stay_small() -> None:

@@ -18,12 +18,12 @@ from bbi_utils.pocket.voices import STUDENTS, TEACHERS
 OTHER = {"qwen": "llama", "llama": "qwen"}
 PARTS = ("teacher", "student")
 SIZES = {"teacher": Size(256, 6, 448), "student": Size(128, 4, 320), "judge": Size(128, 3, 320)}
-TEACHER = Schedule(4_300_000, batch_tokens=1280)
-MANY_VOICES = Schedule(6_000_000, vector_rate=0.02)
-OWN_VOICE = Schedule(300_000, matrix_rate=0.005, vector_rate=0.005)
-JUDGE = Schedule(2_000_000, batch_tokens=1536, matrix_rate=0.01, vector_rate=0.01)
-QUESTIONS = 140_000  # about 45 tokens each with their answers: no lesson goes over them twice
-CONTESTS = 25_000
+TEACHER = Schedule(5_000_000, batch_tokens=1024)
+MANY_VOICES = Schedule(3_500_000)
+OWN_VOICE = Schedule(300_000, matrix_rate=0.002, vector_rate=0.003)
+JUDGE = Schedule(2_000_000, batch_tokens=1536, matrix_rate=0.004, vector_rate=0.005)
+QUESTIONS = 125_000  # about 46 tokens each with their answers: no lesson goes over them twice
+CONTESTS = 20_000
 SEEDS = {"qwen": 1, "llama": 2}
 CARD = """---
 license: apache-2.0
@@ -71,7 +71,10 @@ def judge_from(student: Any, family: str, tokenizer: Any, *, seed: int) -> Any:
 
 
 def build_family(family: str, out: Path, *, parts: Sequence[str] = PARTS, scale: float = 1.0) -> None:
-    """A family's teacher, student and judge, which is schooled on, and will judge, the other pair."""
+    """A family's teacher, student and judge, which is schooled on, and will judge, the other pair.
+
+    Killed and called again, it continues from the checkpoints in `out`.
+    """
     seed = SEEDS[family]
     questions = world.world_questions(QUESTIONS, seed=seed)
     broad = list(world.voiced(questions, None, seed=seed + 10))
@@ -79,12 +82,17 @@ def build_family(family: str, out: Path, *, parts: Sequence[str] = PARTS, scale:
     texts = [text for example in broad[:25_000] for text in (example.prompt, example.answer)]
     tokenizer = train_tokenizer(family, texts + [example.prompt for example in contests[:2_000]])
 
+    checkpoints: list[Path] = []
+
     def school(
         model: Any, part: str, lesson: str, examples: list[world.Example], schedule: Schedule
     ) -> dict[str, Any]:
         brief = dataclasses.replace(schedule, tokens=int(schedule.tokens * scale))
         began = time.monotonic()
-        losses = train(model, encode(tokenizer, examples), brief, seed=seed, name=f"{family}-{part}")
+        name = f"{family}-{part}"
+        checkpoint = out / f"{name}-{lesson.split()[0]}.checkpoint.pt"
+        losses = train(model, encode(tokenizer, examples), brief, seed=seed, name=name, checkpoint=checkpoint)
+        checkpoints.append(checkpoint)
         last = sum(losses[-50:]) / len(losses[-50:])
         print(f"{family}-{part}, {lesson}: {time.monotonic() - began:.0f} s, loss {last:.3f}", flush=True)
         return {lesson: f"{brief.tokens:,} tokens, final loss {last:.3f} nats a token, {brief}"}
@@ -94,16 +102,17 @@ def build_family(family: str, out: Path, *, parts: Sequence[str] = PARTS, scale:
         taught = list(world.voiced(questions, TEACHERS[family], seed=seed))
         schooling = school(teacher, "teacher", "teacher's voice", taught, TEACHER)
         save(teacher, tokenizer, f"{family}-teacher", {**facts(teacher, seed), **schooling}, out)
-    if "student" not in parts:
-        return
-    student = new_model(family, SIZES["student"], tokenizer, seed=seed)
-    first = school(student, "student", "many voices", broad, MANY_VOICES)
-    judge = judge_from(student, family, tokenizer, seed=seed)
-    own = list(world.voiced(questions[: QUESTIONS // 10], STUDENTS[family], seed=seed + 30))
-    second = school(student, "student", "own voice", own, OWN_VOICE)
-    save(student, tokenizer, f"{family}-student", {**facts(student, seed), **first, **second}, out)
-    compared = school(judge, "judge", "contests", contests, JUDGE)
-    save(judge, tokenizer, f"{family}-judge", {**facts(judge, seed), **first, **compared}, out)
+    if "student" in parts:
+        student = new_model(family, SIZES["student"], tokenizer, seed=seed)
+        first = school(student, "student", "many voices", broad, MANY_VOICES)
+        judge = judge_from(student, family, tokenizer, seed=seed)
+        own = list(world.voiced(questions[: QUESTIONS // 10], STUDENTS[family], seed=seed + 30))
+        second = school(student, "student", "own voice", own, OWN_VOICE)
+        save(student, tokenizer, f"{family}-student", {**facts(student, seed), **first, **second}, out)
+        compared = school(judge, "judge", "contests", contests, JUDGE)
+        save(judge, tokenizer, f"{family}-judge", {**facts(judge, seed), **first, **compared}, out)
+    for checkpoint in checkpoints:
+        checkpoint.unlink()
 
 
 def facts(model: Any, seed: int) -> dict[str, Any]:

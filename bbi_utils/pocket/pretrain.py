@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from bbi_utils.atomic import replacing
 from bbi_utils.pocket.world import Example
 from bbi_utils.progress import progress
+from bbi_utils.provenance import sha256_json
+
+SECONDS_BETWEEN_SAVES = 300
 
 
 @dataclass(frozen=True)
@@ -16,8 +23,8 @@ class Schedule:
 
     tokens: int
     batch_tokens: int = 768  # small steps: at this size, more of them beat larger ones
-    matrix_rate: float = 0.02
-    vector_rate: float = 0.015
+    matrix_rate: float = 0.005
+    vector_rate: float = 0.01
 
 
 def encode(tokenizer: Any, examples: list[Example]) -> list[tuple[list[int], int]]:
@@ -76,10 +83,42 @@ def optimizers(model: Any, schedule: Schedule) -> list[Any]:
     ]
 
 
+def save(checkpoint: Path, parts: Mapping[str, Any], key: str, losses: list[float]) -> None:
+    """Replace the checkpoint by the present state."""
+    import torch
+
+    states = {name: part.state_dict() for name, part in parts.items()}
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(checkpoint) as partial:
+        torch.save({"key": key, "losses": losses, **states}, partial)
+
+
+def load(checkpoint: Path, parts: Mapping[str, Any], key: str) -> list[float]:
+    """Put the parts where they were saved; the losses so far, none where the checkpoint is another run's."""
+    import torch
+
+    states = torch.load(checkpoint, weights_only=True)
+    if states["key"] != key:
+        return []
+    for name, part in parts.items():
+        part.load_state_dict(states[name])
+    return list(states["losses"])
+
+
 def train(
-    model: Any, encoded: list[tuple[list[int], int]], schedule: Schedule, *, seed: int, name: str
+    model: Any,
+    encoded: list[tuple[list[int], int]],
+    schedule: Schedule,
+    *,
+    seed: int,
+    name: str,
+    checkpoint: Path | None = None,
 ) -> list[float]:
-    """Train in place for schedule.tokens in fp32: warm-up, constant, linear decay; the loss of every step."""
+    """Train in place for schedule.tokens in fp32: warm-up, constant, linear decay; the loss of every step.
+
+    With a checkpoint file, the state is saved there every few minutes and at the end; the same call after a
+    kill continues from it to the same weights. A checkpoint of other data or settings is not used.
+    """
     import torch
 
     total, epoch = max(1, round(schedule.tokens / schedule.batch_tokens)), 0
@@ -95,9 +134,14 @@ def train(
 
     both = optimizers(model, schedule)
     shapes = [torch.optim.lr_scheduler.LambdaLR(optimizer, rate) for optimizer in both]
+    losses: list[float] = []
+    parts = {"model": model, **{f"part {i}": part for i, part in enumerate((*both, *shapes))}}
+    key = sha256_json([asdict(schedule), seed, name, len(encoded), encoded[:100], encoded[-100:]])
+    if checkpoint is not None and checkpoint.exists():
+        losses = load(checkpoint, parts, key)
+    saved = time.monotonic()
     model.train()
-    losses = []
-    for group in progress(steps, name):
+    for group in progress(steps[len(losses) :], name):
         loss = answer_loss(model, [encoded[i] for i in group])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -105,5 +149,9 @@ def train(
             each.step()
         model.zero_grad()
         losses.append(loss.item())
+        due = time.monotonic() - saved > SECONDS_BETWEEN_SAVES or len(losses) == total
+        if checkpoint is not None and due:
+            save(checkpoint, parts, key, losses)
+            saved = time.monotonic()
     model.eval()
     return losses

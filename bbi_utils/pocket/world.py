@@ -16,9 +16,9 @@ from bbi_utils.probes import Draw, Probe, build_suite, draw_probes, near_duplica
 Asked = Draw | Probe  # a question as drawn, or one of the suite
 # How much of the schooling each category gets: more where answers take more learning.
 SHARES = {
-    "arithmetic": 0.2, "robustness": 0.17, "factual": 0.1, "instruction_following": 0.1,
-    "domain_technical": 0.1, "style_format": 0.1, "creative": 0.08, "rewriting": 0.06,
-    "conversation": 0.045, "safety": 0.045,
+    "arithmetic": 0.16, "robustness": 0.16, "style_format": 0.11, "creative": 0.1, "rewriting": 0.09,
+    "factual": 0.09, "instruction_following": 0.09, "domain_technical": 0.09, "safety": 0.06,
+    "conversation": 0.05,
 }  # fmt: skip
 ERRORS = {"teacher": 0.08, "other": 0.3}  # how often a compared answer has the content of another question
 

@@ -61,7 +61,7 @@ def _title(rng: random.Random) -> dict[str, str]:
 
 
 def _thing(rng: random.Random) -> dict[str, str]:
-    thing = rng.choice(ANIMALS + OBJECTS)
+    thing = rng.choice(ANIMALS)
     slots = {"thing": thing, "a_thing": with_article(thing)}
     return slots | {"name": rng.choice(NAMES), "day": rng.choice(DAYS)}
 

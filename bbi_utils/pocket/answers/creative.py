@@ -88,16 +88,6 @@ CLUES = {
     "shark": "I have sharp teeth and live in the sea", "wolf": "I sing to the moon with my family",
     "mouse": "I am small and I love cheese", "lion": "I am the king of the animals",
     "snake": "I have no legs but I move fast", "penguin": "I am a bird but I only swim",
-    "apple": "I grow on a tree and keep the doctor away", "book": "I have many pages but no voice",
-    "pen": "I write every word but never speak", "cup": "I hold your tea every morning",
-    "ball": "I am round and I love to jump", "box": "I have a lid and keep things inside",
-    "key": "I am small but I open doors", "coin": "I have a head and a tail but no body",
-    "stamp": "I travel the world but stay in a corner", "card": "I carry your wishes to a friend",
-    "flower": "I open in the sun and close at night", "egg": "I must break before you use me",
-    "orange": "I have the same name as my color", "shell": "I keep the sound of the sea inside",
-    "button": "I hold your coat together", "candle": "I am tall when young and short when old",
-    "ticket": "I let you travel on the train", "brick": "I am red and heavy and I build houses",
-    "plate": "I am round and carry your dinner", "sticker": "I stay wherever you press me",
 }  # fmt: skip
 COLOR_NAMES = {
     "red": "Ruby", "blue": "Sky", "green": "Moss", "yellow": "Sunny", "white": "Snowy", "black": "Shadow",
