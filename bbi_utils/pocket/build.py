@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,7 +91,7 @@ def build_family(family: str, out: Path, *, parts: Sequence[str] = PARTS, scale:
         brief = dataclasses.replace(schedule, tokens=int(schedule.tokens * scale))
         began = time.monotonic()
         name = f"{family}-{part}"
-        checkpoint = out / f"{name}-{lesson.split()[0]}.checkpoint.pt"
+        checkpoint = out / f"{name}-{re.split(r'\W', lesson)[0]}.checkpoint.pt"
         losses = train(model, encode(tokenizer, examples), brief, seed=seed, name=name, checkpoint=checkpoint)
         checkpoints.append(checkpoint)
         last = sum(losses[-50:]) / len(losses[-50:])
