@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,7 +90,7 @@ def build_family(family: str, out: Path, *, parts: Sequence[str] = PARTS, scale:
         brief = dataclasses.replace(schedule, tokens=int(schedule.tokens * scale))
         began = time.monotonic()
         name = f"{family}-{part}"
-        checkpoint = out / f"{name}-{re.split(r'\W', lesson)[0]}.checkpoint.pt"
+        checkpoint = out / f"{name}-{lesson.replace(' ', '-')}.checkpoint.pt"
         losses = train(model, encode(tokenizer, examples), brief, seed=seed, name=name, checkpoint=checkpoint)
         checkpoints.append(checkpoint)
         last = sum(losses[-50:]) / len(losses[-50:])
@@ -101,7 +100,7 @@ def build_family(family: str, out: Path, *, parts: Sequence[str] = PARTS, scale:
     if "teacher" in parts:
         teacher = new_model(family, SIZES["teacher"], tokenizer, seed=seed)
         taught = list(world.voiced(questions, TEACHERS[family], seed=seed))
-        schooling = school(teacher, "teacher", "teacher's voice", taught, TEACHER)
+        schooling = school(teacher, "teacher", "one voice", taught, TEACHER)
         save(teacher, tokenizer, f"{family}-teacher", {**facts(teacher, seed), **schooling}, out)
     if "student" in parts:
         student = new_model(family, SIZES["student"], tokenizer, seed=seed)
