@@ -32,6 +32,50 @@ def writing(path: Path) -> Iterator[None]:
         raise BadInput(f"{path} cannot be written: {str(error).splitlines()[0]}; {way}.") from error
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """One clear error for a checkpoint that is torn, or lacks or misshapes a part."""
+    import pickle
+
+    try:
+        yield
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        pickle.UnpicklingError,
+    ) as error:
+        raise BadInput(
+            f"checkpoint {path} is damaged ({type(error).__name__}); delete it and run again."
+        ) from error
+
+
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Replace a checkpoint; a kill at any instant leaves the old or the new one."""
+    import torch
+
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as partial:
+            torch.save(dict(state), partial)
+
+
+def load_state(path: Path, *, key: str) -> dict[str, Any] | None:
+    """The state saved at `path`, on the CPU; None where there is none or it has another key."""
+    import torch
+
+    if not path.exists():
+        return None
+    with reading(path):
+        if not zipfile.is_zipfile(path):  # torch would take it for its oldest format
+            raise ValueError("torn")
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        return state if state["key"] == key else None
+
+
 def checkpoint_path(out: Path) -> Path:
     """Beside the adapter, so that the folder itself only ever exists complete."""
     return out.with_name(out.name + ".checkpoint.pt")
@@ -45,16 +89,10 @@ def save_checkpoint(
     parameters: Mapping[str, torch.Tensor],
     optimiser: torch.optim.Optimizer,
 ) -> None:
-    """Replace the checkpoint; a kill at any instant leaves the old or the new one."""
-    import torch
-
-    path = checkpoint_path(out)
+    """Replace the checkpoint of the adapter that `out` will hold."""
     tensors = {name: parameter.detach().cpu() for name, parameter in parameters.items()}
     state = {"key": key, "curve": curve, "parameters": tensors, "optimiser": optimiser.state_dict()}
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as partial:
-            torch.save(state, partial)
+    save_state(checkpoint_path(out), state)
 
 
 def load_checkpoint(
@@ -64,36 +102,18 @@ def load_checkpoint(
 
     A checkpoint of other data or settings is left alone until the first own one replaces it.
     """
-    import pickle
-
     import torch
 
     path = checkpoint_path(out)
-    if not path.exists():
+    state = load_state(path, key=key)
+    if state is None:
         return []
-    try:
-        if not zipfile.is_zipfile(path):  # torch would take it for its oldest format
-            raise ValueError("torn")
-        state = torch.load(path, weights_only=True, map_location="cpu")
-        if state["key"] != key:
-            return []
+    with reading(path):
         optimiser.load_state_dict(state["optimiser"])
         with torch.no_grad():
             for name, parameter in parameters.items():
                 parameter.copy_(state["parameters"][name])
         return list(state["curve"])
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-        KeyError,
-        TypeError,
-        EOFError,
-        pickle.UnpicklingError,
-    ) as error:
-        raise BadInput(
-            f"checkpoint {path} is damaged ({type(error).__name__}); delete it and run again."
-        ) from error
 
 
 def finished(out: Path, *, key: str) -> Curve | None:

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bbi_utils.atomic import replacing
 from bbi_utils.pocket.world import Example
 from bbi_utils.progress import progress
 from bbi_utils.provenance import sha256_json
+from bbi_utils.training_state import load_state, reading, save_state
 
 SECONDS_BETWEEN_SAVES = 300
 
@@ -83,26 +83,15 @@ def optimizers(model: Any, schedule: Schedule) -> list[Any]:
     ]
 
 
-def save(checkpoint: Path, parts: Mapping[str, Any], key: str, losses: list[float]) -> None:
-    """Replace the checkpoint by the present state."""
-    import torch
-
-    states = {name: part.state_dict() for name, part in parts.items()}
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(checkpoint) as partial:
-        torch.save({"key": key, "losses": losses, **states}, partial)
-
-
-def load(checkpoint: Path, parts: Mapping[str, Any], key: str) -> list[float]:
-    """Put the parts where they were saved; the losses so far, none where the checkpoint is another run's."""
-    import torch
-
-    states = torch.load(checkpoint, weights_only=True)
-    if states["key"] != key:
+def resume(checkpoint: Path, parts: Mapping[str, Any], key: str) -> list[float]:
+    """Put the parts where they were saved; the losses so far, [] with nothing to continue."""
+    state = load_state(checkpoint, key=key)
+    if state is None:
         return []
-    for name, part in parts.items():
-        part.load_state_dict(states[name])
-    return list(states["losses"])
+    with reading(checkpoint):
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        return list(state["losses"])
 
 
 def train(
@@ -134,11 +123,9 @@ def train(
 
     both = optimizers(model, schedule)
     shapes = [torch.optim.lr_scheduler.LambdaLR(optimizer, rate) for optimizer in both]
-    losses: list[float] = []
     parts = {"model": model, **{f"part {i}": part for i, part in enumerate((*both, *shapes))}}
     key = sha256_json([asdict(schedule), seed, name, len(encoded), encoded[:100], encoded[-100:]])
-    if checkpoint is not None and checkpoint.exists():
-        losses = load(checkpoint, parts, key)
+    losses = resume(checkpoint, parts, key) if checkpoint else []
     saved = time.monotonic()
     model.train()
     for group in progress(steps[len(losses) :], name):
@@ -150,8 +137,9 @@ def train(
         model.zero_grad()
         losses.append(loss.item())
         due = time.monotonic() - saved > SECONDS_BETWEEN_SAVES or len(losses) == total
-        if checkpoint is not None and due:
-            save(checkpoint, parts, key, losses)
+        if checkpoint and due:
+            states = {name: part.state_dict() for name, part in parts.items()}
+            save_state(checkpoint, {"key": key, "losses": losses, **states})
             saved = time.monotonic()
     model.eval()
     return losses

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from bbi_utils.probes import facts
-from bbi_utils.probes.lexicon import DAYS, NAMES, OBJECTS
+from bbi_utils.probes.lexicon import DAYS, NAMES, OBJECTS, plural
 from bbi_utils.probes.template import Template
 
 CATEGORY = "arithmetic"
@@ -19,11 +19,6 @@ KINDS = {
     "days": DAYS,
     "countries": ("France", "Italy", "Japan", "Egypt", "Spain", "Brazil", "Poland"),
 }
-
-
-def plural(noun: str) -> str:
-    """The regular plural of one of the lexicon's objects."""
-    return noun + ("es" if noun.endswith(("x", "s", "ch")) else "s")
 
 
 def _small(rng: random.Random) -> int:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bbi_utils.probes import noise
 from bbi_utils.probes.facts import ANIMAL, COUNTRY, FOODS, LANDMARKS, MONTHS, OPPOSITES, UNITS, pick
-from bbi_utils.probes.lexicon import COLORS, DAYS, NAMES, OBJECTS, PEOPLE, WHERE
+from bbi_utils.probes.lexicon import COLORS, DAYS, NAMES, OBJECTS, PEOPLE, WHERE, with_article
 from bbi_utils.probes.template import Template
 
 CATEGORY = "robustness"
@@ -26,11 +26,6 @@ class Kind(NamedTuple):
 
     items: tuple[str, ...]
     ask: Callable[[str], str]
-
-
-def with_article(noun: str) -> str:
-    """The noun after its indefinite article."""
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def _ask_unit(item: str) -> str:
