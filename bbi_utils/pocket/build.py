@@ -18,11 +18,11 @@ from bbi_utils.pocket.voices import STUDENTS, TEACHERS
 OTHER = {"qwen": "llama", "llama": "qwen"}
 PARTS = ("teacher", "student")
 SIZES = {"teacher": Size(256, 6, 448), "student": Size(128, 4, 320), "judge": Size(128, 3, 320)}
-TEACHER = Schedule(5_000_000, batch_tokens=1024)
+TEACHER = Schedule(7_000_000, batch_tokens=1024)
 MANY_VOICES = Schedule(5_000_000)
 OWN_VOICE = Schedule(300_000, matrix_rate=0.002, vector_rate=0.003)
 JUDGE = Schedule(2_000_000, batch_tokens=1536, matrix_rate=0.004, vector_rate=0.005)
-QUESTIONS = 125_000  # about 46 tokens each with their answers: no lesson goes over them twice
+QUESTIONS = 150_000  # about 46 tokens each with their answers, so no lesson goes over many of them twice
 CONTESTS = 20_000
 SEEDS = {"qwen": 1, "llama": 2}
 CARD = """---
