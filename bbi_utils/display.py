@@ -59,8 +59,16 @@ class Lane:
         expected_here = (
             self.expected.get(self.current.stage.number, 0.0) * self.pace() if self.current else 0.0
         )
-        # A stage that takes longer than expected is assumed to be nearly done, not done.
-        return max(waiting * self.pace() - min(here, 0.95 * expected_here), 0.0)
+        # A stage that takes longer than expected is nearly done, not done, or as far as its own count says.
+        left_here = max(expected_here - here, 0.05 * expected_here, self.step_left())
+        return max(waiting * self.pace() - expected_here + left_here, 0.0)
+
+    def step_left(self) -> float:
+        """Seconds that the notebook's present count should still take at its own speed; 0 where unknown."""
+        state = read_json(self.progress_file) if self.progress_file else None
+        if not state or not state.get("done") or not state.get("total"):
+            return 0.0
+        return (state["time"] - state["began"]) / state["done"] * (state["total"] - state["done"])
 
     def step(self) -> str:
         """What the notebook says of itself, such as `sampling 320/1000`; empty where it says nothing."""

@@ -19,7 +19,7 @@ SECONDS_BETWEEN_WRITES = 1.0
 
 
 class Progress(Generic[T]):
-    """A tqdm bar that also writes {"description", "done", "total", "time"} to the file BBI_PROGRESS names.
+    """A tqdm bar that also writes its count, and when it began, to the file that BBI_PROGRESS names.
 
     Of bars inside one another only the outermost writes: it is the one that tells how far the work is.
     """
@@ -35,7 +35,7 @@ class Progress(Generic[T]):
 
             self.bar: Any = tqdm(total=total, desc=description, disable=not shown, leave=False)
         self.items, self.description, self.total = items, description, total
-        self.done, self.written = 0, float("-inf")
+        self.done, self.began, self.written = 0, time.time(), float("-inf")
         self.file = os.environ.get(FILE_VARIABLE)
 
     def __enter__(self) -> Progress[T]:
@@ -75,7 +75,8 @@ class Progress(Generic[T]):
         if not force and time.monotonic() - self.written < SECONDS_BETWEEN_WRITES:
             return
         self.written = time.monotonic()
-        state = {"description": self.description, "done": self.done, "total": self.total, "time": time.time()}
+        state: dict[str, Any] = {"description": self.description, "done": self.done, "total": self.total}
+        state.update(began=self.began, time=time.time())
         try:
             with replacing(Path(self.file), durable=False) as partial:
                 partial.write_text(json.dumps(state))

@@ -51,6 +51,15 @@ def test_time_left_follows_the_pace_so_far(tasks: list[Task]) -> None:
     assert lane.left() == 0
 
 
+def test_an_overdue_stage_is_as_far_as_its_own_count_says(tasks: list[Task], tmp_path: Path) -> None:
+    lane = Lane("qwen", {"02": 100.0, "03": 100.0}, progress_file=tmp_path / "progress.json")
+    lane.current, lane.stage_began = tasks[0], time.monotonic() - 10_000
+    assert 100 < lane.left() < 110
+    state = {"description": "sampling", "done": 20, "total": 100, "began": 1000.0, "time": 1050.0}
+    (tmp_path / "progress.json").write_text(json.dumps(state))
+    assert 295 < lane.left() <= 305  # 50 s for 20 of them, hence 200 s for the other 80, and 100 s for 03
+
+
 def test_plain_lines_name_stage_reason_result_and_progress(
     tasks: list[Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,7 +68,7 @@ def test_plain_lines_name_stage_reason_result_and_progress(
     shown.open("qwen", tasks)
     shown.finish("qwen", tasks[0], record=None)
     shown.start("qwen", tasks[1], why="not run yet", progress_file=progress)
-    progress.write_text(json.dumps({"description": "training", "done": 3, "total": 9, "time": 0}))
+    progress.write_text(json.dumps({"description": "training", "done": 3, "total": 9, "began": 0, "time": 0}))
     shown.tick()
     monkeypatch.setattr(display, "SECONDS_BETWEEN_PLAIN_LINES", -1.0)
     shown.tick()
