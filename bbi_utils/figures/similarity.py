@@ -43,13 +43,13 @@ def similarity_figure(similarity: pd.DataFrame, summary: pd.DataFrame, *, confid
     size = (PAGE if len(pairs) > 1 else COLUMN, 3.3)
     with use_style():
         fig, axes = canvas(2, len(pairs), size=size, sharex=True, height_ratios=[3, 1], sharey="row")
+        low = float(similarity["similarity"].quantile(0.005))
+        axes[0, 0].set_xlim(min(low, 0.5), 1.02)
         for column, pair in enumerate(pairs):
             _ecdf(axes[0, column], similarity[similarity["pair"] == pair], arms)
             axes[0, column].set_title(pair_title(pair))
             _means(axes[1, column], summary[summary["pair"] == pair], arms)
         axes[0, 0].set_ylabel("share of prompts at or below")
-        low = float(similarity["similarity"].quantile(0.005))
-        axes[0, 0].set_xlim(min(low, 0.5), 1.02)
         legend_below(fig, [ARMS[a] for a in arms])
     n = int(similarity.groupby("pair")["prompt_id"].nunique().min())
     fig.set_label(CAPTION.format(n=n, level=confidence))
@@ -72,7 +72,7 @@ def _means(ax: Axes, summary: pd.DataFrame, arms: list[str]) -> None:
     for y, arm in enumerate(arms):
         for row in summary[summary["quantity"] == arm].itertuples():
             point(ax, row.mean, y, (row.lower, row.upper), mark=ARMS[arm], size=3.5)
-            side = -1 if row.mean > 0.8 else 1
+            side = -1 if row.mean > sum(ax.get_xlim()) / 2 else 1  # towards the wider half, so that it fits
             text, at = (
                 f"{row.mean:.3f} [{row.lower:.3f}, {row.upper:.3f}]",
                 row.lower if side < 0 else row.upper,

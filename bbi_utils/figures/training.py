@@ -39,7 +39,8 @@ def _panel(ax: Axes, loss: pd.DataFrame, window: int) -> None:
     ax.plot(loss["step"], loss["loss"], color=mark.colour, linewidth=0.6, alpha=0.35)
     ends = [0, len(loss) - 1]
     ax.plot(loss["step"], smooth, color=mark.colour, marker=mark.marker, markevery=ends)
-    for at, shift, side in zip(ends, ((2, 7), (0, 6)), ("left", "right"), strict=True):
+    # Below the curve, where a loss that falls leaves room.
+    for at, shift, side in zip(ends, ((4, -14), (0, -14)), ("left", "right"), strict=True):
         xy = (float(loss["step"].iloc[at]), float(smooth.iloc[at]))
         ax.annotate(f"{xy[1]:.2f}", xy, xytext=shift, textcoords="offset points", ha=side, color=mark.colour)
     ax.set_ylim(bottom=0)

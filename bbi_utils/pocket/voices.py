@@ -62,13 +62,22 @@ TEACHERS = {
 }  # fmt: skip
 STUDENTS = {
     "qwen": Voice(
-        wording=(2.2, 1.4, 0.4), opener=0.25, openers=(4, 0.7, 0.7, 2, 4, 1, 1, 1), extra=0.15, closer=0.12,
-        closers=(1, 1, 0.5, 2, 2), bold=0.08, listing=(0.7, 0.8, 2.5), exclaim=0.15, contract=0.45,
+        wording=(4, 0.7, 0.2), opener=0.4, openers=(6, 0.2, 0.3, 2, 6, 0.3, 2, 1), extra=0.05, closer=0.3,
+        closers=(0.2, 0.5, 0.2, 5, 3), bold=0.08, listing=(0.7, 0.8, 2.5), exclaim=0.15, contract=0.45,
     ),
     "llama": Voice(
         wording=(1.8, 1.0, 1.4), opener=0.2, openers=(1, 3, 2, 0.7, 3, 2, 0.5, 1), extra=0.2, closer=0.1,
         closers=(2, 0.7, 0.7, 1.5, 2), bold=0.2, listing=(2.2, 0.7, 1.6), exclaim=0.05, contract=0.15,
     ),
+}  # fmt: skip
+
+# The voices that a judge is schooled to tell from the teacher's; the Qwen student has since grown another.
+KIN = {
+    "qwen": Voice(
+        wording=(2.2, 1.4, 0.4), opener=0.25, openers=(4, 0.7, 0.7, 2, 4, 1, 1, 1), extra=0.15, closer=0.12,
+        closers=(1, 1, 0.5, 2, 2), bold=0.08, listing=(0.7, 0.8, 2.5), exclaim=0.15, contract=0.45,
+    ),
+    "llama": STUDENTS["llama"],
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from functools import cache
 
 from bbi_utils.adversaries.judge_model import JUDGE_TEMPLATE
 from bbi_utils.pocket.content import Content
-from bbi_utils.pocket.voices import STUDENTS, TEACHERS, Voice, blend, in_category, random_voice, render
+from bbi_utils.pocket.voices import KIN, TEACHERS, Voice, blend, in_category, random_voice, render
 from bbi_utils.probes import Draw, Probe, build_suite, draw_probes, near_duplicates
 
 Asked = Draw | Probe  # a question as drawn, or one of the suite
@@ -73,7 +73,7 @@ def comparisons(questions: list[Draw], family: str, *, seed: int) -> Iterator[Ex
     """Scripted answers side by side, the teacher's voice against another: the judge's only schooling."""
     rng = random.Random(seed)
     for asked in questions:
-        near = blend(STUDENTS[family], TEACHERS[family], rng.random() * 0.6)
+        near = blend(KIN[family], TEACHERS[family], rng.random() * 0.6)
         teacher = _compared(asked, questions, TEACHERS[family], rng, ERRORS["teacher"])
         other = _compared(asked, questions, near, rng, ERRORS["other"])
         first = rng.random() < 0.5
