@@ -12,7 +12,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from bbi_utils.adversaries.base import Adversary
+from bbi_utils.adversaries.base import Adversary, SingleAdversary
+from bbi_utils.adversaries.once import fitted
 from bbi_utils.errors import BadInput
 from bbi_utils.intervals import simultaneous
 
@@ -54,7 +55,8 @@ def play(
     seed: int = 0,
     progress: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cross-fits an adversary and plays both games with it on every prompt.
+    """Cross-fits an adversary and plays both games with it on every prompt (only the pairwise one, if it has
+    no ``score``).
 
     ``pairs`` has columns prompt_id, prompt, category, teacher, student and optionally group. Returns
 
@@ -68,17 +70,16 @@ def play(
     """
     from tqdm import tqdm
 
-    pairs = _checked(pairs, folds).sort_values("prompt_id").reset_index(drop=True)
-    fold = assign_folds(pairs, folds=folds, seed=seed)
+    pairs = _enough_for(folds, checked_pairs(pairs)).sort_values("prompt_id").reset_index(drop=True)
+    pairs = pairs.assign(fold=assign_folds(pairs, folds=folds, seed=seed))
     scores, costs = [], []
     for test in tqdm(range(folds), desc=f"adversary against {contrast}", disable=not progress, leave=False):
-        adversary = make_adversary()
-        held_out = pairs[fold == test]
+        train = pairs[pairs["fold"] != test].reset_index(drop=True)
+        adversary, spent = fitted(make_adversary, train, seed=seed)
         started = time.perf_counter()
-        adversary.fit(pairs[fold != test].reset_index(drop=True), seed=seed)
-        fitted = time.perf_counter()
-        scores.append(_score(adversary, held_out).assign(fold=test, adversary=adversary.name))
-        costs.append(_cost(adversary, fitted - started, time.perf_counter() - fitted))
+        scored = scores_of(adversary, pairs[pairs["fold"] == test])
+        scores.append(scored.assign(fold=test, adversary=adversary.name))
+        costs.append(_cost(adversary, spent, time.perf_counter() - started))
     table = pd.concat(scores).assign(pair=pair, contrast=contrast)[SCORE_COLUMNS]
     table = table.sort_values(["game", "prompt_id", "shown"]).reset_index(drop=True)
     cost = pd.DataFrame(costs).agg(
@@ -88,7 +89,8 @@ def play(
     return table, pd.DataFrame([labels | cost.to_dict()]).astype({"parameters": int})
 
 
-def _checked(pairs: pd.DataFrame, folds: int) -> pd.DataFrame:
+def checked_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The answer pairs, or BadInput on missing columns, repeated ids or empty answers."""
     missing = [column for column in PAIR_COLUMNS if column not in pairs]
     if missing:
         raise BadInput(f"answer pairs lack the columns {missing}; expected {list(PAIR_COLUMNS)}")
@@ -98,6 +100,10 @@ def _checked(pairs: pd.DataFrame, folds: int) -> pd.DataFrame:
     dropped = drop_failed(pairs)[1]
     if dropped:
         raise BadInput(f"{dropped} prompts have an empty answer; remove them with games.drop_failed first")
+    return pairs
+
+
+def _enough_for(folds: int, pairs: pd.DataFrame) -> pd.DataFrame:
     groups = pairs["group" if "group" in pairs else "prompt"].nunique()
     if folds < 2 or groups < 2 * folds:
         raise BadInput(
@@ -106,28 +112,26 @@ def _checked(pairs: pd.DataFrame, folds: int) -> pd.DataFrame:
     return pairs
 
 
-def _score(adversary: Adversary, held_out: pd.DataFrame) -> pd.DataFrame:
-    """Both games on held-out prompts: prompt_id, category, game, shown, score, correct."""
+def scores_of(adversary: Adversary, held_out: pd.DataFrame) -> pd.DataFrame:
+    """The games on held-out prompts: prompt_id, category, game, shown, score, correct."""
     prompts, teacher, student = (list(held_out[name]) for name in ("prompt", "teacher", "student"))
-    size = len(prompts)
-    single = np.asarray(adversary.score(prompts * 2, teacher + student), dtype=float)
+    size, ids = len(prompts), held_out[["prompt_id", "category"]]
     both = np.asarray(adversary.score_pairs(prompts * 2, teacher + student, student + teacher), dtype=float)
     # The order in which a pair is shown is random in the game; playing both and averaging removes that noise,
     # and leaves an adversary that always says "the first" with exactly nothing.
     paired = (both[:size] - both[size:]) / 2
-    ids = held_out[["prompt_id", "category"]]
-    rows = [
-        ids.assign(game="single", shown="teacher", score=single[:size], correct=_right(single[:size])),
-        ids.assign(game="single", shown="student", score=single[size:], correct=_right(-single[size:])),
-        ids.assign(game="pairwise", shown="pair", score=paired, correct=_right(paired)),
-    ]
+    rows = [ids.assign(game="pairwise", shown="pair", score=paired, correct=right(paired))]
+    if isinstance(adversary, SingleAdversary):
+        single = np.asarray(adversary.score(prompts * 2, teacher + student), dtype=float)
+        for shown, score, sign in (("teacher", single[:size], 1), ("student", single[size:], -1)):
+            rows.append(ids.assign(game="single", shown=shown, score=score, correct=right(sign * score)))
     table = pd.concat(rows)
     if not np.isfinite(table["score"]).all():
         raise BadInput(f"adversary {adversary.name} gave scores that are not finite numbers")
     return table
 
 
-def _right(score: np.ndarray) -> np.ndarray:
+def right(score: np.ndarray) -> np.ndarray:
     """1 where the score has the right sign, 0 where the wrong one, one half at exactly 0."""
     return (np.sign(score) + 1) / 2
 

@@ -211,7 +211,8 @@ def test_wrong_encoders_are_named(tiny_encoder, tmp_path):
 
 def test_all_adversaries_are_keyed_by_their_names_without_loading_anything():
     made = all_adversaries(EncoderSettings(model="roberta-base"), EncoderSettings(model="owner/other"))
-    assert list(made) == ["length", "word_ngrams", "char_ngrams", "roberta-base", "other"]
+    readers = ["roberta-base", "roberta-base_joint", "other", "other_joint"]
+    assert list(made) == ["length", "word_ngrams", "char_ngrams", "stylometric", *readers, "ensemble"]
 
 
 def test_fitting_warns_of_nothing():

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
 
 class Adversary(Protocol):
-    """The whole interface; anything with these four members plays every game.
+    """The whole interface: a name, ``fit`` and ``score_pairs``. Whatever has them plays the pairwise game.
 
-    ``fit`` gets columns prompt_id, prompt, category, teacher, student (the two answers) and fixes every sign.
-    ``score`` is for the single game: positive means "the teacher wrote this answer".
-    ``score_pairs`` is for the pairwise game: positive means "the teacher wrote the first one".
-    ``games.play`` asks ``score_pairs`` in both orders, so it need not be antisymmetric, but the ones here
-    are.
-    Optional attributes that ``games.play`` reports: ``parameters`` (how many numbers the fitted adversary
-    consists of) and ``truncated_share`` (share of the scored texts that it could not read to the end).
+    ``fit`` gets columns prompt_id, prompt, category, fold, teacher, student (the two answers) and fixes every
+    sign; folds are those of cross-fitting, for adversaries that cross-fit something themselves.
+    ``score_pairs`` is positive where it says "the teacher wrote the first one". ``games.play`` asks it in
+    both orders, so it need not be antisymmetric, but the ones here are.
+    Optional: ``score(prompts, answers)`` for the single game, positive where it says "the teacher wrote
+    this"; without it there is only the pairwise game. ``parameters``: how many numbers the fitted adversary
+    consists of. ``truncated_share``: share of the scored texts that it could not read to the end.
     """
 
     name: str
 
     def fit(self, pairs: pd.DataFrame, *, seed: int) -> object: ...
 
-    def score(self, prompts: Sequence[str], answers: Sequence[str]) -> np.ndarray: ...
-
     def score_pairs(
         self, prompts: Sequence[str], first: Sequence[str], second: Sequence[str]
     ) -> np.ndarray: ...
+
+
+@runtime_checkable
+class SingleAdversary(Adversary, Protocol):
+    """An adversary that can also judge one answer on its own, so it plays the single game too."""
+
+    def score(self, prompts: Sequence[str], answers: Sequence[str]) -> np.ndarray: ...
 
 
 def score_once(

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bbi_utils.adversaries.base import Adversary, score_once
+from bbi_utils.adversaries.base import score_once
 from bbi_utils.adversaries.trunk import Trunk
 
 
@@ -46,34 +47,45 @@ class EncoderSettings:
         return self.model.rstrip("/").rsplit("/", 1)[-1]
 
 
-def encoder_factory(settings: EncoderSettings) -> Callable[[], Adversary]:
+def shared_trunk(settings: EncoderSettings) -> Callable[[], Trunk]:
+    """One trunk for all adversaries on an encoder, loaded at first use: naming one costs nothing."""
+    return cache(lambda: Trunk(settings))
+
+
+def encoder_factory(
+    settings: EncoderSettings, trunk: Callable[[], Trunk] | None = None
+) -> Callable[[], EncoderAdversary]:
     """Makes fresh adversaries that share one loaded encoder and its cached frozen states."""
-    shared: list[Trunk] = []
-
-    def make() -> EncoderAdversary:
-        if not shared:  # loaded at first use, so that naming an adversary costs nothing
-            shared.append(Trunk(settings))
-        return EncoderAdversary(settings, shared[0])
-
-    return make
+    trunk = trunk or shared_trunk(settings)
+    return lambda: EncoderAdversary(settings, trunk())
 
 
-class EncoderAdversary:
-    """Fine-tunes a copy of the trunk's trainable part; the trunk itself never changes."""
+class FineTunedEncoder:
+    """Fine-tunes a copy of the trunk's trainable part; the trunk itself never changes.
+
+    Each answer is read after a context, and a pair is scored by the difference of its two answers' scores. A
+    subclass says what the contexts are.
+    """
 
     def __init__(self, settings: EncoderSettings, trunk: Trunk) -> None:
         self.name = settings.name
         self._settings = settings
         self._trunk = trunk
 
-    def fit(self, pairs: pd.DataFrame, *, seed: int) -> EncoderAdversary:
+    def _contexts(
+        self, prompts: Sequence[str], first: Sequence[str], second: Sequence[str]
+    ) -> tuple[Sequence[str], Sequence[str]]:
+        """What is read before each first and before each second answer."""
+        raise NotImplementedError
+
+    def fit(self, pairs: pd.DataFrame, *, seed: int) -> FineTunedEncoder:
         """Trains on all pairs; the same seed gives the same weights on one CPU."""
         import torch
 
         trunk = self._trunk
-        prompts = list(pairs["prompt"])
-        teacher = trunk.read(prompts, list(pairs["teacher"]))
-        student = trunk.read(prompts, list(pairs["student"]))
+        answers = list(pairs["teacher"]), list(pairs["student"])
+        contexts = self._contexts(list(pairs["prompt"]), *answers)
+        teacher, student = (trunk.read(list(c), a) for c, a in zip(contexts, answers, strict=True))
         with torch.random.fork_rng():  # the caller's random state stays as it was
             torch.manual_seed(seed)
             self._model, self._head = trunk.copy_trainable(), trunk.new_head()
@@ -117,17 +129,18 @@ class EncoderAdversary:
         pooled = states.sum(dim=1) / answer.sum(dim=1, keepdim=True).clamp(min=1)
         return self._head(pooled)[:, 0]
 
-    def score(self, prompts: Sequence[str], answers: Sequence[str]) -> np.ndarray:
-        return score_once(self._score, prompts, answers, known=self._scored)
-
     def score_pairs(self, prompts: Sequence[str], first: Sequence[str], second: Sequence[str]) -> np.ndarray:
-        scores = self.score([*prompts, *prompts], [*first, *second])
+        before_first, before_second = self._contexts(prompts, first, second)
+        scores = self._score_once([*before_first, *before_second], [*first, *second])
         return scores[: len(first)] - scores[len(first) :]
 
-    def _score(self, prompts: list[str], answers: list[str]) -> np.ndarray:
+    def _score_once(self, contexts: Sequence[str], answers: Sequence[str]) -> np.ndarray:
+        return score_once(self._score, contexts, answers, known=self._scored)
+
+    def _score(self, contexts: list[str], answers: list[str]) -> np.ndarray:
         import torch
 
-        items = self._trunk.read(prompts, answers)
+        items = self._trunk.read(contexts, answers)
         self.truncated_share = float(np.mean([item["truncated"] for item in items])) if items else 0.0
         order = np.argsort([len(item["answer"]) for item in items], kind="stable")
         scores = np.empty(len(items))
@@ -136,6 +149,18 @@ class EncoderAdversary:
                 batch = order[start : start + 64]
                 scores[batch] = self._forward([items[i] for i in batch]).cpu().numpy()
         return scores
+
+
+class EncoderAdversary(FineTunedEncoder):
+    """Reads each answer after its prompt, and so plays both games."""
+
+    def _contexts(
+        self, prompts: Sequence[str], first: Sequence[str], second: Sequence[str]
+    ) -> tuple[Sequence[str], Sequence[str]]:
+        return prompts, prompts
+
+    def score(self, prompts: Sequence[str], answers: Sequence[str]) -> np.ndarray:
+        return self._score_once(prompts, answers)
 
 
 def _joint_loss(scores: Any, pairs: int) -> Any:

@@ -3,17 +3,22 @@
 They read the answer and not the prompt: in a pair both answers have the same prompt, and over single answers
 each prompt occurs once per side, so a linear model gains nothing from it and only gets more to overfit. Case
 and punctuation are kept, because letter case, bold marks and bullets are where a student's voice shows first.
+
+Splitting texts into n-grams is nine tenths of the work, and cross-fitting asks for the same texts again and
+again, so the adversaries of one factory share their counts. What they learn is untouched by that: vocabulary
+and weights of n-grams come from the training prompts of each fold alone.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import vstack
-from sklearn.feature_extraction.text import TfidfVectorizer
+from scipy.sparse import csr_matrix, vstack
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
 WORD_GRAMS: dict[str, Any] = {
@@ -22,17 +27,60 @@ WORD_GRAMS: dict[str, Any] = {
 CHAR_GRAMS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (2, 5)}
 
 
-class NgramAdversary:
-    """``name`` names the adversary; ``grams`` are the arguments of scikit-learn's TfidfVectorizer."""
+class GramCounts:
+    """Counts of the n-grams of texts; each distinct text is split once. ``grams`` as for NgramAdversary."""
 
-    def __init__(self, name: str, grams: dict[str, Any], *, inverse_penalty: float = 10.0) -> None:
+    def __init__(self, grams: dict[str, Any]) -> None:
+        self._split = CountVectorizer(**grams, lowercase=False).build_analyzer()
+        self._places: dict[str, int] = {}
+        self._known: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+
+    def of(self, texts: Sequence[str]) -> csr_matrix:
+        """Shape (texts, n-grams seen so far by anyone); ``names`` names the columns."""
+        rows = [self._row(text) for text in texts]
+        ends = np.cumsum([0, *(len(places) for places, _ in rows)])
+        none = np.zeros(0, dtype=np.int32)
+        places, counts = (np.concatenate([none, *(row[part] for row in rows)]) for part in (0, 1))
+        return csr_matrix((counts.astype(float), places, ends), shape=(len(rows), len(self._places)))
+
+    def names(self) -> list[str]:
+        """The n-gram of each column."""
+        return list(self._places)
+
+    def _row(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        if text not in self._known:
+            found = Counter(self._split(text))
+            places = [self._places.setdefault(gram, len(self._places)) for gram in found]
+            self._known[text] = np.array(places, dtype=np.int32), np.array([*found.values()], dtype=np.int32)
+        return self._known[text]
+
+
+class NgramAdversary:
+    """``name`` names the adversary; ``grams`` are the arguments of scikit-learn's TfidfVectorizer.
+
+    counts: those of the same grams, to be shared by the adversaries of one factory.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        grams: dict[str, Any],
+        *,
+        inverse_penalty: float = 10.0,
+        counts: GramCounts | None = None,
+    ) -> None:
         self.name = name
-        self._grams = grams
+        self._counts = counts or GramCounts(grams)
         self._inverse_penalty = inverse_penalty
 
     def fit(self, pairs: pd.DataFrame, *, seed: int) -> NgramAdversary:
-        self._vectorizer = TfidfVectorizer(**self._grams, lowercase=False, sublinear_tf=True)
-        both = self._vectorizer.fit_transform([*pairs["teacher"], *pairs["student"]])
+        counts = self._counts.of([*pairs["teacher"], *pairs["student"]])
+        names = self._counts.names()
+        # Alphabetical, so that the numbers do not depend on which texts happened to be split before.
+        self._columns = np.array(sorted(np.unique(counts.indices), key=names.__getitem__))
+        self._names = np.array([names[column] for column in self._columns], dtype=object)
+        self._weigh = TfidfTransformer(sublinear_tf=True).fit(self._own(counts))
+        both = self._weigh.transform(self._own(counts))
         labels = np.repeat([1, 0], len(pairs))
         difference = both[: len(pairs)] - both[len(pairs) :]
         self._single = self._regression(seed, intercept=True).fit(both, labels)
@@ -42,18 +90,26 @@ class NgramAdversary:
         self.parameters = self._single.coef_.size + 1 + self._paired.coef_.size
         return self
 
+    def _own(self, counts: csr_matrix) -> csr_matrix:
+        """The columns of the n-grams that occurred in training."""
+        own = counts[:, self._columns]
+        own.sort_indices()
+        return own
+
+    def _transform(self, texts: Sequence[str]) -> csr_matrix:
+        return self._weigh.transform(self._own(self._counts.of(texts)))
+
     def _regression(self, seed: int, *, intercept: bool) -> Any:
         return LogisticRegression(
             C=self._inverse_penalty, solver="liblinear", fit_intercept=intercept, random_state=seed
         )
 
     def score(self, prompts: Sequence[str], answers: Sequence[str]) -> np.ndarray:
-        return self._single.decision_function(self._vectorizer.transform(answers))
+        return self._single.decision_function(self._transform(answers))
 
     def score_pairs(self, prompts: Sequence[str], first: Sequence[str], second: Sequence[str]) -> np.ndarray:
         weights = self._paired.coef_[0]
-        transform = self._vectorizer.transform
-        return transform(first) @ weights - transform(second) @ weights
+        return self._transform(first) @ weights - self._transform(second) @ weights
 
     def telling(self, pairs: pd.DataFrame, *, n: int = 8) -> pd.DataFrame:
         """The n-grams that count most on each side of these pairs, at most n a side, the weightiest first.
@@ -62,14 +118,14 @@ class NgramAdversary:
         (of the answers that contain it), contribution: weight times the mean difference of its TF-IDF values.
         The contributions of all n-grams add up to the mean score of the pairs with the teacher's shown first.
         """
-        teacher, student = (self._vectorizer.transform(pairs[side]) for side in ("teacher", "student"))
+        teacher, student = (self._transform(pairs[side]) for side in ("teacher", "student"))
         weight = self._paired.coef_[0]
         shares = {
             f"{side}_share": np.asarray((table > 0).mean(axis=0)).ravel()
             for side, table in (("teacher", teacher), ("student", student))
         }
         gap = np.asarray(teacher.mean(axis=0) - student.mean(axis=0)).ravel()
-        table = pd.DataFrame({"ngram": self._vectorizer.get_feature_names_out(), "weight": weight, **shares})
+        table = pd.DataFrame({"ngram": self._names, "weight": weight, **shares})
         table.insert(0, "side", np.where(weight > 0, "teacher", "student"))
         table["contribution"] = weight * gap
         table = table.sort_values(["contribution", "ngram"], ascending=[False, True], kind="stable")

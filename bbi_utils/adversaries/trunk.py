@@ -10,6 +10,7 @@ from bbi_utils.errors import BadInput
 if TYPE_CHECKING:
     from bbi_utils.adversaries.encoder import EncoderSettings
 
+KEPT = 4_000  # texts whose states are kept, the latest; 400 MB of MiniLM's at 64 tokens each
 # Encoders whose layers can be split: embeddings, then layers, and nothing after the last one.
 SPLITTABLE = ("bert", "roberta", "xlm-roberta", "distilbert")
 
@@ -89,7 +90,10 @@ class Trunk:
         fresh.sort(key=lambda pair: len(pair[1]["answer"]))
         for start in range(0, len(fresh), 64):
             self._freeze(fresh[start : start + 64])
-        return [self._items[key] for key in keys]
+        found = [self._items[key] for key in keys]
+        for key in list(self._items)[: max(0, len(self._items) - KEPT)]:
+            del self._items[key]
+        return found
 
     def _tokenize(self, key: tuple[str, str]) -> dict[str, Any]:
         import torch

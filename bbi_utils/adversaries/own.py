@@ -1,0 +1,97 @@
+"""Adversaries from a user's own file: ``my_adversary.py:ClassName`` plays every game like the ones here."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bbi_utils.adversaries.base import Adversary
+from bbi_utils.errors import BadInput
+
+# How games.play calls each member: that is what a user's class must be able to take.
+CALLS: dict[str, tuple[tuple[str, ...], dict[str, int]]] = {
+    "fit": (("pairs",), {"seed": 0}),
+    "score_pairs": (("prompts", "first", "second"), {}),
+    "score": (("prompts", "answers"), {}),
+}
+OPTIONAL = ("score",)
+
+
+def load_own(where: str) -> Callable[[], Adversary]:
+    """The class at ``file.py:ClassName`` or ``module:ClassName``, once it has shown that it can play.
+
+    The file is run as Python, like any import. Raises BadInput where there is no such file or class, where
+    either fails, and where a member that the games call is missing or cannot be called as they do.
+    """
+    source, colon, name = where.rpartition(":")
+    if not colon or not source or not name:
+        raise BadInput(f"own adversary {where!r}; expected file.py:ClassName or module:ClassName")
+    own = _class(_module(source, where), name, source)
+    _check(_made(own, where), where)
+    return own
+
+
+def _module(source: str, where: str) -> ModuleType:
+    path = Path(source)
+    if path.suffix == ".py" and not path.is_file():
+        raise BadInput(f"own adversary {where!r}: there is no file {source}; give its path")
+    try:
+        return _from_file(path) if path.suffix == ".py" else importlib.import_module(source)
+    except Exception as error:
+        raise BadInput(f"own adversary {where!r}: {source} cannot be loaded: {_told(error)}") from error
+
+
+def _from_file(path: Path) -> ModuleType:
+    name = f"own_adversary_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None  # a path that ends in .py always has both
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up there
+    spec.loader.exec_module(module)
+    return module
+
+
+def _class(module: ModuleType, name: str, source: str) -> Any:
+    found = getattr(module, name, None)
+    if inspect.isclass(found):
+        return found
+    classes = inspect.getmembers(module, inspect.isclass)
+    here = [key for key, kind in classes if kind.__module__ == module.__name__]
+    raise BadInput(f"{source} has no class {name}; it has {', '.join(here) or 'none'}")
+
+
+def _made(own: Callable[[], Any], where: str) -> Any:
+    try:
+        return own()
+    except Exception as error:
+        raise BadInput(
+            f"own adversary {where!r} cannot be made: {_told(error)}; its class must take no arguments"
+        ) from error
+
+
+def _check(made: Any, where: str) -> None:
+    """Raises BadInput unless the games can use this object."""
+    name = getattr(made, "name", None)
+    if not isinstance(name, str) or not name.strip():
+        raise BadInput(f"own adversary {where!r} has the name {name!r}; give its class a line name = '...'")
+    for member, (arguments, named) in CALLS.items():
+        call = getattr(made, member, None)
+        if call is None and member in OPTIONAL:
+            continue
+        wanted = f"{member}({', '.join([*arguments, *(f'{key}={value}' for key, value in named.items())])})"
+        if not callable(call):
+            raise BadInput(f"own adversary {where!r} has no {wanted}; see bbi_utils.adversaries.Adversary")
+        try:
+            inspect.signature(call).bind(*arguments, **named)
+        except TypeError as error:
+            raise BadInput(f"own adversary {where!r} cannot be called as {wanted}: {error}") from None
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
