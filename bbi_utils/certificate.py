@@ -1,0 +1,196 @@
+"""From a scores table to a verdict: no listed adversary beats epsilon, this one does, or not enough prompts.
+
+Three error rates, each at most 1 - confidence, from the exact bounds of `exact`:
+
+* `lower` and `upper` hold for all listed adversaries at once (Bonferroni);
+* refuted: some adversary's one-sided lower bound, corrected for choosing among the listed, exceeds epsilon;
+* certified: every adversary's one-sided upper bound is at most epsilon. The claim is about the strongest
+  adversary, whose own bound alone would have to fail, so no correction is due (intersection-union test,
+  Berger 1982). `certified_epsilon` is the largest of these bounds.
+
+Only one of the last two can be wrong, so each may spend the whole error. A certificate is about the fitted
+adversaries it lists, on prompts like these; it says nothing about any other adversary. Cross-fitted
+adversaries share training prompts across folds, so their prompts are not quite independent;
+benchmarks/null_worlds.py measures that this does not raise the error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from bbi_utils.errors import BadInput
+from bbi_utils.exact import Counts, bounds
+from bbi_utils.queries import grouped
+from bbi_utils.score_table import checked, counts
+
+Verdict = Literal["certified", "refuted", "inconclusive"]
+Sides = Mapping[tuple[str, str], Sequence[Counts]]
+MOST_PROMPTS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is certain about one adversary in one game.
+
+    n and tied count games (groups of q prompts). `lower` and `upper` hold for all rows of a certificate at
+    once; `floor` and `ceiling` are the one-sided bounds that the verdict rests on. t is `seconds` (training
+    and scoring, over all folds) and `parameters`, None where no costs were given.
+    """
+
+    adversary: str
+    game: str
+    n: int
+    tied: int
+    advantage: float
+    lower: float
+    upper: float
+    floor: float
+    ceiling: float
+    seconds: float | None = None
+    parameters: int | None = None
+
+
+@dataclass(frozen=True)
+class CategoryRow:
+    """The same for one category: its strongest adversary by `floor`, bounds holding over all categories."""
+
+    category: str
+    n: int
+    strongest: str
+    advantage: float
+    floor: float
+    ceiling: float
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The verdict on one pair of oracles, with everything it rests on (contract C5)."""
+
+    pair: str
+    contrast: str
+    epsilon: float
+    confidence: float
+    q: int
+    prompts: int
+    verdict: Verdict
+    certified_epsilon: float
+    refuted_by: list[str]
+    prompts_needed: int | None
+    rows: list[Row]
+    categories: list[CategoryRow]
+
+    def to_json(self) -> dict[str, Any]:
+        """The contents of certificate.json."""
+        return asdict(self)
+
+
+def certify(
+    scores: pd.DataFrame,
+    *,
+    epsilon: float,
+    confidence: float = 0.95,
+    q: int = 1,
+    costs: pd.DataFrame | None = None,
+    seed: int = 0,
+) -> Certificate:
+    """The verdict for epsilon in [0, 1) from the scores (contract C3) of one pair and one contrast.
+
+    Every (adversary, game) in the table counts as an adversary. With q > 1, q prompts answered by the same
+    oracle make one game (`queries.grouped`, random by `seed`). `costs` as `games.play` returns them. Raises
+    BadInput on scores that are not C3, on several pairs or contrasts, and on numbers out of range.
+    """
+    if not 0 <= epsilon < 1:
+        raise BadInput(f"epsilon {epsilon}; expected a number from 0 to below 1, such as 0.1")
+    if not 0 < confidence < 1:
+        raise BadInput(f"confidence {confidence}; expected a number between 0 and 1, such as 0.95")
+    table, error = checked(scores), 1.0 - confidence
+    games = table if q == 1 else grouped(table, q, seed=seed)
+    seen, spent = counts(games), _costs(costs)
+    rows = [_row(name, sides, len(seen), error, spent) for name, sides in seen.items()]
+    verdict = _verdict(epsilon, [row.floor for row in rows], [row.ceiling for row in rows])
+    return Certificate(
+        pair=str(table["pair"].iloc[0]),
+        contrast=str(table["contrast"].iloc[0]),
+        epsilon=epsilon,
+        confidence=confidence,
+        q=q,
+        prompts=int(table["prompt_id"].nunique()),
+        verdict=verdict,
+        certified_epsilon=max(0.0, *(row.ceiling for row in rows)),
+        refuted_by=[f"{row.adversary} ({row.game})" for row in rows if row.floor > epsilon],
+        prompts_needed=_needed(seen, epsilon, error) if verdict == "inconclusive" else None,
+        rows=rows,
+        categories=_by_category(games, error) if q == 1 and "category" in table else [],
+    )
+
+
+def _row(
+    name: tuple[str, str], sides: Sequence[Counts], listed: int, error: float, spent: Mapping[str, Any]
+) -> Row:
+    lower, upper = bounds(sides, error=error / (2 * listed))
+    floor, _ = bounds(sides, error=error / listed)
+    _, ceiling = bounds(sides, error=error)
+    n, tied = int(sides[0].total), int(sum(side.tied for side in sides))
+    return Row(*name, n, tied, _mean(sides), lower, upper, floor, ceiling, *spent.get(name[0], (None, None)))
+
+
+def _mean(sides: Sequence[Counts]) -> float:
+    return sum(side.advantage for side in sides) / len(sides)
+
+
+def _verdict(epsilon: float, floors: Sequence[float], ceilings: Sequence[float]) -> Verdict:
+    if max(floors) > epsilon:
+        return "refuted"
+    return "certified" if max(ceilings) <= epsilon else "inconclusive"
+
+
+def _needed(seen: Sides, epsilon: float, error: float) -> int | None:
+    """How many more prompts would decide if the rates stayed as they are; None beyond a million."""
+    n = max(sides[0].total for sides in seen.values())
+
+    def undecided(factor: float) -> bool:
+        larger = [[side.scaled(factor) for side in sides] for sides in seen.values()]
+        floors = [bounds(sides, error=error / len(larger))[0] for sides in larger]
+        return (
+            _verdict(epsilon, floors, [bounds(sides, error=error)[1] for sides in larger]) == "inconclusive"
+        )
+
+    low, high = 1.0, 2.0
+    while undecided(high):
+        low, high = high, 2.0 * high
+        if high * n > MOST_PROMPTS:
+            return None
+    while (high - low) * n > 1:
+        middle = (low + high) / 2
+        low, high = (middle, high) if undecided(middle) else (low, middle)
+    return math.ceil((high - 1.0) * n)
+
+
+def _by_category(table: pd.DataFrame, error: float) -> list[CategoryRow]:
+    """Each category's own bounds, the error shared out over the categories; the least certain last."""
+    parts = {str(name): counts(part) for name, part in table.groupby("category", sort=True)}
+    rows = []
+    for category, seen in parts.items():
+        each = error / len(parts)
+        floors = {name: bounds(sides, error=each / len(seen))[0] for name, sides in seen.items()}
+        best = max(floors, key=lambda name: (floors[name], name))
+        ceiling = max(bounds(sides, error=each)[1] for sides in seen.values())
+        found = (_mean(seen[best]), floors[best], max(0.0, ceiling))
+        rows.append(CategoryRow(category, int(seen[best][0].total), f"{best[0]} ({best[1]})", *found))
+    return sorted(rows, key=lambda row: (-row.floor, row.category))
+
+
+def _costs(costs: pd.DataFrame | None) -> dict[str, tuple[float, int]]:
+    """adversary -> (fit + score seconds, parameters)."""
+    if costs is None:
+        return {}
+    seconds = costs["fit_seconds"] + costs["score_seconds"]
+    return {
+        str(name): (float(spent), int(parameters))
+        for name, spent, parameters in zip(costs["adversary"], seconds, costs["parameters"], strict=True)
+    }

@@ -1,0 +1,99 @@
+"""A certificate as a reader sees it: the verdict in one sentence, then what it rests on."""
+
+from __future__ import annotations
+
+from bbi_utils.certificate import Certificate, Row
+
+
+def render(certificate: Certificate) -> str:
+    """The certificate as plain text for a terminal or a notebook: verdict, table, what it covers."""
+    lines = [headline(certificate), "", *_table(certificate)]
+    if certificate.categories:
+        lines += ["", *_categories(certificate)]
+    return "\n".join([*lines, "", _scope(certificate)])
+
+
+def headline(certificate: Certificate) -> str:
+    """The verdict in one sentence."""
+    level, epsilon = f"{certificate.confidence:.0%} confidence", f"ε = {certificate.epsilon:g}"
+    if certificate.verdict == "certified":
+        return (
+            f"certified: ε ≤ {certificate.certified_epsilon:.3f} against these {len(certificate.rows)} "
+            f"adversaries at q = {certificate.q}, {level} (asked: {epsilon})"
+        )
+    if certificate.verdict == "refuted":
+        best = max(certificate.rows, key=lambda row: row.floor)
+        reached = f"{best.advantage:.3f} ± {(best.upper - best.lower) / 2:.3f}"
+        return (
+            f"refuted at {epsilon}: {best.adversary} ({best.game}) reaches {reached}, "
+            f"at least {best.floor:.3f} at q = {certificate.q}, {level}"
+        )
+    return (
+        f"inconclusive at {epsilon}, q = {certificate.q}, {level}: between {_most(certificate):.3f} and "
+        f"{certificate.certified_epsilon:.3f}; {_more(certificate.prompts_needed)}"
+    )
+
+
+def _most(certificate: Certificate) -> float:
+    return max(0.0, *(row.floor for row in certificate.rows))
+
+
+def _more(needed: int | None) -> str:
+    if needed is None:
+        return "at these rates no million prompts would decide"
+    return f"at these rates about {needed:,} more prompts would decide"
+
+
+def _table(certificate: Certificate) -> list[str]:
+    """One line an adversary and game, the strongest first."""
+    rows = sorted(certificate.rows, key=lambda row: -row.advantage)
+    head = ("adversary", "game", "advantage", "lower", "upper", "ties", "t (s)", "parameters")
+    cells = [head, *(_cells(row) for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    return [
+        "  ".join(
+            _padded(cell, width, i) for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]
+
+
+def _padded(cell: str, width: int, column: int) -> str:
+    return cell.ljust(width) if column < 2 else cell.rjust(width)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    sides = 2 if row.game == "single" else 1
+    spent = "" if row.seconds is None else f"{row.seconds:.1f}"
+    size = "" if row.parameters is None else f"{row.parameters:,}"
+    bounds = (f"{value:.3f}" for value in (row.advantage, row.lower, row.upper))
+    return row.adversary, row.game, *bounds, f"{row.tied / (sides * row.n):.0%}", spent, size
+
+
+def _categories(certificate: Certificate) -> list[str]:
+    """Where the strongest evidence sits: categories whose lower bound is above 0, or that there is none."""
+    found = [row for row in certificate.categories if row.floor > 0]
+    if not found:
+        return [f"by category (all {len(certificate.categories)} at once): no lower bound is above 0"]
+    head = f"by category (all {len(certificate.categories)} at once), lower bounds above 0:"
+    return [
+        head,
+        *(
+            f"  {row.category}: {row.advantage:.3f}, at least {row.floor:.3f}, by {row.strongest}"
+            for row in found
+        ),
+    ]
+
+
+def _most_games(certificate: Certificate) -> int:
+    return max(row.n for row in certificate.rows)
+
+
+def _scope(certificate: Certificate) -> str:
+    what = f"{certificate.prompts:,} prompts of {certificate.pair}, {certificate.contrast}"
+    fewer = {f"{row.adversary} on {row.n:,}" for row in certificate.rows if row.n < _most_games(certificate)}
+    what += f" (fewer: {', '.join(sorted(fewer))})" if fewer else ""
+    return (
+        f"{what}. lower and upper hold for all {len(certificate.rows)} rows at once. "
+        "This covers the adversaries listed, on prompts like these, and no other."
+    )

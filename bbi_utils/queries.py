@@ -1,0 +1,176 @@
+"""Several queries: q prompts, all answered by the same oracle, and the sum of their scores decides.
+
+Scores are log-odds or grow with them, so a sum is how evidence from independent answers adds up. Different
+folds have different fitted adversaries, whose scores need not share a scale: a group of q prompts always lies
+within one fold.
+
+One division of the prompts into disjoint groups gives n // q independent outcomes but depends on chance. The
+estimate is the mean over `PARTITIONS` random divisions, and its interval is valid at every n and q. The mean
+over divisions is at most as spread out as one division's mean, in the sense that its expectation under any
+convex function is at most as large (Jensen; Hoeffding 1963, section 5, does the same for U-statistics). One
+division's mean of n // q outcomes is in turn at most as spread out as the share W of n // q coin tosses with
+the same expectation (Hoeffding 1956). So for every a < x Markov's inequality gives
+
+    Pr[mean >= x] <= E max(W - a, 0) / (x - a),
+
+and the best a makes an interval that at 95 % is at most 1.2 times as wide as Clopper and Pearson's for one
+division, around an estimate that varies less. In simulated Gaussian worlds (n = 200 and 600, means from 0 to
+0.3 standard deviations, 200 worlds each) it held the truth in 98 % or more at every q, and in 97 % or more at
+all q together. The prompts count as independent draws, the fitted adversaries as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from bbi_utils.errors import BadInput
+from bbi_utils.games import ROW
+
+SIZES = (1, 2, 4, 8, 16, 32)
+PARTITIONS = 50
+FEWEST_GROUPS = 10
+COLUMNS = [*ROW, "q", "n", "advantage", "lower", "upper", "bound"]
+SIDES = {"single": {"teacher": 1.0, "student": -1.0}, "pairwise": {"pair": 1.0}}
+ROUNDING = 1e-12  # of the summed sizes of the scores: a sum this near 0 is a tie
+
+
+def advantage_of_queries(
+    scores: pd.DataFrame, *, sizes: Sequence[int] = SIZES, confidence: float = 0.95, seed: int = 0
+) -> pd.DataFrame:
+    """Advantage with q queries: pair, contrast, adversary, game, q, n, advantage, lower, upper, bound.
+
+    `scores` follows contract C3. In the single game q answers of the teacher, and those of the student to the
+    same prompts, are judged apart and count one half each; in the pairwise game q pairs are judged. n is the
+    number of disjoint groups of q prompts; a size that leaves fewer than `FEWEST_GROUPS` is left out. Each
+    interval holds by itself with probability at least `confidence`; see the module for the method.
+
+    bound is min(1, q e) with e the adversary's own advantage at one query, not below 0. For the best possible
+    adversary, whose advantage is the total variation distance, it cannot be exceeded. An adversary that only
+    looks at the sign of one score can exceed it, where the size of its scores carries information.
+
+    Raises BadInput on missing columns, repeated or one-sided prompts, scores that are not finite, sizes that
+    are not whole numbers from 1 on, a confidence outside (0, 1), and too few prompts for any size.
+    """
+    if not 0 < confidence < 1:
+        raise BadInput(f"confidence {confidence}; expected a number between 0 and 1, such as 0.95")
+    if not sizes or any(size != int(size) or size < 1 for size in sizes):
+        raise BadInput(f"query sizes {list(sizes)}; expected whole numbers from 1 on, such as {list(SIZES)}")
+    rows: list[tuple[object, ...]] = []
+    for key, part in _checked(scores).groupby(ROW, sort=False):
+        assert isinstance(key, tuple)
+        folds = _right(part, key)
+        alone = max(0.0, _mean_outcome(folds, 1, seed=seed))
+        for q in sorted({int(size) for size in sizes}):
+            groups = sum(len(right) // q for right in folds)
+            if groups >= FEWEST_GROUPS:
+                mean = _mean_outcome(folds, q, seed=seed)
+                ends = outcome_bounds(mean, groups, error=1 - confidence)
+                rows.append((*key, q, groups, mean, *ends, min(1.0, q * alone)))
+    if not rows:
+        raise BadInput(
+            f"no size of {list(sizes)} leaves {FEWEST_GROUPS} groups of prompts within folds; score more"
+        )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def grouped(scores: pd.DataFrame, q: int, *, seed: int = 0) -> pd.DataFrame:
+    """Scores (contract C3) in which one random division's groups of q prompts take the place of the prompts.
+
+    `prompt_id` names the group, `score` is the sum and `correct` its sign, 0 counting one half; the other
+    columns are as before, without `category`. Groups lie within folds and are the same for every game and
+    side, and for adversaries of the same prompts; what is left over in a fold is dropped. Raises BadInput
+    where fewer than `FEWEST_GROUPS` groups can be made.
+    """
+    table = _checked(scores)
+    tables = [_grouped(part, q, seed=seed) for _, part in table.groupby("adversary", sort=False)]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _grouped(table: pd.DataFrame, q: int, *, seed: int) -> pd.DataFrame:
+    """The same for one adversary, on whose prompts alone the division depends."""
+    group_of: dict[object, str] = {}
+    for fold, members in table.groupby("fold", sort=True)["prompt_id"]:
+        prompts = np.random.default_rng([seed, q]).permutation(np.sort(members.unique()))
+        whole = len(prompts) - len(prompts) % q
+        group_of.update((prompt, f"fold {fold} group {i // q}") for i, prompt in enumerate(prompts[:whole]))
+    if (groups := len(set(group_of.values()))) < FEWEST_GROUPS:
+        raise BadInput(f"{groups} groups of {q} prompts within folds; at least {FEWEST_GROUPS} are needed")
+    table = table.assign(prompt_id=table["prompt_id"].map(group_of), size=table["score"].abs()).dropna()
+    keys = [*ROW, "shown", "fold", "prompt_id"]
+    sums = table.groupby(keys, sort=False, as_index=False)[["score", "size"]].sum()
+    said = np.where(sums["score"].abs() <= ROUNDING * sums["size"], 0.0, np.sign(sums["score"]))
+    sign = np.where(sums["shown"] == "student", -1.0, 1.0)
+    return sums.drop(columns="size").assign(correct=(1 + sign * said) / 2)
+
+
+def outcome_bounds(mean: float, groups: int, *, error: float) -> tuple[float, float]:
+    """Two-sided interval for an expected outcome in [-1, 1] from the mean over divisions in `groups` groups.
+
+    It misses the truth with probability at most `error`, half of it on each side.
+    """
+    lower = 2 * lowest_share((1 + mean) / 2, groups, error=error / 2) - 1
+    return lower, 1 - 2 * lowest_share((1 - mean) / 2, groups, error=error / 2)
+
+
+def lowest_share(share: float, groups: int, *, error: float) -> float:
+    """The smallest expectation in [0, 1] under which a mean of at least `share` is not rarer than `error`."""
+    from scipy.optimize import brentq
+    from scipy.special import bdtrc
+
+    reached, atoms = share * groups, np.arange(groups)
+    # Between two atoms of W the bound is monotone in a, so the best a is an atom.
+    below = atoms[atoms < reached - 1e-9]
+    if not below.size:
+        return 0.0
+
+    def excess(expectation: float) -> float:
+        more = bdtrc(
+            atoms, groups, expectation
+        )  # Pr[more than j trials won]; its sum from a on is E max(., 0)
+        tail = np.cumsum(more[::-1])[::-1][: below.size]
+        return float((tail / (reached - below)).min()) - error
+
+    return float(brentq(excess, 0.0, share))
+
+
+def _mean_outcome(folds: list[np.ndarray], q: int, *, seed: int) -> float:
+    """Mean over random divisions of the outcomes of groups of q prompts: 1 right, -1 wrong, 0 tied."""
+    total, groups = 0.0, 0
+    for fold, right in enumerate(folds):
+        count = len(right) // q
+        order = np.tile(np.arange(len(right)), (PARTITIONS, 1))
+        order = np.random.default_rng([seed, q, fold]).permuted(order, axis=1)[:, : count * q]
+        grouped = right[order].reshape(PARTITIONS, count, q, right.shape[1])
+        summed = grouped.sum(axis=2)
+        tied = np.abs(summed) <= ROUNDING * np.abs(grouped).sum(axis=2)
+        total += float(np.where(tied, 0.0, np.sign(summed)).mean(axis=2).sum()) / PARTITIONS
+        groups += count
+    return total / groups
+
+
+def _checked(scores: pd.DataFrame) -> pd.DataFrame:
+    needed = [*ROW, "prompt_id", "fold", "shown", "score"]
+    if missing := [name for name in needed if name not in scores]:
+        raise BadInput(f"scores lack the columns {missing}; expected {needed}")
+    if scores.empty:
+        raise BadInput("the scores table is empty; play the games first")
+    if not np.isfinite(pd.to_numeric(scores["score"], errors="coerce")).all():
+        raise BadInput("some scores are not finite numbers; expected one number a row")
+    if len(twice := scores[scores.duplicated([*ROW, "shown", "prompt_id"])]):
+        raise BadInput(f"prompt {twice['prompt_id'].iloc[0]} has two scores of one adversary; expected one")
+    return scores
+
+
+def _right(part: pd.DataFrame, key: tuple[object, ...]) -> list[np.ndarray]:
+    """For each fold the scores, prompts x sides shown, positive where they are right."""
+    sides = SIDES.get(str(key[-1]))
+    if sides is None or set(part["shown"]) != set(sides):
+        raise BadInput(f"{key}: shown {sorted(set(part['shown']))}; expected {SIDES} by game")
+    wide = part.pivot(index=["fold", "prompt_id"], columns="shown", values="score").sort_index()
+    if wide.isna().any(axis=None):
+        raise BadInput(f"{key}: some prompts were scored from one side only; expected {list(sides)} for each")
+    right = wide[list(sides)].astype(float) * list(sides.values())
+    return [fold.to_numpy() for _, fold in right.groupby(level="fold", sort=True)]

@@ -1,0 +1,78 @@
+"""A scores table (contract C3) that comes from a file: checked before a verdict, and counted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bbi_utils.errors import BadInput
+from bbi_utils.exact import Counts
+
+COLUMNS = ("pair", "contrast", "adversary", "game", "prompt_id", "correct")
+
+
+def checked(scores: pd.DataFrame) -> pd.DataFrame:
+    """The table, if it is C3 of one pair and contrast; BadInput that names the first thing wrong."""
+    if missing := [name for name in COLUMNS if name not in scores]:
+        raise BadInput(f"scores lack the columns {missing}; expected {list(COLUMNS)}")
+    if scores.empty:
+        raise BadInput("the scores table is empty; nothing to certify")
+    for name in COLUMNS[:-1]:
+        if scores[name].isna().any():
+            raise BadInput(f"{int(scores[name].isna().sum())} scores have no {name}; each needs one")
+    for name in ("pair", "contrast"):
+        if (found := scores[name].astype(str).unique()).size > 1:
+            raise BadInput(
+                f"scores of {len(found)} {name}s ({', '.join(sorted(found)[:5])}); certify one at a time"
+            )
+    return _alike(_numbers(scores))
+
+
+def _numbers(scores: pd.DataFrame) -> pd.DataFrame:
+    """The table with `correct` as numbers and, where the game shows two sides, which one."""
+    correct = pd.to_numeric(scores["correct"], errors="coerce")
+    wrong = {"correct": ~correct.isin((0.0, 0.5, 1.0))}
+    if "score" in scores:
+        score = pd.to_numeric(scores["score"], errors="coerce").to_numpy(dtype=float)
+        wrong["score"] = pd.Series(~np.isfinite(score), index=scores.index)
+    for (name, bad), expected in zip(wrong.items(), ("0, 0.5 or 1", "a finite number"), strict=False):
+        if bad.any():
+            first = scores[bad].iloc[0]
+            raise BadInput(
+                f"{int(bad.sum())} rows have a {name} that is not {expected}, such as {first[name]!r} of "
+                f"{first['adversary']} on prompt {first['prompt_id']}; score again"
+            )
+    return scores.assign(correct=correct, shown=scores["shown"] if "shown" in scores else scores["game"])
+
+
+def _alike(table: pd.DataFrame) -> pd.DataFrame:
+    """The table, if every adversary was scored once on each of its prompts, in all its games.
+
+    One that was asked about fewer prompts than the others, as a judge that costs money, counts on those.
+    """
+    twice = table[table.duplicated(["adversary", "game", "shown", "prompt_id"])]
+    if len(twice):
+        first = twice.iloc[0]
+        raise BadInput(
+            f"prompt {first['prompt_id']} has {first['adversary']} ({first['game']}) twice; one row a prompt"
+        )
+    sets = table.groupby(["adversary", "game", "shown"], sort=False)["prompt_id"].agg(frozenset)
+    for adversary, own in sets.groupby(level="adversary", sort=False):
+        if own.nunique() > 1:
+            raise BadInput(f"{adversary} was not scored on the same prompts in all its games; score it again")
+    largest = max(sets, key=len)
+    for (adversary, *_), own in sets.items():
+        if not own <= largest:
+            raise BadInput(
+                f"{adversary} was scored on prompts that others were not; expected the same, or some of them"
+            )
+    return table
+
+
+def counts(table: pd.DataFrame) -> dict[tuple[str, str], list[Counts]]:
+    """(adversary, game), in order of appearance, -> its counts, one for each side shown."""
+    found: dict[tuple[str, str], list[Counts]] = {}
+    for (adversary, game, _), correct in table.groupby(["adversary", "game", "shown"], sort=False)["correct"]:
+        side = Counts(*(int((correct == outcome).sum()) for outcome in (1.0, 0.0, 0.5)))
+        found.setdefault((str(adversary), str(game)), []).append(side)
+    return found
