@@ -1,0 +1,81 @@
+"""A two-sample test that is valid at one answer per prompt: do two oracles answer alike in distribution?
+
+Each prompt was answered once by each oracle. If they answer alike, swapping the two answers of a prompt
+changes nothing in distribution, whatever the prompts are; so the null distribution of any statistic comes
+from random swaps within prompts. (Permuting answers freely across prompts would also test whether the
+prompts differ.)
+
+The statistic is the squared maximum mean discrepancy (Gretton et al. 2012). Under swaps it is a quadratic
+form s' H s in the signs s of the prompts, with H fixed: the kernel is computed once, and a thousand
+permutations are one matrix product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bbi_utils.errors import BadInput
+
+LEAST_PROMPTS = 20
+BLOCK = 256  # permutations at a time, to bound memory
+
+
+@dataclass(frozen=True)
+class KernelTest:
+    """statistic: biased MMD^2. p_value: with the +1, so never 0. n: prompts. permutations: random swaps."""
+
+    statistic: float
+    p_value: float
+    n: int
+    permutations: int
+
+
+def swap_test(gram: np.ndarray, *, permutations: int = 1000, seed: int = 0) -> KernelTest:
+    """The test from a Gram matrix (2n, 2n): rows 0 to n-1 the first oracle's answers, then the second's.
+
+    Row i and row n + i answer the same prompt. Raises BadInput on another shape, values that are not finite,
+    or fewer than 20 prompts.
+    """
+    gram = np.asarray(gram, dtype=float)
+    n = len(gram) // 2
+    if gram.shape != (2 * n, 2 * n) or not np.isfinite(gram).all():
+        raise BadInput(
+            f"Gram matrix of shape {gram.shape}; expected (2n, 2n) finite numbers, n answers of each"
+        )
+    if n < LEAST_PROMPTS:
+        raise BadInput(f"{n} prompts are too few for the kernel test; answer at least {LEAST_PROMPTS}")
+    difference = gram[:n, :n] - gram[:n, n:] - gram[n:, :n] + gram[n:, n:]
+    rng = np.random.default_rng(seed)
+    observed, as_large, done = difference.sum(), 0, 0
+    slack = 1e-9 * np.abs(difference).sum()  # equal statistics count as equal, however they were summed
+    while done < permutations:
+        signs = rng.choice((-1.0, 1.0), size=(min(BLOCK, permutations - done), n))
+        swapped = ((signs @ difference) * signs).sum(axis=1)
+        as_large += int((swapped >= observed - slack).sum())
+        done += len(signs)
+    return KernelTest(observed / n**2, (1 + as_large) / (1 + permutations), n, permutations)
+
+
+def string_kernel(texts: Sequence[str], *, n_grams: tuple[int, int] = (1, 5)) -> np.ndarray:
+    """Cosine of the character n-gram counts of each pair of texts, after a square root, shape (n, n).
+
+    A spectrum kernel (Leslie, Eskin and Noble 2002) blended over lengths.
+    """
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.preprocessing import normalize
+
+    counts = CountVectorizer(analyzer="char", ngram_range=n_grams, lowercase=False).fit_transform(texts)
+    rooted = normalize(counts.astype(float).sqrt())
+    return (rooted @ rooted.T).toarray()
+
+
+def embedding_kernel(embeddings: np.ndarray) -> np.ndarray:
+    """Gaussian kernel of the rows, its width the median distance between them, shape (n, n)."""
+    from sklearn.metrics import pairwise_distances
+
+    distances = pairwise_distances(np.asarray(embeddings, dtype=float))
+    width = np.median(distances[np.triu_indices_from(distances, k=1)])
+    return np.exp(-((distances / (width or 1.0)) ** 2) / 2)
