@@ -1,15 +1,20 @@
 """Figures from saved results: one look, a colour and a marker an arm, intervals on every estimate."""
 
 from bbi_utils.figures.advantage import advantage_figure
+from bbi_utils.figures.attribution import removal_category_figure, removal_figure
 from bbi_utils.figures.budget import budget_figure
 from bbi_utils.figures.categories import category_figure
 from bbi_utils.figures.judge import judge_figure
+from bbi_utils.figures.ladder import ladder_figure
 from bbi_utils.figures.lengths import length_figure
 from bbi_utils.figures.look import ARMS, STRATEGIES, Mark, use_style
 from bbi_utils.figures.orders import orders_figure
+from bbi_utils.figures.queries import queries_figure
 from bbi_utils.figures.save import save_figure, save_table
 from bbi_utils.figures.similarity import similarity_figure
 from bbi_utils.figures.training import loss_figure
+from bbi_utils.figures.verdict import verdict_figure
+from bbi_utils.figures.wealth import wealth_figure
 
 __all__ = [
     "ARMS",
@@ -19,11 +24,17 @@ __all__ = [
     "budget_figure",
     "category_figure",
     "judge_figure",
+    "ladder_figure",
     "length_figure",
     "loss_figure",
     "orders_figure",
+    "queries_figure",
+    "removal_category_figure",
+    "removal_figure",
     "save_figure",
     "save_table",
     "similarity_figure",
     "use_style",
+    "verdict_figure",
+    "wealth_figure",
 ]

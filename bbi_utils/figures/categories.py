@@ -17,21 +17,22 @@ CAPTION = (
     "{title}: advantage, 2 Pr[correct] - 1, of each adversary in the {game} game, by category of prompt. "
     "In each cell the estimate, below it its {level:.0%} interval over prompts, simultaneous over the "
     "categories of one adversary; bold where it lies above chance (0). Darker is easier to tell from the "
-    "teacher; estimates below 0 are white. Categories are sorted by mean advantage on the base student."
+    "teacher; estimates below 0 are white. Categories are sorted by mean advantage on the {first}."
 )
+STUDENTS = ("base", "distilled", "student")
 TOP = 1.0  # the colour scale ends at perfect distinction in every figure, so that figures compare
 
 
 def category_figure(
     categories: pd.DataFrame, *, pair: str, game: str = "pairwise", confidence: float = 0.95
 ) -> Figure:
-    """Heat maps category x adversary for the base and the distilled student of one pair, side by side.
+    """Heat maps category x adversary for each student of one pair, side by side.
 
     categories: `games.by_category`, columns pair, contrast, adversary, game, category, advantage, lower,
     upper. More than four adversaries need the width of the page: then the panels stand one above the other.
     """
     part = categories[(categories["pair"] == pair) & (categories["game"] == game)]
-    arms = [a for a in ("base", "distilled") if a in set(part["contrast"])]
+    arms = [a for a in STUDENTS if a in set(part["contrast"])]
     if not arms:
         raise BadInput(f"category figure: no rows for pair {pair!r} and game {game!r} in the table")
     order = _by_mean(part[part["contrast"] == arms[0]], "category")
@@ -45,7 +46,8 @@ def category_figure(
             ax.set_title(f"{pair_title(pair)}, {ARMS[arm].name}", color=ARMS[arm].colour)
         bar = fig.colorbar(image, ax=axes, label="advantage", fraction=0.025, pad=0.015)
         bar.outline.set_visible(False)
-    fig.set_label(CAPTION.format(title=pair_title(pair), game=game, level=confidence))
+    first = ARMS[arms[0]].name
+    fig.set_label(CAPTION.format(title=pair_title(pair), game=game, level=confidence, first=first))
     return fig
 
 

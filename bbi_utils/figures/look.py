@@ -46,7 +46,11 @@ ARMS = Marks(
         "teacher": Mark("teacher", "#000000", "D"),
         "base": Mark("base student", "#D55E00", "o"),
         "distilled": Mark("distilled student", "#0072B2", "s"),
+        # The grey that stands for black in some prints of the palette; its yellow is lost on white paper.
+        "teacher_4bit": Mark("teacher, 4-bit", "#999999", "d"),
         "teacher_resample": Mark("teacher again (null)", "#009E73", "^"),
+        # The student of a user's own file, of whom nothing more is known.
+        "student": Mark("student", "#882255", "h"),
     }
 )
 STRATEGIES = Marks(
@@ -95,6 +99,12 @@ def in_order(found: Iterable[str], known: Iterable[str]) -> list[str]:
     """What was found: the known ones in their own order, then the others alphabetically."""
     have, order = set(found), list(known)
     return [k for k in order if k in have] + sorted(have - set(order))
+
+
+def counted(counts: Iterable[int]) -> str:
+    """How many units the rows of a figure rest on: one number, or the fewest and the most."""
+    fewest, most = min(found := list(counts)), max(found)
+    return f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
 
 
 def point(ax: Axes, x: float, y: float, ends: tuple[float, float], *, mark: Mark, size: float = 5) -> None:
