@@ -1,4 +1,4 @@
-"""The commands: `python -m bbi_utils reproduce | verify | refresh` (contract C6)."""
+"""The commands: `python -m bbi_utils reproduce | audit | certify | verify | refresh` (contract C6)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from bbi_utils import __version__
 from bbi_utils.errors import BadInput
+from bbi_utils.verdict_commands import add_audit, add_certify
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 EPILOG = """\
@@ -33,11 +34,13 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = Parser(
         prog="python -m bbi_utils",
-        description="Can a distilled student be told from its teacher? Run the study and look at its claims.",
+        description="Can a distilled student be told from its teacher? Run the study or audit your models.",
     )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     add_reproduce(commands)
+    add_audit(commands)
+    add_certify(commands)
     for name, run, text in (
         ("verify", run_verify, "compare a run's tables and figures with the expected ones"),
         ("refresh", run_refresh, "put a run's outputs into the committed notebooks and figures"),
@@ -134,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error.filename or 'writing'}: {error.strerror or error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("stopped; the same command continues from here", file=sys.stderr)
+        print("stopped; give the same command again (`reproduce` continues from here)", file=sys.stderr)
         return INTERRUPTED
 
 

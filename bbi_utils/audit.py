@@ -1,0 +1,143 @@
+"""Recorded answers in, a verdict with all that it rests on out (contracts C2 to C5); no model is loaded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from bbi_utils import games
+from bbi_utils.adversaries import cheap_adversaries
+from bbi_utils.adversaries.base import Adversary
+from bbi_utils.certificate import Certificate, certify
+from bbi_utils.contrasts import NULL
+from bbi_utils.errors import BadInput
+from bbi_utils.kernel_test import KernelTest, string_kernel, swap_test
+from bbi_utils.progress import progress_total
+from bbi_utils.recorded import Recorded
+from bbi_utils.sequential import SequentialTest, bet, prequential
+
+STUDENT = "student"  # the contrast of a file, which does not say whether its student was distilled
+GAMES = {"both": ("single", "pairwise"), "single": ("single",), "pairwise": ("pairwise",)}
+GAMBLER = "word_ngrams"  # the adversary that the sequential test bets on
+PERMUTATIONS = 1000
+MOST_FOR_KERNEL = 2000  # prompts; the kernel's memory grows with their square
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is asked of an audit. Raises BadInput on a value that cannot be.
+
+    game: which games the certificate covers, "both", "single" or "pairwise". folds: fewer are taken where
+    there are few prompts. own: further adversaries, each "file.py:ClassName". name: the pair's, in tables.
+    """
+
+    epsilon: float
+    confidence: float = 0.95
+    game: str = "both"
+    folds: int = 5
+    seed: int = 0
+    name: str = "recorded"
+    own: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for key, value in (("epsilon", self.epsilon), ("confidence", self.confidence)):
+            if not 0 < value < 1:
+                raise BadInput(f"{key} {value:g}; expected a number between 0 and 1, both excluded")
+        if self.game not in GAMES:
+            raise BadInput(f"game {self.game!r}; expected one of {', '.join(GAMES)}")
+        if self.folds < 2:
+            raise BadInput(f"{self.folds} folds; expected at least 2, to test on prompts not trained on")
+        if self.seed < 0:
+            raise BadInput(f"seed {self.seed}; expected 0 or more")
+
+    def to_json(self) -> dict[str, object]:
+        """The settings by name, as the manifest holds them."""
+        return {**asdict(self), "own": list(self.own)}
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The outcome; scores and costs are those of the contrasts "student" and "teacher_resample" (the null).
+
+    null: the certificate of the teacher against its own second answers, None where the file has none.
+    """
+
+    settings: Settings
+    recorded: Recorded
+    scores: pd.DataFrame
+    costs: pd.DataFrame
+    certificate: Certificate
+    null: Certificate | None
+    kernel: KernelTest
+    sequential: SequentialTest
+    seconds: float
+
+
+def audit(recorded: Recorded, settings: Settings, *, shown: bool = False) -> Audit:
+    """Attacks the recorded answers with every adversary that needs no model, and judges the outcome.
+
+    shown: with a progress bar. Raises BadInput where an adversary of the user's own fails its checks.
+    """
+    began = time.perf_counter()
+    makers = cheap_adversaries(own=settings.own)
+    null = recorded.null_pairs
+    contrasts = {STUDENT: recorded.pairs} if null is None else {STUDENT: recorded.pairs, NULL: null}
+    with progress_total(len(contrasts) * len(makers) + 2, "audit", shown=shown) as bar:
+        scores, costs = attack(makers, contrasts, settings, done=bar.update)
+        kernel = kernel_of(recorded.pairs, seed=settings.seed)
+        bar.update()
+        outcomes = prequential(makers[GAMBLER], recorded.pairs, seed=settings.seed)
+        sequential = bet(outcomes, error=round(1 - settings.confidence, 12))
+        bar.update()
+    verdicts = {contrast: judge(scores, costs, contrast, settings) for contrast in contrasts}
+    spent = time.perf_counter() - began
+    return Audit(
+        settings, recorded, scores, costs, verdicts[STUDENT], verdicts.get(NULL), kernel, sequential, spent
+    )
+
+
+def attack(
+    makers: Mapping[str, Callable[[], Adversary]],
+    contrasts: Mapping[str, pd.DataFrame],
+    settings: Settings,
+    *,
+    done: Callable[[], object] = lambda: None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores (C3) of the games asked for and costs, of every adversary on every contrast (name -> pairs).
+
+    done: called after each of them.
+    """
+    scores, costs = [], []
+    for contrast, pairs in contrasts.items():
+        folds = max(2, min(settings.folds, pairs["group"].nunique() // 2))
+        for make in makers.values():
+            table, cost = games.play(
+                make, pairs, pair=settings.name, contrast=contrast, folds=folds, seed=settings.seed
+            )
+            scores.append(table[table["game"].isin(GAMES[settings.game])])
+            costs.append(cost)
+            done()
+    return pd.concat(scores, ignore_index=True), pd.concat(costs, ignore_index=True)
+
+
+def judge(scores: pd.DataFrame, costs: pd.DataFrame, contrast: str, settings: Settings) -> Certificate:
+    """The certificate of one contrast."""
+    return certify(
+        scores[scores["contrast"] == contrast],
+        epsilon=settings.epsilon,
+        confidence=settings.confidence,
+        costs=costs[costs["contrast"] == contrast],
+    )
+
+
+def kernel_of(pairs: pd.DataFrame, *, seed: int = 0) -> KernelTest:
+    """The kernel test on character n-grams of the answers; of many prompts, on 2,000 drawn at random."""
+    if len(pairs) > MOST_FOR_KERNEL:
+        drawn = np.random.default_rng(seed).choice(len(pairs), MOST_FOR_KERNEL, replace=False)
+        pairs = pairs.iloc[np.sort(drawn)]
+    gram = string_kernel([*pairs["teacher"], *pairs["student"]])
+    return swap_test(gram, permutations=PERMUTATIONS, seed=seed)

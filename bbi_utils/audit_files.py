@@ -1,0 +1,141 @@
+"""What an audit leaves behind: tables, certificate, figures and a manifest, all of it or none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bbi_utils import figures, games
+from bbi_utils.audit import Audit
+from bbi_utils.errors import BadInput
+from bbi_utils.provenance import environment, peak_memory, sha256_file, write_json
+from bbi_utils.queries import advantage_of_queries
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CERTIFICATE = "certificate.json"
+TABLES = ("scores.parquet", "costs.parquet", "queries.parquet", "wealth.parquet")
+FIGURES = ("verdict", "queries", "wealth", "categories", "lengths")
+MOST_CATEGORIES = 30  # more do not fit on a page
+
+
+def folder_for(source: Path, out: str | None) -> Path:
+    """Where the audit of a file goes: the folder asked for, else runs/audit/<name of the file>."""
+    folder = Path(out) if out else Path("runs") / "audit" / source.stem
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"{folder} is a file; give a folder to --out")
+    return folder
+
+
+def write_audit(audit: Audit, folder: Path, *, source: Path) -> list[Path]:
+    """Write everything into the folder and return the files, the certificate first.
+
+    All of it is made beside its place and then moved there; an older certificate goes first, the new one
+    comes last, so that a certificate never lies beside other scores. Files of an older audit that this one
+    lacks are removed, files of anybody else are not touched.
+    """
+    tables = tables_of(audit)
+    drawn = figures_of(audit, tables)  # before anything is written: drawing can fail too
+    with _beside(folder) as partial:
+        for name, table in tables.items():
+            table.to_parquet(partial / name, index=False)
+        for name, figure in drawn.items():
+            figures.save_figure(
+                figure, name, partial / "figures", notebook="audit", inputs=[partial / "scores.parquet"]
+            )
+        if audit.null is not None:
+            write_json(partial / "certificate_null.json", audit.null.to_json())
+        write_json(partial / CERTIFICATE, audit.certificate.to_json())
+        write_json(partial / "manifest.json", _manifest(audit, source, partial))
+        return _moved(partial, folder)
+
+
+def tables_of(audit: Audit) -> dict[str, pd.DataFrame]:
+    """File name -> table: what the figures are drawn from."""
+    settings, wealth = audit.settings, audit.sequential.wealth
+    queries = advantage_of_queries(audit.scores, confidence=settings.confidence, seed=settings.seed)
+    label = {"pair": settings.name, "contrast": audit.certificate.contrast}
+    series = pd.DataFrame({**label, "query": np.arange(1, len(wealth) + 1), "wealth": wealth})
+    return dict(zip(TABLES, (audit.scores, audit.costs, queries, series), strict=True))
+
+
+def figures_of(audit: Audit, tables: dict[str, pd.DataFrame]) -> dict[str, Figure]:
+    """Name -> figure; by category only where there are several, and few enough to be read."""
+    certificate, pairs = audit.certificate, audit.recorded.pairs
+    level, game = audit.settings.confidence, "pairwise" if audit.settings.game != "single" else "single"
+    best = max((row for row in certificate.rows if row.game == game), key=lambda row: row.advantage)
+    sides = {side: pairs[[side]].rename(columns={side: "answer"}) for side in ("teacher", "student")}
+    drawn = {
+        "verdict": figures.verdict_figure(certificate, audit.null),
+        "queries": figures.queries_figure(
+            tables["queries.parquet"], game=game, adversary=best.adversary, confidence=level
+        ),
+        "wealth": figures.wealth_figure(tables["wealth.parquet"], error=audit.sequential.error),
+        "lengths": figures.length_figure(sides, confidence=level),
+    }
+    if 1 < pairs["category"].nunique() <= MOST_CATEGORIES:
+        own = audit.scores[audit.scores["contrast"] == certificate.contrast]
+        found = games.by_category(own, confidence=level, seed=audit.settings.seed)
+        name = audit.settings.name
+        drawn["categories"] = figures.category_figure(found, pair=name, game=game, confidence=level)
+    return drawn
+
+
+def _manifest(audit: Audit, source: Path, partial: Path) -> dict[str, object]:
+    """What the audit was made from and what it made (contract C8)."""
+    recorded, kernel, sequential = audit.recorded, asdict(audit.kernel), audit.sequential
+    files = sorted(file for file in partial.rglob("*") if file.is_file())
+    return {
+        "parameters": audit.settings.to_json(),
+        "inputs": {source.name: sha256_file(source)},
+        "prompts": {
+            "compared": len(recorded.pairs), "dropped": recorded.dropped, "silent": dict(recorded.silent),
+            "identical": recorded.identical,
+        },
+        "tests": {
+            "kernel": kernel,
+            "sequential": {
+                "queries": sequential.queries, "p_value": sequential.p_value, "error": sequential.error
+            },
+        },
+        "outputs": {file.relative_to(partial).as_posix(): sha256_file(file) for file in files},
+        "seconds": round(audit.seconds, 3),
+        "peak_memory_bytes": peak_memory(),
+        "environment": environment(),
+    }  # fmt: skip
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """An empty hidden folder within `folder`, on the same file system; it is gone afterwards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    hidden = Path(tempfile.mkdtemp(prefix=".audit-", dir=folder))
+    try:
+        partial = hidden / folder.resolve().name  # the figures' manifest names an input with its folder
+        partial.mkdir()
+        yield partial
+    finally:
+        shutil.rmtree(hidden)
+
+
+def _moved(partial: Path, folder: Path) -> list[Path]:
+    """The files in their places, the certificate first in the list and last to be moved."""
+    new = [file.relative_to(partial) for file in partial.rglob("*") if file.is_file()]
+    stale = [folder / CERTIFICATE, folder / "certificate_null.json"]
+    stale += [file for name in FIGURES for file in (folder / "figures").glob(f"{name}.*")]
+    for file in stale:
+        file.unlink(missing_ok=True)
+    for name in sorted(new, key=lambda name: (name.as_posix() == CERTIFICATE, name)):
+        (folder / name).parent.mkdir(exist_ok=True)
+        os.replace(partial / name, folder / name)
+    return [folder / name for name in sorted(new, key=lambda name: (name.as_posix() != CERTIFICATE, name))]

@@ -1,0 +1,144 @@
+"""The commands that end in a verdict: `audit` on recorded answers, `certify` on scores (contract C6)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+EXIT = {"certified": 0, "refuted": 1, "inconclusive": 3}
+STATUS = (
+    "exit status: 0 certified, 1 refuted, 3 inconclusive, 2 bad input (one line on stderr, nothing written)"
+)
+AUDIT_EPILOG = f"""\
+FILE is JSONL, Parquet or CSV with one row a prompt and the columns
+  prompt_id, prompt, teacher, student     the question and one answer of each
+  category, group                         optional; prompts of one group are never split over folds
+  teacher_2                               optional: a second, independent teacher answer, for the null
+examples:
+  python -m bbi_utils audit answers.jsonl --epsilon 0.1
+  python -m bbi_utils audit answers.csv --epsilon 0.05 --confidence 0.99 --game pairwise --out audits/mine
+  python -m bbi_utils audit answers.parquet --epsilon 0.1 --own my_adversary.py:MyAdversary
+{STATUS}"""
+CERTIFY_EPILOG = f"""\
+SCORES is a scores.parquet with the columns pair, contrast, adversary, game, prompt_id, correct.
+examples:
+  python -m bbi_utils certify runs/audit/answers/scores.parquet --epsilon 0.1 --contrast student
+  python -m bbi_utils certify runs/pocket/qwen/scores.parquet --epsilon 0.2 --contrast distilled
+{STATUS}"""
+
+
+def add_audit(commands: Any) -> None:
+    """The command from recorded answers to a verdict (C2 to C5)."""
+    command = _added(commands, "audit", run_audit, AUDIT_EPILOG, "judge two models by their recorded answers")
+    command.add_argument("file", metavar="FILE", help="the recorded answers: .jsonl, .parquet or .csv")
+    _add_epsilon(command)
+    games = ("both", "single", "pairwise")
+    command.add_argument("--game", choices=games, default="both", help="games that count (default: both)")
+    command.add_argument("--folds", type=int, default=5, help="folds of cross-fitting (default: %(default)s)")
+    command.add_argument("--seed", type=int, default=0, help="of folds and tests (default: %(default)s)")
+    command.add_argument(
+        "--own",
+        action="append",
+        default=[],
+        metavar="FILE.py:CLASS",
+        help="a further adversary; may be repeated",
+    )
+    command.add_argument("--name", help="the pair's name in tables and figures (default: the file's)")
+    command.add_argument("--out", metavar="DIR", help="where it goes (default: runs/audit/<file's name>)")
+
+
+def add_certify(commands: Any) -> None:
+    """The command from scores to a verdict (C3 to C5)."""
+    command = _added(commands, "certify", run_certify, CERTIFY_EPILOG, "judge a table of scores")
+    command.add_argument("scores", metavar="SCORES", help="the scores of every adversary, a .parquet file")
+    _add_epsilon(command)
+    command.add_argument("--pair", help="which pair, where the table has several")
+    command.add_argument("--contrast", help="which contrast, where the table has several")
+    command.add_argument("--queries", type=int, default=1, metavar="Q", help="prompts a game (default: 1)")
+    command.add_argument(
+        "--costs",
+        metavar="FILE",
+        help="what they cost (default: costs.parquet beside SCORES, if it is there)",
+    )
+    command.add_argument("--out", metavar="FILE", help="default: certificate.json beside SCORES")
+
+
+def _added(commands: Any, name: str, run: Any, epilog: str, text: str) -> Any:
+    command = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_epsilon(command: Any) -> None:
+    command.add_argument(
+        "--epsilon", type=fraction, required=True, metavar="E", help="the advantage that nobody should exceed"
+    )
+    command.add_argument(
+        "--confidence", type=fraction, default=0.95, metavar="C", help="of the verdict (default: %(default)s)"
+    )
+
+
+def fraction(text: str) -> float:
+    """A number between 0 and 1, both excluded, from the command line."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number between 0 and 1, both excluded")
+    return value
+
+
+def run_audit(options: argparse.Namespace) -> int:
+    """`audit`: everything is worked out first and written last."""
+    os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files; a window system may be missing
+    from bbi_utils.audit import Settings, audit
+    from bbi_utils.audit_files import folder_for, write_audit
+    from bbi_utils.audit_text import render_audit
+    from bbi_utils.recorded import read_answers
+
+    source = Path(options.file)
+    folder = folder_for(source, options.out)
+    names = ("epsilon", "confidence", "game", "folds", "seed", "own")
+    settings = Settings(**{name: getattr(options, name) for name in names}, name=options.name or source.stem)
+    done = audit(read_answers(source), settings, shown=sys.stderr.isatty())
+    files = write_audit(done, folder, source=source)
+    _say(f"{source}: {render_audit(done)}\n{len(files)} files in {folder}, the verdict in {files[0].name}")
+    return EXIT[done.certificate.verdict]
+
+
+def run_certify(options: argparse.Namespace) -> int:
+    """`certify`: prints the certificate and writes it beside the scores."""
+    from bbi_utils.certificate import certify
+    from bbi_utils.certificate_text import render
+    from bbi_utils.provenance import write_json
+    from bbi_utils.scores_file import costs_for, read_scores
+
+    source = Path(options.scores)
+    scores = read_scores(source, pair=options.pair, contrast=options.contrast)
+    certificate = certify(
+        scores,
+        epsilon=options.epsilon,
+        confidence=options.confidence,
+        q=options.queries,
+        costs=costs_for(scores, source, options.costs),
+    )
+    out = Path(options.out) if options.out else source.with_name("certificate.json")
+    write_json(out, certificate.to_json())
+    _say(f"{render(certificate)}\nthe verdict is in {out}")
+    return EXIT[certificate.verdict]
+
+
+def _say(text: str) -> None:
+    """Print, with a question mark for what an old terminal's encoding lacks."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, errors="replace").decode(encoding))
