@@ -17,13 +17,13 @@ RUN   := $(VENV)/bin/python
 endif
 
 # What is set on make's command line in UPPER CASE and is not make's own is a parameter of the study.
-OWN      := PROFILE PAIR PYTHON VENV NO_VENV MARK DRY_RUN RUN READY OWN GIVEN SETTINGS OPTIONS SHELL MAKEFLAGS
+OWN      := BENCHMARK PROFILE PAIR PYTHON VENV NO_VENV MARK DRY_RUN RUN READY OWN GIVEN SETTINGS OPTIONS SHELL MAKEFLAGS
 GIVEN    := $(foreach v,$(filter-out $(OWN),$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(v)))),$(v)))
 SETTINGS := $(foreach v,$(sort $(GIVEN)),--set '$(v)=$(subst ','\'',$(value $(v)))')
 OPTIONS   = --profile '$(PROFILE)' --pair $(PAIR) $(SETTINGS) $(if $(DRY_RUN),--dry-run)
-ALL_CODE := bbi_utils tests env notebooks
+ALL_CODE := bbi_utils benchmarks tests env notebooks
 
-.PHONY: help env reproduce verify test lint format refresh pocket lock lab clean
+.PHONY: help env reproduce verify test lint format refresh pocket lock benchmark lab clean
 
 help: ## show this list
 	@echo "usage: make TARGET [PROFILE=pocket] [PAIR=qwen] [DRY_RUN=1] [ANY_PARAMETER=value ...]"
@@ -75,6 +75,10 @@ pocket: $(READY) ## rebuild the pocket models from scratch (two cores, up to two
 
 lock: $(READY) ## write env/requirements.lock anew from env/requirements.in (needs uv)
 	@env/lock.sh
+
+benchmark: $(READY) ## measure error rates and peers (an hour and a half on two cores; BENCHMARK=coverage: one)
+	@$(RUN) -m pip install --quiet --no-deps -r benchmarks/peers.txt
+	@$(RUN) -m benchmarks $(BENCHMARK)
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	@$(RUN) -m jupyterlab notebooks

@@ -8,9 +8,9 @@ from bbi_utils.certificate_text import render
 from bbi_utils.recorded import Recorded
 
 
-def render_audit(audit: Audit) -> str:
-    """The whole report as plain text."""
-    lines = [*counts(audit.recorded), "", render(audit.certificate), ""]
+def render_audit(audit: Audit, *, seconds: bool = True) -> str:
+    """The whole report as plain text; seconds as for `render`."""
+    lines = [*counts(audit.recorded), "", render(audit.certificate, seconds=seconds), ""]
     if audit.null is not None:
         lines += [_null(audit.null)]
     return "\n".join([*lines, _kernel(audit), _sequential(audit)])

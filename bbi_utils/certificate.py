@@ -9,9 +9,8 @@ Three error rates, each at most 1 - confidence, from the exact bounds of `exact`
   Berger 1982). `certified_epsilon` is the largest of these bounds.
 
 Only one of the last two can be wrong, so each may spend the whole error. A certificate is about the fitted
-adversaries it lists, on prompts like these; it says nothing about any other adversary. Cross-fitted
-adversaries share training prompts across folds, so their prompts are not quite independent;
-benchmarks/null_worlds.py measures that this does not raise the error.
+adversaries it lists, on prompts like these; it says nothing about any other adversary. What
+cross-fitting does to its prompts' independence is treated in `exact`.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from typing import Any, Literal
 import pandas as pd
 
 from bbi_utils.errors import BadInput
-from bbi_utils.exact import Counts, bounds
+from bbi_utils.exact import Record
 from bbi_utils.queries import grouped
-from bbi_utils.score_table import checked, counts
+from bbi_utils.score_table import checked, records
 
 Verdict = Literal["certified", "refuted", "inconclusive"]
-Sides = Mapping[tuple[str, str], Sequence[Counts]]
+Records = Mapping[tuple[str, str], Record]
 MOST_PROMPTS = 1_000_000
 
 
@@ -88,6 +87,13 @@ class Certificate:
         """The contents of certificate.json."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, contents: Mapping[str, Any]) -> Certificate:
+        """The certificate whose contents these are."""
+        rows = [Row(**row) for row in contents["rows"]]
+        categories = [CategoryRow(**row) for row in contents["categories"]]
+        return cls(**{**contents, "rows": rows, "categories": categories})
+
 
 def certify(
     scores: pd.DataFrame,
@@ -110,8 +116,8 @@ def certify(
         raise BadInput(f"confidence {confidence}; expected a number between 0 and 1, such as 0.95")
     table, error = checked(scores), 1.0 - confidence
     games = table if q == 1 else grouped(table, q, seed=seed)
-    seen, spent = counts(games), _costs(costs)
-    rows = [_row(name, sides, len(seen), error, spent) for name, sides in seen.items()]
+    seen, spent = records(games), _costs(costs)
+    rows = [_row(name, record, len(seen), error, spent) for name, record in seen.items()]
     verdict = _verdict(epsilon, [row.floor for row in rows], [row.ceiling for row in rows])
     return Certificate(
         pair=str(table["pair"].iloc[0]),
@@ -129,18 +135,13 @@ def certify(
     )
 
 
-def _row(
-    name: tuple[str, str], sides: Sequence[Counts], listed: int, error: float, spent: Mapping[str, Any]
-) -> Row:
-    lower, upper = bounds(sides, error=error / (2 * listed))
-    floor, _ = bounds(sides, error=error / listed)
-    _, ceiling = bounds(sides, error=error)
-    n, tied = int(sides[0].total), int(sum(side.tied for side in sides))
-    return Row(*name, n, tied, _mean(sides), lower, upper, floor, ceiling, *spent.get(name[0], (None, None)))
-
-
-def _mean(sides: Sequence[Counts]) -> float:
-    return sum(side.advantage for side in sides) / len(sides)
+def _row(name: tuple[str, str], record: Record, listed: int, error: float, spent: Mapping[str, Any]) -> Row:
+    lower, upper = record.bounds(error=error / (2 * listed))
+    floor, _ = record.bounds(error=error / listed)
+    _, ceiling = record.bounds(error=error)
+    n, tied = int(record.total), int(sum(side.tied for side in record.sides))
+    ends = (record.advantage, lower, upper, floor, ceiling)
+    return Row(*name, n, tied, *ends, *spent.get(name[0], (None, None)))
 
 
 def _verdict(epsilon: float, floors: Sequence[float], ceilings: Sequence[float]) -> Verdict:
@@ -149,16 +150,15 @@ def _verdict(epsilon: float, floors: Sequence[float], ceilings: Sequence[float])
     return "certified" if max(ceilings) <= epsilon else "inconclusive"
 
 
-def _needed(seen: Sides, epsilon: float, error: float) -> int | None:
+def _needed(seen: Records, epsilon: float, error: float) -> int | None:
     """How many more prompts would decide if the rates stayed as they are; None beyond a million."""
-    n = max(sides[0].total for sides in seen.values())
+    n = max(record.total for record in seen.values())
 
     def undecided(factor: float) -> bool:
-        larger = [[side.scaled(factor) for side in sides] for sides in seen.values()]
-        floors = [bounds(sides, error=error / len(larger))[0] for sides in larger]
-        return (
-            _verdict(epsilon, floors, [bounds(sides, error=error)[1] for sides in larger]) == "inconclusive"
-        )
+        larger = [record.scaled(factor) for record in seen.values()]
+        floors = [record.bounds(error=error / len(larger))[0] for record in larger]
+        ceilings = [record.bounds(error=error)[1] for record in larger]
+        return _verdict(epsilon, floors, ceilings) == "inconclusive"
 
     low, high = 1.0, 2.0
     while undecided(high):
@@ -173,15 +173,15 @@ def _needed(seen: Sides, epsilon: float, error: float) -> int | None:
 
 def _by_category(table: pd.DataFrame, error: float) -> list[CategoryRow]:
     """Each category's own bounds, the error shared out over the categories; the least certain last."""
-    parts = {str(name): counts(part) for name, part in table.groupby("category", sort=True)}
+    parts = {str(name): records(part) for name, part in table.groupby("category", sort=True)}
     rows = []
     for category, seen in parts.items():
         each = error / len(parts)
-        floors = {name: bounds(sides, error=each / len(seen))[0] for name, sides in seen.items()}
+        floors = {name: record.bounds(error=each / len(seen))[0] for name, record in seen.items()}
         best = max(floors, key=lambda name: (floors[name], name))
-        ceiling = max(bounds(sides, error=each)[1] for sides in seen.values())
-        found = (_mean(seen[best]), floors[best], max(0.0, ceiling))
-        rows.append(CategoryRow(category, int(seen[best][0].total), f"{best[0]} ({best[1]})", *found))
+        ceiling = max(record.bounds(error=each)[1] for record in seen.values())
+        found = (seen[best].advantage, floors[best], max(0.0, ceiling))
+        rows.append(CategoryRow(category, int(seen[best].total), f"{best[0]} ({best[1]})", *found))
     return sorted(rows, key=lambda row: (-row.floor, row.category))
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from bbi_utils.certificate import Certificate, Row
 
 
-def render(certificate: Certificate) -> str:
-    """The certificate as plain text for a terminal or a notebook: verdict, table, what it covers."""
-    lines = [headline(certificate), "", *_table(certificate)]
+def render(certificate: Certificate, *, seconds: bool = True) -> str:
+    """The certificate as plain text for a terminal or a notebook: verdict, table, what it covers.
+
+    seconds: with the time that each adversary took, which no two runs share.
+    """
+    lines = [headline(certificate), "", *_table(certificate, seconds=seconds)]
     if certificate.categories:
         lines += ["", *_categories(certificate)]
     return "\n".join([*lines, "", _scope(certificate)])
@@ -44,12 +47,15 @@ def _more(needed: int | None) -> str:
     return f"at these rates about {needed:,} more prompts would decide"
 
 
-def _table(certificate: Certificate) -> list[str]:
-    """One line an adversary and game, the strongest first."""
+def _table(certificate: Certificate, *, seconds: bool) -> list[str]:
+    """One line an adversary and game, the strongest first; what t was only where somebody measured it."""
     rows = sorted(certificate.rows, key=lambda row: -row.advantage)
-    head = ("adversary", "game", "advantage", "lower", "upper", "ties", "t (s)", "parameters")
-    cells = [head, *(_cells(row) for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    titles = ("adversary", "game", "advantage", "lower", "upper", "ties", "parameters", "t (s)")
+    known = 8 if seconds else 7
+    if all(row.parameters is None for row in rows):
+        known = 6
+    cells = [cells[:known] for cells in (titles, *map(_cells, rows))]
+    widths = [max(len(row[i]) for row in cells) for i in range(known)]
     return [
         "  ".join(
             _padded(cell, width, i) for i, (cell, width) in enumerate(zip(row, widths, strict=True))
@@ -67,7 +73,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     spent = "" if row.seconds is None else f"{row.seconds:.1f}"
     size = "" if row.parameters is None else f"{row.parameters:,}"
     bounds = (f"{value:.3f}" for value in (row.advantage, row.lower, row.upper))
-    return row.adversary, row.game, *bounds, f"{row.tied / (sides * row.n):.0%}", spent, size
+    return row.adversary, row.game, *bounds, f"{row.tied / (sides * row.n):.0%}", size, spent
 
 
 def _categories(certificate: Certificate) -> list[str]:

@@ -15,6 +15,7 @@ import pandas as pd
 from bbi_utils.adversaries.base import Adversary, SingleAdversary
 from bbi_utils.adversaries.once import fitted
 from bbi_utils.errors import BadInput
+from bbi_utils.exact import inflation
 from bbi_utils.intervals import simultaneous
 
 PAIR_COLUMNS = ("prompt_id", "prompt", "category", "teacher", "student")
@@ -148,7 +149,8 @@ def _cost(adversary: Adversary, fit_seconds: float, score_seconds: float) -> dic
 def advantage(scores: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
     """Advantage of each adversary in each game: pair, contrast, adversary, game, n, advantage, lower, upper.
 
-    n counts prompts. Within a pair and contrast the intervals hold together with probability about
+    n counts prompts. No interval leaves 0 by less than what cross-fitting may cause where there is nothing to
+    learn. Within a pair and contrast the intervals hold together with probability about
     ``confidence`` (over prompts, with the fitted adversaries as they are); see ``intervals`` for the limits.
     """
     return _table(scores, family=["pair", "contrast"], row=ROW, confidence=confidence, seed=seed)
@@ -194,7 +196,18 @@ def _per_prompt(scores: pd.DataFrame) -> pd.DataFrame:
 def _table(
     scores: pd.DataFrame, *, family: list[str], row: list[str], confidence: float, seed: int
 ) -> pd.DataFrame:
-    return _intervals(_per_prompt(scores), family, row, confidence=confidence, seed=seed, largest=1.0)
+    table = _intervals(_per_prompt(scores), family, row, confidence=confidence, seed=seed, largest=1.0)
+    return _aware_of_folds(table, scores)
+
+
+def _aware_of_folds(table: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """The table with every interval on 0 that cross-fitting alone may have moved off it (see `exact`)."""
+    folds = table["adversary"].map(scores.groupby("adversary")["fold"].nunique())
+    wider = np.sqrt(np.where(folds > 1, inflation(folds), 1.0))
+    least = table["advantage"] - wider * (table["advantage"] - table["lower"])
+    most = table["advantage"] + wider * (table["upper"] - table["advantage"])
+    lower = table["lower"].where(least > 0, np.minimum(table["lower"], 0.0))
+    return table.assign(lower=lower, upper=table["upper"].where(most < 0, np.maximum(table["upper"], 0.0)))
 
 
 def _intervals(

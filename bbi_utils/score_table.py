@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bbi_utils.errors import BadInput
-from bbi_utils.exact import Counts
+from bbi_utils.exact import Counts, Record
 
 COLUMNS = ("pair", "contrast", "adversary", "game", "prompt_id", "correct")
 
@@ -69,10 +69,14 @@ def _alike(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def counts(table: pd.DataFrame) -> dict[tuple[str, str], list[Counts]]:
-    """(adversary, game), in order of appearance, -> its counts, one for each side shown."""
+def records(table: pd.DataFrame) -> dict[tuple[str, str], Record]:
+    """(adversary, game), in order of appearance, -> its counts, one for each side shown.
+
+    Cross-fitted is what was scored in several folds; a table without folds was scored by others' means.
+    """
     found: dict[tuple[str, str], list[Counts]] = {}
     for (adversary, game, _), correct in table.groupby(["adversary", "game", "shown"], sort=False)["correct"]:
         side = Counts(*(int((correct == outcome).sum()) for outcome in (1.0, 0.0, 0.5)))
         found.setdefault((str(adversary), str(game)), []).append(side)
-    return found
+    folds = table.groupby("adversary", sort=False)["fold"].nunique() if "fold" in table else {}
+    return {name: Record(tuple(sides), int(folds.get(name[0], 1))) for name, sides in found.items()}

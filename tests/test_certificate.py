@@ -183,3 +183,27 @@ def test_an_adversary_asked_about_fewer_prompts_counts_on_those() -> None:
     alone = certify(judge, epsilon=0.1)
     assert both.rows[1].ceiling == alone.rows[0].ceiling
     assert "fewer: a1 on 30" in render(both)
+
+
+def cross_fitted_worlds(folds: int, worlds: int) -> list[pd.DataFrame]:
+    """Scores of an adversary that keeps the sign of one number, in worlds where the sign means nothing."""
+    rng, found = np.random.default_rng(0), []
+    for _ in range(worlds):
+        x, fold = rng.choice((-1.0, 1.0), 200), np.arange(200) % folds
+        side = np.array([np.sign(x[fold != f].sum()) for f in range(folds)])[fold]
+        found.append(scores((1 + side * x)[:, None] / 2).assign(fold=fold))
+    return found
+
+
+def test_folds_that_err_together_do_not_refute_too_often() -> None:
+    """The certificate knows of folds; the same table without them would be refuted far too often."""
+    worlds = cross_fitted_worlds(5, 400)
+    known = np.mean([certify(table, epsilon=0.0).verdict == "refuted" for table in worlds])
+    unknown = np.mean([certify(table.assign(fold=0), epsilon=0.0).verdict == "refuted" for table in worlds])
+    assert known <= 0.05 < 0.07 < unknown
+
+
+def test_a_clear_advantage_has_the_same_bounds_with_and_without_folds() -> None:
+    table = scores(np.r_[np.ones(180), np.zeros(60)][:, None])
+    folded = certify(table.assign(fold=np.arange(240) % 5), epsilon=0.1)
+    assert folded.rows == certify(table, epsilon=0.1).rows and folded.verdict == "refuted"

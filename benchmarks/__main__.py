@@ -1,0 +1,26 @@
+"""Every benchmark in turn, with its own sizes, or those named: `python -m benchmarks [coverage ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import time
+
+NAMES = ("coverage", "known_distance", "folds", "null_audits", "null_worlds", "kernel_speed")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"which (default: all of {', '.join(NAMES)})")
+    options = parser.parse_args()
+    if unknown := [name for name in options.names if name not in NAMES]:
+        parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
+    for name in options.names or NAMES:
+        print(f"== {name}", flush=True)
+        began = time.monotonic()
+        importlib.import_module(f"benchmarks.{name}").main([])
+        print(f"== {name}: {time.monotonic() - began:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
