@@ -35,6 +35,7 @@ PAPER: dict[tuple[str, str], str] = {
     ("categories", "*"): "style/format, robustness, domain-technical",
     ("guided", "*"): "not consistently",
 }
+NULL = "teacher_resample"
 NOTE = (
     "Paper: Hasan (2026), arXiv 2605.30448, on its own Qwen and Llama models and probes; this run: the "
     "models named in its manifest. Advantage here is 2 Pr[correct] - 1; which definition the paper uses "
@@ -52,7 +53,7 @@ def claim_table(frames: Mapping[str, pd.DataFrame], *, confidence: float = 0.95)
     rows: list[dict[str, str]] = []
     for pair in in_order(frames["similarity"]["pair"], ("qwen", "llama")):
         of_pair = {name: frame[frame["pair"] == pair] for name, frame in frames.items()}
-        for part in (_similarity, _adversaries, _judge, _null, _categories, _guided, _answers):
+        for part in PARTS:
             rows += [{"pair": pair, **row} for row in part(of_pair, pair, confidence)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -171,6 +172,44 @@ def _null(frames: Frames, pair: str, confidence: float) -> Rows:
     yield _row(claim, "0 by definition", text, ends=(row.lower, row.upper), holds=covered == len(part))
 
 
+def _rounded(frames: Frames, pair: str, confidence: float) -> Rows:
+    """What the adversaries reach on the teacher in 4-bit form: the second floor of the ladder."""
+    part = frames["advantage"][frames["advantage"]["contrast"] == "teacher_4bit"]
+    if part.empty:
+        return
+    row = next(part.sort_values(["adversary", "game"]).nlargest(1, "lower").itertuples(index=False))
+    text = f"{_number(row.advantage)} ({words(row.adversary)}, {row.game})"
+    claim = "floor: the teacher told from its own 4-bit form (any adversary)"
+    yield _row(claim, NOTHING, text, ends=(row.lower, row.upper), holds=None)
+
+
+def _verdict(frames: Frames, pair: str, confidence: float) -> Rows:
+    """The certificates: whether epsilon is refuted, certified or open, and between which bounds it lies."""
+    if "verdicts" not in frames:
+        return
+    for row in frames["verdicts"].itertuples(index=False):
+        name = words(row.strongest).replace(" (", ", ").rstrip(")")
+        text = f"{row.verdict} (strongest: {name})"
+        claim = f"certificate for ε = {row.epsilon:g} at q = {row.q}, {row.contrast} student"
+        yield _row(claim, NOTHING, text, ends=(max(0.0, row.floor), row.ceiling), holds=None)
+
+
+def _tests(frames: Frames, pair: str, confidence: float) -> Rows:
+    """When the sequential test established a difference, and what the kernel test says, by contrast."""
+    if "tests" not in frames:
+        return
+    for contrast, name in (("base", "base student"), ("distilled", "distilled student"), (NULL, "null")):
+        row = _only(frames["tests"], contrast=contrast, test="sequential")
+        kernel = _only(frames["tests"], contrast=contrast, test="kernel, embeddings")
+        if row and kernel:
+            never = math.isnan(row.queries)
+            found = f"not in {row.n:.0f} queries" if never else f"after {row.queries:.0f} queries"
+            expected = never if contrast == NULL else not never
+            claim = f"two models are established, watching prompt by prompt: {name}"
+            text = f"{found}; kernel test p = {kernel.p:.4f}"
+            yield _row(claim, NOTHING, text, ends=None, holds=bool(expected))
+
+
 def _categories(frames: Frames, pair: str, confidence: float) -> Rows:
     for arm in ("base", "distilled"):
         if row := _only(frames["heterogeneity"], contrast=arm):
@@ -215,3 +254,8 @@ def _answers(frames: Frames, pair: str, confidence: float) -> Rows:
                 holds = bool(row.upper < teacher.lower)
             claim = f"content is right, {arm}" + (" (less often than the teacher)" if arm == "base" else "")
             yield _row(claim, NOTHING, _number(row.rate), ends=(row.lower, row.upper), holds=holds)
+
+
+PARTS = (
+    _similarity, _adversaries, _judge, _null, _rounded, _verdict, _tests, _categories, _guided, _answers,
+)  # fmt: skip

@@ -55,7 +55,11 @@ class Study:
     encoder_layers: int | None = None  # keep the first so many; null: all of them
     encoder_trainable_layers: int | None = None  # train the last so many of these; null: all of them
     encoder_max_length: int
+    teacher_4bit: bool  # also play against the teacher in 4-bit form
+    own_adversaries: tuple[str, ...] = ()  # the user's own, each file.py:ClassName
     folds: int
+    queries: tuple[int, ...]  # numbers of queries at which advantage is drawn
+    epsilon: float  # the advantage that the certificate asks about
     confidence: float
     # distillation
     lora_r: int

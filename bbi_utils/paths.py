@@ -20,6 +20,12 @@ def resolve(path: str | Path) -> Path:
     return ROOT / Path(path).expanduser()
 
 
+def script(path: str | Path) -> Path:
+    """A user's own file: from the working folder where it is there, else from the repository's root."""
+    given = Path(path).expanduser()
+    return given if given.is_file() else resolve(path)
+
+
 def shown(path: Path) -> str:
     """The path as a reader wants to see it: relative to the working folder or the repository, if inside."""
     for base in (Path.cwd(), ROOT):
@@ -92,6 +98,30 @@ class RunPaths:
         No stage declares it as an output, for it holds times, which no two runs share.
         """
         return self.pair_folder / "costs.parquet"
+
+    @property
+    def removals(self) -> Path:
+        """Scores of adversaries on answers from which one kind of difference was removed."""
+        return self.pair_folder / "removals.parquet"
+
+    @property
+    def wealth(self) -> Path:
+        """The sequential test's wealth after each query."""
+        return self.pair_folder / "wealth.parquet"
+
+    @property
+    def tests(self) -> Path:
+        """p-values of the kernel tests and of the sequential test."""
+        return self.pair_folder / "tests.parquet"
+
+    @property
+    def recorded(self) -> Path:
+        """The test answers of teacher, distilled student and teacher again, as `audit` takes them."""
+        return self.pair_folder / "recorded.jsonl"
+
+    def certificate(self, contrast: str) -> Path:
+        """The verdict on one contrast (contract C5)."""
+        return self.pair_folder / f"certificate_{contrast}.json"
 
     @property
     def judgements(self) -> Path:

@@ -91,6 +91,7 @@ def work_of(study: Study) -> list[Work]:
     return [
         answers("02", "teacher answers the distillation prompts", study.n_distill),
         answers("02", "teacher answers the test prompts, twice (the null control)", 2 * study.n_test),
+        answers("02", "the teacher's 4-bit form answers the test prompts", study.teacher_4bit * study.n_test),
         answers("03", "base student answers the test prompts", study.n_test),
         answers("03", "distilled student answers the test prompts", study.n_test),
         Work("03", "examples seen in distillation", study.n_distill * study.epochs, 0),

@@ -37,6 +37,10 @@ def check_study(study: Study) -> None:
     check_values(study)
     check_sizes(study)
     check_models(study)
+    if study.own_adversaries:
+        from bbi_utils.adversaries import own_adversaries
+
+        own_adversaries(study.own_adversaries)  # loads the files, and raises where one cannot play
 
 
 def check_values(study: Study) -> None:
@@ -50,6 +54,8 @@ def check_values(study: Study) -> None:
         "top_p": 0 < study.top_p <= 1,
         "lora_dropout": 0 <= study.lora_dropout < 1,
         "confidence": 0.5 < study.confidence < 1,
+        "epsilon": 0 <= study.epsilon < 1,
+        "queries": bool(study.queries) and min(study.queries) > 0,
         "folds": study.folds >= 2,
         "budgets": bool(study.budgets) and min(study.budgets) > 0,
         "encoder_layers": study.encoder_layers is None or study.encoder_layers > 0,
@@ -57,6 +63,7 @@ def check_values(study: Study) -> None:
     }
     bounds = {"seed": "0 or more", "temperature": "0 or more", "top_p": "above 0 and at most 1",
               "lora_dropout": "from 0 to below 1", "confidence": "between 0.5 and 1", "folds": "2 or more",
+              "epsilon": "from 0 to below 1", "queries": "a list of numbers above 0",
               "budgets": "a list of numbers above 0", "encoder_layers": "null or more than 0",
               "encoder_trainable_layers": "null, or from 1 to ENCODER_LAYERS"}  # fmt: skip
     for name, holds in ranges.items():

@@ -25,6 +25,7 @@ TOLERATED = (
     ("lowers the judge", "judge_drop.csv", "drop"),
     ("judge names", "judge.csv", "estimate"),
     ("lowers its advantage", "difference.csv", "advantage"),
+    ("certificate", "verdicts.csv", "floor"),
     ("adversary", "advantage.csv", "advantage"),
     ("null", "advantage.csv", "advantage"),
     ("buying", "budget_gain.csv", "gain"),

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bbi_utils import games, similarity, summaries
+from bbi_utils.attribution import costs_of_removal
+from bbi_utils.certificate import Certificate
 from bbi_utils.errors import BadInput
+from bbi_utils.paths import RunPaths
+from bbi_utils.provenance import read_json
+from bbi_utils.queries import SIZES, advantage_of_queries
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,9 @@ class Tables:
     scores: pd.DataFrame
     judgements: pd.DataFrame
     budget: pd.DataFrame
+    removals: pd.DataFrame | None = None
+    wealth: pd.DataFrame | None = None
+    tests: pd.DataFrame | None = None
     answers: pd.DataFrame | None = None
 
 
@@ -51,11 +59,34 @@ def load_tables(run_dir: Path | str, pairs: Sequence[str]) -> Tables:
     return Tables(**{name: pd.concat([pd.read_parquet(p) for p in paths]) for name, paths in files.items()})
 
 
-def summarise(tables: Tables, *, confidence: float = 0.95, seed: int = 0) -> dict[str, pd.DataFrame]:
+def load_certificates(run_dir: Path | str, pairs: Sequence[str]) -> list[Certificate]:
+    """The verdicts of these pairs on base and distilled student. Raises BadInput when one is missing."""
+    found = []
+    for path in certificate_files(run_dir, pairs):
+        if (contents := read_json(path)) is None:
+            where = "/".join(path.parts[-2:])
+            raise BadInput(f"{where}: no such certificate; run the earlier notebooks of this pair first")
+        found.append(Certificate.from_json(contents))
+    return found
+
+
+def certificate_files(run_dir: Path | str, pairs: Sequence[str]) -> list[Path]:
+    """The files of the verdicts of these pairs."""
+    return [RunPaths(run_dir, pair).certificate(arm) for pair in pairs for arm in ("base", "distilled")]
+
+
+def summarise(
+    tables: Tables,
+    certificates: Sequence[Certificate] = (),
+    *,
+    queries: Sequence[int] = SIZES,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> dict[str, pd.DataFrame]:
     """Every small frame by name, intervals included; the names are those of the CSV files of a run.
 
-    similarity, advantage, difference, categories, heterogeneity, artifacts, judge, judge_drop, budget,
-    budget_gain and, with an answers table, answers.
+    similarity, advantage, difference, categories, heterogeneity, artifacts, queries, removals, tests, judge,
+    judge_drop, budget, budget_gain; with certificates, verdicts and bounds; with an answers table, answers.
     """
     from bbi_utils.adversaries import judge
 
@@ -68,11 +99,39 @@ def summarise(tables: Tables, *, confidence: float = 0.95, seed: int = 0) -> dic
         "categories": games.by_category(tables.scores, **level),
         "heterogeneity": summaries.categories_differ(summaries.learned(tables.scores), seed=seed),
         "artifacts": summaries.artifacts_by_category(summaries.learned(tables.scores), **level),
+        "queries": advantage_of_queries(tables.scores, sizes=queries, **level),
         "judge": pd.concat([judge.summarise(tables.judgements, **level), orders], ignore_index=True),
         "judge_drop": summaries.judge_drop(tables.judgements, confidence=confidence),
         "budget": summaries.budget_summary(tables.budget, confidence=confidence),
         "budget_gain": summaries.budget_gain(tables.budget, confidence=confidence),
     }
+    if tables.removals is not None:
+        frames["removals"] = costs_of_removal(tables.removals, **level)
+    if tables.tests is not None:
+        frames["tests"] = tables.tests[["pair", "contrast", "test", "n", "p", "queries"]]
+    if certificates:
+        frames["verdicts"], frames["bounds"] = verdicts(certificates), bounds(certificates)
     if tables.answers is not None:
         frames["answers"] = summaries.answer_rates(tables.answers, confidence=confidence, seed=seed)
     return frames
+
+
+def verdicts(certificates: Sequence[Certificate]) -> pd.DataFrame:
+    """One row a certificate: pair, contrast, epsilon, confidence, q, prompts, verdict, strongest and bounds.
+
+    floor is the largest one-sided lower bound and whose it is; ceiling the epsilon that could be certified.
+    """
+    rows = []
+    for one in certificates:
+        best = max(one.rows, key=lambda row: row.floor)
+        asked = (one.epsilon, one.confidence, one.q, one.prompts, one.verdict)
+        named = f"{best.adversary} ({best.game})"
+        rows.append((one.pair, one.contrast, *asked, named, best.floor, one.certified_epsilon))
+    names = ("epsilon", "confidence", "q", "prompts", "verdict", "strongest", "floor", "ceiling")
+    return pd.DataFrame(rows, columns=["pair", "contrast", *names])
+
+
+def bounds(certificates: Sequence[Certificate]) -> pd.DataFrame:
+    """Every row of every certificate, without seconds: pair, contrast, adversary, game, n, tied, ... ."""
+    rows = [{"pair": c.pair, "contrast": c.contrast, **asdict(row)} for c in certificates for row in c.rows]
+    return pd.DataFrame(rows).drop(columns="seconds")  # no two runs share them

@@ -62,15 +62,23 @@ STAGES = (
         "04_train_adversaries",
         "pair",
         ("probes.jsonl", STORE, "{pair}/adapter/"),
-        ("{pair}/similarity.parquet", "{pair}/learned_scores.parquet"),
-        170,
+        ("{pair}/similarity.parquet", "{pair}/learned_scores.parquet", "{pair}/removals.parquet"),
+        200,
     ),
     Stage(
         "05_identify_teacher",
         "pair",
         ("probes.jsonl", STORE, "{pair}/adapter/", "{pair}/learned_scores.parquet"),
-        ("{pair}/judgements.parquet", "{pair}/scores.parquet"),
-        20,
+        (
+            "{pair}/judgements.parquet",
+            "{pair}/scores.parquet",
+            "{pair}/tests.parquet",
+            "{pair}/wealth.parquet",
+            "{pair}/certificate_base.json",
+            "{pair}/certificate_distilled.json",
+            "{pair}/recorded.jsonl",
+        ),
+        40,
     ),
     Stage(
         "06_spend_query_budget",
@@ -90,6 +98,11 @@ STAGES = (
             "{pair}/similarity.parquet",
             "{pair}/scores.parquet",
             "{pair}/judgements.parquet",
+            "{pair}/removals.parquet",
+            "{pair}/wealth.parquet",
+            "{pair}/tests.parquet",
+            "{pair}/certificate_base.json",
+            "{pair}/certificate_distilled.json",
             "{pair}/budget.parquet",
         ),
         ("figures/", "figures/claims.csv"),
@@ -156,10 +169,18 @@ def content_of(reference: str) -> str:
 
 
 def meaning_of(name: str, value: Any) -> Any:
-    """A parameter's value as far as results depend on it: models count by content, not by where they lie."""
+    """A parameter's value as far as results depend on it: files count by content, not by where they lie."""
+    if name == "OWN_ADVERSARIES":
+        return [own_content(where) for where in value]
     if name not in MODEL_PARAMETERS:
         return value
     return [content_of(item) for item in value] if isinstance(value, list) else content_of(value)
+
+
+def own_content(where: str) -> str:
+    """What stands for a user's own adversary: its file's hash and the class; a module's name stays a name."""
+    source, _, name = where.rpartition(":")
+    return f"sha256:{hash_of(paths.script(source))}:{name}" if source.endswith(".py") else where
 
 
 def made_from(task: Task) -> dict[str, str]:

@@ -25,6 +25,7 @@ from bbi_utils.adversaries.ensemble import EnsembleAdversary, stack
 from bbi_utils.adversaries.once import Once
 from bbi_utils.adversaries.stylometric import Stylometry
 from bbi_utils.errors import BadInput
+from bbi_utils.paths import NOTEBOOKS
 
 STRONG = ("stylometric", "joint", "ensemble")
 
@@ -316,6 +317,15 @@ def test_an_adversary_in_a_file_of_at_most_fifteen_lines_plays(tmp_path, text, n
     table = advantages(players[name.lower()], make_pairs(80, student={"opener": 0.8}))
     assert table.loc["pairwise", "lower"] > 0.3
     assert ("single" in table.index) == (text is COUNTS)
+
+
+def test_the_example_beside_the_notebooks_is_short_and_plays():
+    """Named as the notebook says, from the repository's root, whatever the working folder is."""
+    assert len((NOTEBOOKS / "my_adversary.py").read_text(encoding="utf-8").splitlines()) <= 15
+    pairs = make_pairs(80)
+    pairs["student"] = [answer + (" Maybe!" if i % 4 else "") for i, answer in enumerate(pairs["student"])]
+    table = advantages(load_own("notebooks/my_adversary.py:Manners"), pairs)
+    assert list(table.index) == ["pairwise", "single"] and (table["lower"] > 0.3).all()
 
 
 def test_ones_own_is_in_the_ensemble_of_all(tmp_path):

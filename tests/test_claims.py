@@ -11,7 +11,10 @@ import synthetic_results as made
 
 from bbi_utils import claims, results, summaries
 from bbi_utils.adversaries import judge
+from bbi_utils.certificate import Certificate, certify
 from bbi_utils.errors import BadInput
+from bbi_utils.paths import RunPaths
+from bbi_utils.provenance import write_json
 
 
 def tables(**changes: pd.DataFrame) -> results.Tables:
@@ -115,6 +118,51 @@ def test_run_without_checked_answers_or_null_has_no_such_rows() -> None:
     assert not table["claim"].str.contains("null|content|end by themselves").any()
 
 
+def certificates(scores: pd.DataFrame, *, epsilon: float) -> list[Certificate]:
+    parts = scores[scores["contrast"].isin(["base", "distilled"])].groupby(["pair", "contrast"])
+    return [certify(part, epsilon=epsilon) for _, part in parts]
+
+
+def test_certificates_of_base_and_distilled_stand_among_the_claims_with_their_bounds() -> None:
+    whole = tables()
+    found = certificates(whole.scores, epsilon=0.05)
+    table = claims.claim_table(results.summarise(whole, found))
+    for arm in ("base", "distilled"):
+        line = row(table, f"certificate for ε = 0.05 at q = 1, {arm} student")
+        one = next(c for c in found if (c.pair, c.contrast) == ("qwen", arm))
+        assert line["this run"].startswith(one.verdict) and line["holds"] == "—"
+        floor, ceiling = (float(end) for end in line["interval"].strip("[]").split(", "))
+        assert floor == pytest.approx(max(0.0, *(r.floor for r in one.rows)), abs=5e-4)
+        assert ceiling == pytest.approx(one.certified_epsilon, abs=5e-4)
+
+
+def test_certificates_are_read_from_a_run_as_they_were_written(tmp_path: Path) -> None:
+    found = certificates(tables().scores, epsilon=0.1)
+    for one in found:
+        write_json(RunPaths(tmp_path, one.pair).certificate(one.contrast), one.to_json())
+    assert sorted(results.load_certificates(tmp_path, made.PAIRS), key=str) == sorted(found, key=str)
+    RunPaths(tmp_path, "llama").certificate("base").unlink()
+    with pytest.raises(BadInput, match="llama/certificate_base.json"):
+        results.load_certificates(tmp_path, made.PAIRS)
+
+
+def watched(queries: float, p: float) -> pd.DataFrame:
+    rows = [
+        (pair, contrast, test, 300, p, queries if test == "sequential" else np.nan)
+        for pair in made.PAIRS
+        for contrast in ("base", "distilled", "teacher_resample")
+        for test in ("sequential", "kernel, embeddings", "kernel, characters")
+    ]
+    return pd.DataFrame(rows, columns=["pair", "contrast", "test", "n", "p", "queries"])
+
+
+@pytest.mark.parametrize(("queries", "student", "null"), [(40.0, "yes", "no"), (np.nan, "no", "yes")])
+def test_a_difference_is_to_be_established_for_students_and_not_for_the_null(queries, student, null) -> None:
+    table = claims.claim_table(results.summarise(tables(tests=watched(queries, 0.01))))
+    assert row(table, "prompt by prompt: distilled")["holds"] == student
+    assert row(table, "prompt by prompt: null")["holds"] == null
+
+
 def test_always_a_judge_has_first_and_second_cancelling() -> None:
     verdicts = made.judgements(50).assign(log_odds_ab=1.0, log_odds_ba=1.0, consistent=False, correct=0.5)
     orders = summaries.judge_by_order(verdicts).set_index("quantity")["estimate"]
@@ -181,8 +229,9 @@ def test_tables_are_read_from_a_run_and_a_missing_one_is_named(tmp_path: Path) -
     whole = tables()
     for pair in made.PAIRS:
         (tmp_path / pair).mkdir()
-        for name in ("similarity", "scores", "judgements", "budget"):
+        for name in ("similarity", "scores", "judgements", "budget", "removals", "wealth", "tests"):
             frame = getattr(whole, name)
+            frame = watched(9.0, 0.5) if frame is None else frame
             frame[frame["pair"] == pair].to_parquet(tmp_path / pair / f"{name}.parquet")
     read = results.load_tables(tmp_path, made.PAIRS)
     assert read.answers is None

@@ -28,8 +28,10 @@ def test_stages_name_the_files_of_run_paths() -> None:
     run = paths.RunPaths("runs/x", "p")
     named = {pattern.format(pair="p").rstrip("/") for stage in STAGES for pattern in stage.outputs}
     own = ("probes", "card", "responses", "adapter", "loss", "answers", "similarity", "learned_scores",
-           "judgements", "scores", "budget", "figures", "claims")  # fmt: skip
-    assert named == {str(getattr(run, name).relative_to(run.folder)) for name in own}
+           "judgements", "scores", "budget", "figures", "claims", "removals", "wealth", "tests",
+           "recorded")  # fmt: skip
+    files = [getattr(run, name) for name in own] + [run.certificate(arm) for arm in ("base", "distilled")]
+    assert named == {str(file.relative_to(run.folder)) for file in files}
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,19 @@ import nbformat
 import pandas as pd
 import pytest
 
+from bbi_utils.__main__ import main
+from bbi_utils.execute import run_notebook
 from bbi_utils.params import load_study
-from bbi_utils.paths import RunPaths
+from bbi_utils.paths import NOTEBOOKS, RunPaths
 from bbi_utils.provenance import sha256_file
 from bbi_utils.reproduce import reproduce
 from bbi_utils.stages import STAGES, make_task
+from bbi_utils.verdict_commands import EXIT
 
 SMALL = {
     "n_probes": 200, "n_distill": 20, "n_test": 40, "n_judge": 20, "max_new_tokens": 12, "max_length": 256,
     "epochs": 1, "folds": 2, "budgets": [10, 15], "budget_seeds": 2, "n_budget_test": 20,
+    "encoder_layers": 1, "encoder_trainable_layers": 1, "encoder_max_length": 32,
 }  # fmt: skip
 
 
@@ -50,10 +54,46 @@ def test_scores_keep_their_contract(run: RunPaths) -> None:
     wanted = {"pair", "contrast", "adversary", "game", "prompt_id", "category", "fold", "score", "correct"}
     assert wanted <= set(scores.columns)
     assert set(scores["correct"]) <= {0.0, 0.5, 1.0}
-    assert set(scores["contrast"]) == {"base", "distilled", "teacher_resample"}
-    assert {"length", "word_ngrams", "char_ngrams", "all-MiniLM-L6-v2", "judge"} <= set(scores["adversary"])
+    assert set(scores["contrast"]) == {"base", "distilled", "teacher_4bit", "teacher_resample"}
+    models = {"all-MiniLM-L6-v2", "all-MiniLM-L6-v2_joint", "judge"}
+    assert models | {"length", "word_ngrams", "char_ngrams", "stylometric", "ensemble"} <= set(
+        scores["adversary"]
+    )
     pairwise = scores[(scores["game"] == "pairwise") & (scores["adversary"] == "length")]
     assert pairwise.groupby("contrast")["prompt_id"].nunique().max() <= settings_of(run)["n_test"]
+
+
+@pytest.mark.smoke
+def test_certificates_cover_every_adversary_and_say_what_it_took(run: RunPaths) -> None:
+    scores = pd.read_parquet(run.scores)
+    for contrast in ("base", "distilled"):
+        certificate = json.loads(run.certificate(contrast).read_text())
+        games = scores[scores["contrast"] == contrast][["adversary", "game"]].drop_duplicates()
+        listed = {(row["adversary"], row["game"]) for row in certificate["rows"]}
+        assert listed == set(games.itertuples(index=False, name=None))
+        timed = {row["adversary"] for row in certificate["rows"] if row["seconds"] is not None}
+        assert timed == {name for name, _ in listed if not name.startswith("judge")}
+        assert certificate["verdict"] in ("certified", "refuted", "inconclusive")
+
+
+@pytest.mark.smoke
+def test_the_audit_notebook_and_the_command_judge_the_run_s_answers_alike(
+    run: RunPaths, tmp_path: Path
+) -> None:
+    notebook, out = NOTEBOOKS / "08_audit_your_own_models.ipynb", tmp_path / "audit"
+    parameters = {"RUN_DIR": str(run.folder), "PAIR": "qwen", "OUT": str(out)}
+    copy = str(tmp_path / notebook.name)
+    assert run_notebook({"notebook": str(notebook), "output": copy, "parameters": parameters}) == {}
+    assert not (out / "broken.csv").exists()
+    status = main(
+        ["audit", str(run.recorded), "--epsilon", "0.1", "--name", "qwen", "--out", str(tmp_path / "again")]
+    )
+    found = [json.loads((folder / "certificate.json").read_text()) for folder in (out, tmp_path / "again")]
+    assert status == EXIT[found[0]["verdict"]]
+    for one in found:
+        for row in one["rows"]:
+            del row["seconds"]
+    assert found[0] == found[1]
 
 
 def settings_of(run: RunPaths) -> dict[str, Any]:

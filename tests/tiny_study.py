@@ -37,12 +37,14 @@ CODE: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "04_train_adversaries": (
         {"RUN_DIR": "runs/pocket", "PAIR": "qwen", "FOLDS": 3},
-        'for name in ("similarity", "learned_scores"):\n'
+        'for name in ("similarity", "learned_scores", "removals"):\n'
         '    (run / PAIR / f"{name}.parquet").write_text(f"{FOLDS}")',
     ),
     "05_identify_teacher": (
         {"RUN_DIR": "runs/pocket", "PAIR": "qwen", "JUDGE": "x"},
-        'for name in ("judgements", "scores"):\n    (run / PAIR / f"{name}.parquet").write_text("1")',
+        'for name in ("judgements.parquet", "scores.parquet", "tests.parquet", "wealth.parquet", '
+        '"certificate_base.json", "certificate_distilled.json", "recorded.jsonl"):\n'
+        '    (run / PAIR / name).write_text("1")',
     ),
     "06_spend_query_budget": (
         {"RUN_DIR": "runs/pocket", "PAIR": "qwen", "BUDGETS": [40, 80]},

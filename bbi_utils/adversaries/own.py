@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from bbi_utils import paths
 from bbi_utils.adversaries.base import Adversary
 from bbi_utils.errors import BadInput
 
@@ -38,7 +39,7 @@ def load_own(where: str) -> Callable[[], Adversary]:
 
 
 def _module(source: str, where: str) -> ModuleType:
-    path = Path(source)
+    path = paths.script(source)
     if path.suffix == ".py" and not path.is_file():
         raise BadInput(f"own adversary {where!r}: there is no file {source}; give its path")
     try:

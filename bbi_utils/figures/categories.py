@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bbi_utils.errors import BadInput
 from bbi_utils.figures.look import ARMS, PAGE, canvas, pair_title, use_style, words
@@ -72,7 +72,9 @@ def _panel(ax: Axes, part: pd.DataFrame, categories: list[str], adversaries: lis
         )
         ends = f"{_signed(cell.lower)} to {_signed(cell.upper)}"
         ax.text(at[0], at[1] + 0.24, ends, ha="center", va="center", color=ink, fontsize=5.6)
-    ax.set_xticks(*_centres([words(a).replace(" ", "\n", 1) for a in adversaries]), rotation=0)
+    slanted: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+    labels = [words(a) if len(adversaries) > 6 else words(a).replace(" ", "\n", 1) for a in adversaries]
+    ax.set_xticks(*_centres(labels), **(slanted if len(adversaries) > 6 else {"rotation": 0}))
     ax.set_yticks(*_centres([words(c) for c in categories]), rotation=0)
     ax.set(xlabel="", ylabel="")
     ax.grid(visible=False)
