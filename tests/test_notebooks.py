@@ -14,7 +14,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from bbi_utils import notebooks
+from bbi_utils import notebooks, paths
 from bbi_utils.errors import BadInput
 from bbi_utils.notebook_rules import check_rules
 
@@ -67,6 +67,11 @@ def committed(tmp_path: Path) -> Path:
     path = write(tmp_path / NAME, notebook(outputs=False))
     notebooks.refresh(write(tmp_path / "executed" / NAME, notebook()), path)
     return path
+
+
+@pytest.mark.parametrize("path", sorted(paths.NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_the_notebooks_keep_the_rules_and_their_outputs_are_of_this_code(path: Path) -> None:
+    assert check_rules(path) == []
 
 
 def test_refreshed_notebook_is_valid_fresh_and_breaks_no_rule(committed: Path) -> None:
