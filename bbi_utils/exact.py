@@ -10,7 +10,7 @@ scored in one fold was trained on in the others, so the folds depend on one anot
 learn, all folds then err together: the variance of an advantage is larger than a binomial one, up to twice
 with two folds (by Hoeffding's decomposition: the squared influences of the training prompts on an outcome add
 up to at most its variance), and in simulations with K = 2 to 20 folds at most 1 + sqrt(K) / 2 times
-(`python -m benchmarks.folds`); a test at 5 % would err in 9 to 19 % of worlds. Where there is something to
+(`python -m benchmarks.folds`); a test at 5 % would err in 7 to 18 % of worlds. Where there is something to
 learn, all folds learn the same, the influence of a single prompt vanishes, and the dependence with it.
 Therefore no cross-fitted advantage is said to differ from 0 unless it would with that many times fewer
 prompts.
