@@ -310,6 +310,8 @@ def test_refresh_takes_outputs_only_from_the_same_code_and_parameters(empty: Run
 def start_and_wait_for(run: Run, marker: Path) -> subprocess.Popen[bytes]:
     """Start a driver in a process of its own; returns when a notebook has written the marker."""
     code = (
+        # A shell's background job ignores interrupts, and so would everything that it starts.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "import sys; from pathlib import Path; from bbi_utils.reproduce import reproduce;"
         f"reproduce('pocket', ('qwen',), {run.settings()!r}, notebooks=Path({str(run.notebooks)!r}))"
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,8 @@ import pandas as pd
 import pytest
 
 from bbi_utils.__main__ import main
-from bbi_utils.execute import run_notebook
 from bbi_utils.params import load_study
-from bbi_utils.paths import NOTEBOOKS, RunPaths
+from bbi_utils.paths import NOTEBOOKS, ROOT, RunPaths
 from bbi_utils.provenance import sha256_file
 from bbi_utils.reproduce import reproduce
 from bbi_utils.stages import STAGES, make_task
@@ -82,8 +83,10 @@ def test_the_audit_notebook_and_the_command_judge_the_run_s_answers_alike(
 ) -> None:
     notebook, out = NOTEBOOKS / "08_audit_your_own_models.ipynb", tmp_path / "audit"
     parameters = {"RUN_DIR": str(run.folder), "PAIR": "qwen", "OUT": str(out)}
+    job = tmp_path / "job.json"
     copy = str(tmp_path / notebook.name)
-    assert run_notebook({"notebook": str(notebook), "output": copy, "parameters": parameters}) == {}
+    job.write_text(json.dumps({"notebook": str(notebook), "output": copy, "parameters": parameters}))
+    subprocess.run([sys.executable, "-m", "bbi_utils.execute", str(job)], cwd=ROOT, check=True)
     assert not (out / "broken.csv").exists()
     status = main(
         ["audit", str(run.recorded), "--epsilon", "0.1", "--name", "qwen", "--out", str(tmp_path / "again")]
