@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from bbi_utils.contrasts import NULL
 from bbi_utils.figures.look import in_order, words
 from bbi_utils.summaries import learned
 
@@ -35,7 +36,6 @@ PAPER: dict[tuple[str, str], str] = {
     ("categories", "*"): "style/format, robustness, domain-technical",
     ("guided", "*"): "not consistently",
 }
-NULL = "teacher_resample"
 NOTE = (
     "Paper: Hasan (2026), arXiv 2605.30448, on its own Qwen and Llama models and probes; this run: the "
     "models named in its manifest. Advantage here is 2 Pr[correct] - 1; which definition the paper uses "
@@ -160,7 +160,7 @@ def _judge(frames: Frames, pair: str, confidence: float) -> Rows:
 
 def _null(frames: Frames, pair: str, confidence: float) -> Rows:
     """Shows the interval that comes nearest to leaving 0, or leaves it by most."""
-    part = frames["advantage"][frames["advantage"]["contrast"] == "teacher_resample"]
+    part = frames["advantage"][frames["advantage"]["contrast"] == NULL]
     if part.empty:
         return
     margin = part[["lower"]].mul(-1).join(part["upper"]).min(axis=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bbi_utils.contrasts import NULL
 from bbi_utils.errors import BadInput
 from bbi_utils.figures.categories import STUDENTS
 from bbi_utils.figures.look import (
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NULL = "teacher_resample"
 BOUND: dict[str, Any] = {"linewidth": 1.0, "linestyle": "--", "alpha": 0.75, "zorder": 2}
 CAPTION = (
     "Advantage in the {game} game when q prompts are answered by the same oracle and their scores are "
