@@ -9,11 +9,11 @@ Cross-fitting adds something. Given its adversary, each fold's outcomes are inde
 scored in one fold was trained on in the others, so the folds depend on one another. Where there is nothing to
 learn, all folds then err together: the variance of an advantage is larger than a binomial one, up to twice
 with two folds (by Hoeffding's decomposition: the squared influences of the training prompts on an outcome add
-up to at most its variance), and in simulations with K = 2 to 20 folds at most 1 + sqrt(K) / 2 times
-(`python -m benchmarks.folds`); a test at 5 % would err in 7 to 18 % of worlds. Where there is something to
-learn, all folds learn the same, the influence of a single prompt vanishes, and the dependence with it.
-Therefore no cross-fitted advantage is said to differ from 0 unless it would with that many times fewer
-prompts.
+up to at most its variance), and in simulations with K = 2 to 20 folds at most 1 + sqrt(K) / 2 times, for
+single prompts and for groups of q (`python -m benchmarks.folds`); a test at 5 % would err in 7 to 18 % of
+worlds. Where there is something to learn, all folds learn the same, the influence of a single prompt
+vanishes, and the dependence with it. Therefore no cross-fitted advantage is said to differ from 0 unless it
+would with that many times fewer prompts.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 TIE_SHARE = 0.1  # of a bound's error, spent on the share of ties
 
@@ -83,6 +85,15 @@ def inflation(folds: Any) -> Any:
     return 1 + folds**0.5 / 2
 
 
+def kept_at_zero(lower: Any, upper: Any, careful_lower: Any, careful_upper: Any) -> tuple[Any, Any]:
+    """Bounds on an advantage, on 0 where the more careful bounds do not leave it on the same side.
+
+    Numbers, arrays or columns.
+    """
+    lower = np.where(np.greater(careful_lower, 0), lower, np.minimum(lower, 0.0))
+    return lower, np.where(np.less(careful_upper, 0), upper, np.maximum(upper, 0.0))
+
+
 @dataclass(frozen=True)
 class Record:
     """One adversary in one game: its counts from each side shown, in how many folds (1: not cross-fitted)."""
@@ -106,9 +117,8 @@ class Record:
         """One-sided bounds as `bounds` gives them; on 0 where cross-fitting alone may have moved them."""
         lower, upper = bounds(self.sides, error=error)
         if self.folds > 1:
-            least, most = bounds(self.scaled(1 / inflation(self.folds)).sides, error=error)
-            lower = lower if least > 0 else min(lower, 0.0)
-            upper = upper if most < 0 else max(upper, 0.0)
+            careful = bounds(self.scaled(1 / inflation(self.folds)).sides, error=error)
+            lower, upper = map(float, kept_at_zero(lower, upper, *careful))
         return lower, upper
 
 

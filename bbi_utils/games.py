@@ -15,7 +15,7 @@ import pandas as pd
 from bbi_utils.adversaries.base import Adversary, SingleAdversary
 from bbi_utils.adversaries.once import fitted
 from bbi_utils.errors import BadInput
-from bbi_utils.exact import inflation
+from bbi_utils.exact import inflation, kept_at_zero
 from bbi_utils.intervals import simultaneous
 
 PAIR_COLUMNS = ("prompt_id", "prompt", "category", "teacher", "student")
@@ -206,8 +206,8 @@ def _aware_of_folds(table: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     wider = np.sqrt(np.where(folds > 1, inflation(folds), 1.0))
     least = table["advantage"] - wider * (table["advantage"] - table["lower"])
     most = table["advantage"] + wider * (table["upper"] - table["advantage"])
-    lower = table["lower"].where(least > 0, np.minimum(table["lower"], 0.0))
-    return table.assign(lower=lower, upper=table["upper"].where(most < 0, np.maximum(table["upper"], 0.0)))
+    lower, upper = kept_at_zero(table["lower"], table["upper"], least, most)
+    return table.assign(lower=lower, upper=upper)
 
 
 def _intervals(

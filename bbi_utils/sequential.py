@@ -88,19 +88,5 @@ def bet(outcomes: np.ndarray, *, error: float = 0.05) -> SequentialTest:
     past = np.cumsum(outcomes) - outcomes
     stake = np.maximum(0.0, past / np.arange(1, len(outcomes) + 1))
     wealth = np.cumprod(1.0 + stake * outcomes)
-    return _reached(wealth, error)
-
-
-def mixture(tests: list[SequentialTest]) -> SequentialTest:
-    """Several gamblers with equal shares of one purse, on the same prompts in one order: again a fair game.
-
-    Raises BadInput where the tests differ in length or error.
-    """
-    if len({(len(test.wealth), test.error) for test in tests}) != 1:
-        raise BadInput("a mixture needs tests of the same prompts with one error; found none or several")
-    return _reached(np.mean([test.wealth for test in tests], axis=0), tests[0].error)
-
-
-def _reached(wealth: np.ndarray, error: float) -> SequentialTest:
     reached = np.flatnonzero(wealth >= 1.0 / error)
     return SequentialTest(wealth, int(reached[0]) + 1 if reached.size else None, error)

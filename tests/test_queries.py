@@ -164,6 +164,39 @@ def test_random_divisions_cover_the_known_advantage():
     assert missed / worlds <= 0.05
 
 
+def null_world(seed: int, *, n: int = 400, folds: int = 10) -> pd.DataFrame:
+    """Scores of a cross-fitted adversary that picks the best of 8 features; there is nothing to learn."""
+    x, fold, right = np.random.default_rng(seed).standard_normal((n, 8)), np.sort(np.arange(n) % folds), []
+    for k in range(folds):
+        found = x[fold != k].sum(axis=0)
+        best = np.abs(found).argmax()
+        right.append(np.sign(found[best]) * x[fold == k, best])
+    score = np.concatenate(right)
+    made = scores(n, folds=folds)
+    return made.assign(fold=fold, score=score, correct=(np.sign(score) + 1) / 2)
+
+
+@pytest.mark.parametrize("q", [1, 4])
+def test_folds_that_err_together_do_not_move_intervals_off_zero_too_often(q):
+    worlds, folded, alone = 200, 0, 0
+    for world in range(worlds):
+        made = null_world(world)
+        table = advantage_of_queries(made, sizes=(q,), confidence=0.8)
+        folded += not table["lower"].item() <= 0 <= table["upper"].item()
+        # One division's interval that knows nothing of folds, for comparison: this null can be rejected.
+        sums = queries.grouped(made, q)["correct"].mul(2).sub(1)
+        low, high = outcome_bounds(sums.mean(), len(sums), error=0.2)
+        alone += not low <= 0 <= high
+    assert folded / worlds <= 0.2 < alone / worlds
+
+
+def test_a_clear_advantage_has_the_same_interval_with_and_without_folds():
+    assert outcome_bounds(0.6, 200, error=0.05, folds=3) == outcome_bounds(0.6, 200, error=0.05)
+    lower, upper = outcome_bounds(0.2, 200, error=0.05, folds=3)
+    assert lower == 0 and upper == outcome_bounds(0.2, 200, error=0.05)[1]
+    assert outcome_bounds(0.2, 200, error=0.05)[0] > 0
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [

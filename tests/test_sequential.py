@@ -8,7 +8,7 @@ import pytest
 
 from bbi_utils.adversaries import lexical_adversaries
 from bbi_utils.errors import BadInput
-from bbi_utils.sequential import FIRST, bet, mixture, prequential
+from bbi_utils.sequential import FIRST, bet, prequential
 
 
 def coin(rng: np.random.Generator, n: int, advantage: float) -> np.ndarray:
@@ -56,15 +56,6 @@ def test_wealth_never_uses_the_outcome_it_bets_on() -> None:
 def test_ties_leave_the_wealth_as_it_is() -> None:
     assert bet(np.zeros(10)).wealth == pytest.approx(np.ones(10))
     assert bet(np.zeros(10)).p_value == 1.0
-
-
-def test_a_mixture_is_the_mean_of_the_wealth() -> None:
-    rng = np.random.default_rng(3)
-    tests = [bet(coin(rng, 40, a)) for a in (0.0, 0.9)]
-    both = mixture(tests)
-    np.testing.assert_allclose(both.wealth, (tests[0].wealth + tests[1].wealth) / 2)
-    with pytest.raises(BadInput, match="same prompts"):
-        mixture([tests[0], bet(np.ones(3))])
 
 
 def test_the_first_prompts_are_never_bet_on_and_a_mark_is_found() -> None:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from bbi_utils.figures.look import (
     ARMS,
     CHANCE,
-    COLUMN,
-    PAGE,
     canvas,
     chance_handle,
     in_order,
     legend_below,
+    name_rows,
     pair_title,
     pairs_in,
     point,
     use_style,
+    width_of,
     words,
 )
 
@@ -42,14 +42,12 @@ def advantage_figure(advantage: pd.DataFrame, *, confidence: float = 0.95) -> Fi
     pairs = pairs_in(advantage["pair"])
     arms = in_order(advantage["contrast"], ARMS)
     rows = _rows(advantage)
-    size = (PAGE if len(pairs) > 1 else COLUMN + 0.6, 0.9 + 0.34 * len(rows))
+    size = (width_of(len(pairs)), 0.9 + 0.34 * len(rows))
     with use_style():
         fig, axes = canvas(1, len(pairs), size=size, sharey=True, sharex=True)
         for ax, pair in zip(axes[0], pairs, strict=True):
             _panel(ax, advantage[advantage["pair"] == pair], rows, arms)
             ax.set_title(pair_title(pair))
-        axes[0, 0].set(yticks=range(len(rows)), yticklabels=[_row_name(r) for r in rows])
-        axes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
         legend_below(fig, [ARMS[a] for a in arms], extra=[chance_handle("chance")])
     fig.set_label(CAPTION.format(level=confidence))
     return fig
@@ -76,6 +74,5 @@ def _panel(ax: Axes, advantage: pd.DataFrame, rows: list[tuple[str, str]], arms:
             arms.index(found.contrast) - (len(arms) - 1) / 2
         )
         point(ax, found.advantage, y, (found.lower, found.upper), mark=ARMS[found.contrast])
-    ax.grid(axis="y", visible=False)
-    ax.tick_params(axis="y", length=0)
+    name_rows(ax, [_row_name(row) for row in rows])
     ax.set_xlabel("distinguishing advantage")

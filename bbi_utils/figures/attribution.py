@@ -16,10 +16,12 @@ from bbi_utils.figures.look import (
     counted,
     in_order,
     legend_below,
+    name_rows,
     pair_title,
     pairs_in,
     point,
     use_style,
+    width_of,
     words,
 )
 
@@ -73,12 +75,12 @@ def removal_figure(costs: pd.DataFrame, *, confidence: float = 0.95) -> Figure:
         for name, kind in rows
     ]
     with use_style():
-        size = (PAGE if len(pairs) > 1 else COLUMN + 0.6, 0.95 + 0.36 * len(rows))
+        size = (width_of(len(pairs)), 0.95 + 0.36 * len(rows))
         fig, axes = canvas(1, len(pairs), size=size, sharey=True, sharex=True)
         for ax, pair in zip(axes[0], pairs, strict=True):
+            name_rows(ax, labels)
             _costs(ax, table[table["pair"] == pair], rows, arms)
             ax.set_title(pair_title(pair) + (f", {words(rows[0][0])}" if alone else ""))
-        axes[0, 0].set(yticks=range(len(rows)), yticklabels=labels, ylim=(len(rows) - 0.5, -0.5))
         legend_below(fig, [ARMS[arm] for arm in arms], extra=[chance_handle("no cost")])
     fig.set_label(CAPTION.format(n=counted(table["n"]), level=confidence))
     return fig
@@ -97,8 +99,6 @@ def _costs(ax: Axes, table: pd.DataFrame, rows: list[tuple[str, str]], arms: lis
         shift = 0.2 * (arms.index(str(found.contrast)) - (len(arms) - 1) / 2)
         at = rows.index((str(found.adversary), str(found.removed))) + shift
         point(ax, found.cost, at, (found.lower, found.upper), mark=ARMS[str(found.contrast)])
-    ax.grid(axis="y", visible=False)
-    ax.tick_params(axis="y", length=0)
     ax.set_xlabel("advantage lost")
 
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from bbi_utils.figures.look import (
     ARMS,
     CHANCE,
-    COLUMN,
-    PAGE,
     canvas,
     chance_handle,
     in_order,
     legend_below,
+    name_rows,
     pair_title,
     pairs_in,
     point,
     use_style,
+    width_of,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def judge_figure(judge: pd.DataFrame, *, confidence: float = 0.95) -> Figure:
     """
     pairs = pairs_in(judge["pair"])
     arms = in_order(judge["contrast"], ARMS)
-    size = (PAGE if len(pairs) > 1 else COLUMN + 0.6, 3.6)
+    size = (width_of(len(pairs)), 3.6)
     with use_style():
         fig, axes = canvas(2, len(pairs), size=size, sharey="row", sharex="row", height_ratios=[2, 1])
         for column, pair in enumerate(pairs):
@@ -72,6 +72,4 @@ def _panel(ax: Axes, judge: pd.DataFrame, quantities: dict[str, str], arms: list
     for row in judge[judge["quantity"].isin(keys)].itertuples():
         height = keys.index(row.quantity) + 0.24 * (arms.index(row.contrast) - (len(arms) - 1) / 2)
         point(ax, row.estimate, height, (row.lower, row.upper), mark=ARMS[row.contrast])
-    ax.set(yticks=range(len(keys)), yticklabels=list(quantities.values()), ylim=(len(keys) - 0.5, -0.5))
-    ax.grid(axis="y", visible=False)
-    ax.tick_params(axis="y", length=0)
+    name_rows(ax, list(quantities.values()))

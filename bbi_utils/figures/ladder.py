@@ -8,16 +8,16 @@ from bbi_utils.errors import BadInput
 from bbi_utils.figures.look import (
     ARMS,
     CHANCE,
-    COLUMN,
-    PAGE,
     canvas,
     chance_handle,
     counted,
     legend_below,
+    name_rows,
     pair_title,
     pairs_in,
     point,
     use_style,
+    width_of,
     words,
 )
 
@@ -51,14 +51,12 @@ def ladder_figure(advantage: pd.DataFrame, *, game: str = "pairwise", confidence
             f"ladder: no row of game {game!r} for any of {list(RUNGS)}; play these contrasts first"
         )
     pairs, rows = pairs_in(table["pair"]), _weakest_first(table, rungs[-1])
-    size = (PAGE if len(pairs) > 1 else COLUMN + 0.6, 0.95 + (0.13 + 0.12 * len(rungs)) * len(rows))
+    size = (width_of(len(pairs)), 0.95 + (0.13 + 0.12 * len(rungs)) * len(rows))
     with use_style():
         fig, axes = canvas(1, len(pairs), size=size, sharey=True, sharex=True)
         for ax, pair in zip(axes[0], pairs, strict=True):
             _panel(ax, table[table["pair"] == pair], rows, rungs)
             ax.set_title(pair_title(pair))
-        axes[0, 0].set(yticks=range(len(rows)), yticklabels=[words(row) for row in rows])
-        axes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
         legend_below(fig, [ARMS[rung] for rung in rungs], extra=[_floor_handle(), chance_handle("chance")])
     fig.set_label(_caption(table, rungs, game, confidence))
     return fig
@@ -95,8 +93,7 @@ def _panel(ax: Axes, table: pd.DataFrame, rows: list[str], rungs: list[str]) -> 
             rungs.index(str(found.contrast)) - (len(rungs) - 1) / 2
         )
         point(ax, found.advantage, y, (found.lower, found.upper), mark=ARMS[str(found.contrast)])
-    ax.grid(axis="y", visible=False)
-    ax.tick_params(axis="y", length=0)
+    name_rows(ax, [words(row) for row in rows])
     ax.set_xlabel("distinguishing advantage")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from bbi_utils.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from contextlib import AbstractContextManager
 
     from matplotlib.axes import Axes
@@ -78,6 +78,18 @@ def canvas(rows: int, columns: int, *, size: tuple[float, float], **kwargs: Any)
     fig, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **kwargs)
     plt.close(fig)
     return fig, axes
+
+
+def width_of(panels: int) -> float:
+    """Inches: a column and room for the names of its rows, or a page for several panels side by side."""
+    return PAGE if panels > 1 else COLUMN + 0.6
+
+
+def name_rows(ax: Axes, names: Sequence[str]) -> None:
+    """Rows from the top down at y = 0, 1, ..., each with its name and no line or tick of its own."""
+    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
+    ax.grid(axis="y", visible=False)
+    ax.tick_params(axis="y", length=0)
 
 
 def words(name: str) -> str:

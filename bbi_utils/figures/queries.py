@@ -10,8 +10,6 @@ from bbi_utils.figures.categories import STUDENTS
 from bbi_utils.figures.look import (
     ARMS,
     CHANCE,
-    COLUMN,
-    PAGE,
     canvas,
     chance_handle,
     counted,
@@ -20,6 +18,7 @@ from bbi_utils.figures.look import (
     pair_title,
     pairs_in,
     use_style,
+    width_of,
     words,
 )
 
@@ -59,9 +58,7 @@ def queries_figure(
     lowest: list[float] = []
     prompts: list[int] = []
     with use_style():
-        fig, axes = canvas(
-            1, max(1, len(pairs)), size=(PAGE if len(pairs) > 1 else COLUMN + 0.6, 3.0), sharey=True
-        )
+        fig, axes = canvas(1, max(1, len(pairs)), size=(width_of(len(pairs)), 3.0), sharey=True)
         for ax, pair in zip(axes[0], pairs, strict=True):
             drawn = adversary or _strongest(table[table["pair"] == pair], student)
             part = table[(table["pair"] == pair) & (table["adversary"] == drawn)]

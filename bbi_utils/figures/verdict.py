@@ -8,13 +8,14 @@ from bbi_utils.figures.advantage import GAMES
 from bbi_utils.figures.look import (
     ARMS,
     CHANCE,
-    COLUMN,
     canvas,
     chance_handle,
     legend_below,
+    name_rows,
     pair_title,
     point,
     use_style,
+    width_of,
     words,
 )
 
@@ -39,19 +40,15 @@ def verdict_figure(certificate: Certificate, null: Certificate | None = None) ->
     best = sorted(certificate.rows, key=lambda row: -row.advantage)
     names = [(row.adversary, row.game) for row in best]
     with use_style():
-        fig, axes = canvas(1, 1, size=(COLUMN + 0.6, 1.1 + 0.36 * len(names)))
+        fig, axes = canvas(1, 1, size=(width_of(1), 1.1 + 0.36 * len(names)))
         ax = axes[0, 0]
         ax.axvline(0, **CHANCE)
         asked = ax.axvline(certificate.epsilon, label=f"ε = {certificate.epsilon:g}", **ASKED)
         for place, one in enumerate(shown):
             _points(ax, one, names, shift=0.24 * (place - (len(shown) - 1) / 2))
-        ax.set(
-            yticks=range(len(names)), yticklabels=[f"{words(a)}\n{GAMES.get(g, words(g))}" for a, g in names]
-        )
-        ax.set(ylim=(len(names) - 0.5, -0.5), xlabel="distinguishing advantage")
+        name_rows(ax, [f"{words(a)}\n{GAMES.get(g, words(g))}" for a, g in names])
+        ax.set_xlabel("distinguishing advantage")
         ax.set_title(f"{pair_title(certificate.pair)}: {certificate.verdict} at ε = {certificate.epsilon:g}")
-        ax.grid(axis="y", visible=False)
-        ax.tick_params(axis="y", length=0)
         legend_below(fig, [ARMS[one.contrast] for one in shown], extra=[chance_handle("chance"), asked])
     fig.set_label(_caption(certificate, null))
     return fig

@@ -10,8 +10,6 @@ from bbi_utils.errors import BadInput
 from bbi_utils.figures.look import (
     ARMS,
     CHANCE,
-    COLUMN,
-    PAGE,
     canvas,
     chance_handle,
     in_order,
@@ -19,6 +17,7 @@ from bbi_utils.figures.look import (
     pair_title,
     pairs_in,
     use_style,
+    width_of,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def wealth_figure(wealth: pd.DataFrame, *, error: float = 0.05) -> Figure:
     most, least = float(wealth["wealth"].max()), float(wealth["wealth"].min())
     low, top = max(0.7 * least, LOWEST), min(max(2 * most, 3 * threshold), threshold**3)
     with use_style():
-        fig, axes = canvas(1, len(pairs), size=(PAGE if len(pairs) > 1 else COLUMN + 0.6, 2.8), sharey=True)
+        fig, axes = canvas(1, len(pairs), size=(width_of(len(pairs)), 2.8), sharey=True)
         for ax, pair in zip(axes[0], pairs, strict=True):
             _panel(ax, wealth[wealth["pair"] == pair], arms, threshold)
             ax.set_title(pair_title(pair))
