@@ -25,26 +25,32 @@ UNIT = ["pair", "contrast", "adversary", "prompt_id"]
 def attribute(
     make_adversary: Callable[[], Adversary],
     pairs: pd.DataFrame,
+    untouched: pd.DataFrame,
     *,
-    pair: str,
-    contrast: str,
-    folds: int = 2,
     seed: int = 0,
     transforms: Mapping[str, Transform] = TRANSFORMS,
 ) -> pd.DataFrame:
     """Pairwise scores (contract C3) with a column `removed`: "nothing", then the name of each transform.
 
-    `pairs` is as for `games.play`, which runs once for each. Raises BadInput as it does, and on a transform
-    called "nothing" or one that changes more than the answers.
+    `untouched` are the scores that `games.play` gave on the same pairs with the same seed, of this adversary
+    alone; for each transform it plays again, in as many folds. Raises BadInput as `games.play` does, where
+    the folds turn out others than those of `untouched`, and on a transform called "nothing" or one that
+    changes more than the answers.
     """
     if NOTHING in transforms:
         raise BadInput(f"a removal is called {NOTHING!r}, which means the answers as they are; rename it")
-    tables = []
-    for removed, transform in {NOTHING: None, **transforms}.items():
-        shown = pairs if transform is None else neutralised(pairs, transform)
-        scores, _ = games.play(make_adversary, shown, pair=pair, contrast=contrast, folds=folds, seed=seed)
+    before = untouched[untouched["game"] == "pairwise"]
+    if len(labels := before[["pair", "contrast"]].drop_duplicates()) != 1:
+        raise BadInput(f"untouched scores of {len(labels)} contrasts; give those of one adversary on one")
+    same = {**labels.iloc[0].to_dict(), "folds": before["fold"].nunique(), "seed": seed}
+    tables = [before.assign(removed=NOTHING)]
+    for removed, transform in transforms.items():
+        scores, _ = games.play(make_adversary, neutralised(pairs, transform), **same)
         tables.append(scores[scores["game"] == "pairwise"].assign(removed=removed))
-    return pd.concat(tables, ignore_index=True)
+    table = pd.concat(tables, ignore_index=True)
+    if table.groupby("prompt_id")["fold"].nunique().max() > 1 or table["adversary"].nunique() > 1:
+        raise BadInput("untouched scores are of other folds or another adversary; play it with the same seed")
+    return table
 
 
 def costs_of_removal(scores: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
@@ -92,27 +98,3 @@ def _intervals(values: pd.DataFrame, *, confidence: float, seed: int) -> pd.Data
     left = values.groupby(ROW)["left"].mean().reindex(wide.columns).to_numpy()
     names = wide.columns.to_frame(index=False)
     return pd.concat([names, bounds.rename(columns={"mean": "cost"})], axis=1).assign(advantage=left)
-
-
-def telling_answers(scores: pd.DataFrame, pairs: pd.DataFrame, *, n: int = 3) -> pd.DataFrame:
-    """The answers that gave the student away most: category, prompt_id, prompt, teacher, student, score.
-
-    `scores` are pairwise scores of one adversary on one contrast (with a column removed, those of nothing
-    removed count); `pairs` its answers. At most one prompt a category and n in all, the most certain right
-    verdict first, ties by prompt id. Raises BadInput on scores of several adversaries or unknown prompts.
-    """
-    table = scores[scores["game"] == "pairwise"]
-    if "removed" in table:
-        table = table[table["removed"] == NOTHING]
-    if len(table[UNIT[:3]].drop_duplicates()) != 1:
-        raise BadInput("telling answers are those of one adversary on one contrast; filter the scores first")
-    table = table[table["score"] > 0].sort_values(
-        ["score", "prompt_id"], ascending=[False, True], kind="stable"
-    )
-    best = table.drop_duplicates("category").head(n)[["category", "prompt_id", "score"]]
-    texts = pairs.set_index("prompt_id")[["prompt", "teacher", "student"]]
-    if missing := [name for name in best["prompt_id"] if name not in texts.index]:
-        raise BadInput(f"no answers to prompt {missing[0]} among the pairs; give the pairs that were scored")
-    return best.join(texts, on="prompt_id").reset_index(drop=True)[
-        ["category", "prompt_id", "prompt", "teacher", "student", "score"]
-    ]

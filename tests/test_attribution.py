@@ -10,7 +10,7 @@ import pytest
 
 from bbi_utils import games
 from bbi_utils.adversaries.length import LengthAdversary
-from bbi_utils.attribution import attribute, costs_of_removal, telling_answers
+from bbi_utils.attribution import attribute, costs_of_removal
 from bbi_utils.errors import BadInput
 from bbi_utils.neutralise import (
     EMPTY,
@@ -60,7 +60,8 @@ class Capitals:
 
 
 def removals(pairs: pd.DataFrame, make=LengthAdversary, **settings) -> pd.DataFrame:
-    return attribute(make, pairs, pair="qwen", contrast="base", **settings)
+    untouched, _ = games.play(make, pairs, pair="qwen", contrast="base")
+    return attribute(make, pairs, untouched, **settings)
 
 
 def costs(scores: pd.DataFrame) -> pd.DataFrame:
@@ -186,6 +187,19 @@ def test_removals_keep_prompts_and_folds():
         removals(make_pairs(60), transforms={"nothing": same_length})
 
 
+def test_untouched_scores_of_something_else_are_refused():
+    pairs = make_pairs(60)
+    untouched, _ = games.play(LengthAdversary, pairs, pair="qwen", contrast="base", seed=1)
+    with pytest.raises(BadInput, match="same seed"):
+        attribute(LengthAdversary, pairs, untouched, seed=0)
+    untouched, _ = games.play(LengthAdversary, pairs, pair="qwen", contrast="base")
+    with pytest.raises(BadInput, match="another adversary"):
+        attribute(Capitals, pairs, untouched)
+    two = pd.concat([untouched, untouched.assign(contrast="distilled")])
+    with pytest.raises(BadInput, match="2 contrasts"):
+        attribute(LengthAdversary, pairs, two)
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -200,19 +214,3 @@ def test_costs_without_their_other_half_are_refused(spoil, message):
     scores = removals(make_pairs(30), Capitals)
     with pytest.raises(BadInput, match=message):
         costs_of_removal(spoil(scores))
-
-
-def test_the_most_telling_answers_are_the_surest_right_ones_one_a_category():
-    pairs = make_pairs(60)
-    scores = removals(pairs, Capitals, transforms={"case": TRANSFORMS["case"]})
-    scores["score"] = 0.5
-    scores.loc[scores["prompt_id"].isin(["p0001", "p0004"]), "score"] = 3.0  # both in category 1: a tie
-    scores.loc[scores["prompt_id"] == "p0002", "score"] = -9.0  # certain and wrong
-    best = telling_answers(scores.sample(frac=1, random_state=0), pairs, n=2)
-    assert best["prompt_id"].tolist() == ["p0001", "p0000"] and best["category"].is_unique
-    assert best.loc[0, "teacher"] == pairs.loc[1, "teacher"] and best.loc[0, "score"] == 3.0
-    assert telling_answers(scores.assign(score=0.0), pairs).empty
-    with pytest.raises(BadInput, match="no answers"):
-        telling_answers(scores, pairs.iloc[10:])
-    with pytest.raises(BadInput, match="one adversary"):
-        telling_answers(pd.concat([scores, scores.assign(adversary="other")]), pairs)

@@ -109,9 +109,11 @@ class FineTunedEncoder:
         optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
         steps = settings.epochs * -(-len(teacher) // size)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
+        # The longer answer of a pair decides how far its batch is padded.
+        lengths = [max(len(x["answer"]) for x in pair) for pair in zip(teacher, student, strict=True)]
         self._model.train()
         for _ in range(settings.epochs):
-            for batch in _similar_lengths([len(x["answer"]) for x in teacher], size, rng):
+            for batch in _similar_lengths(lengths, size, rng):
                 items = [teacher[i] for i in batch] + [student[i] for i in batch]
                 loss = _joint_loss(self._forward(items), len(batch))
                 optimizer.zero_grad()
