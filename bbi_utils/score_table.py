@@ -39,7 +39,7 @@ def _numbers(scores: pd.DataFrame) -> pd.DataFrame:
         if bad.any():
             first = scores[bad].iloc[0]
             raise BadInput(
-                f"{int(bad.sum())} rows have a {name} that is not {expected}, such as {first[name]!r} of "
+                f"{int(bad.sum())} rows have a {name} that is not {expected}, such as {first[name]} of "
                 f"{first['adversary']} on prompt {first['prompt_id']}; score again"
             )
     return scores.assign(correct=correct, shown=scores["shown"] if "shown" in scores else scores["game"])

@@ -3,9 +3,10 @@
 from bbi_utils.probes.archive import load_probes, save_probes
 from bbi_utils.probes.card import dataset_card
 from bbi_utils.probes.neighbors import jaccard, near_duplicates, near_pairs
+from bbi_utils.probes.own import read_probes
 from bbi_utils.probes.stream import CATEGORIES, Draw, draw_probes, load_templates
 from bbi_utils.probes.subset import take
-from bbi_utils.probes.suite import Probe, build_suite
+from bbi_utils.probes.suite import Probe, build_suite, categories_in
 from bbi_utils.probes.template import Template
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Probe",
     "Template",
     "build_suite",
+    "categories_in",
     "dataset_card",
     "draw_probes",
     "jaccard",
@@ -21,6 +23,7 @@ __all__ = [
     "load_templates",
     "near_duplicates",
     "near_pairs",
+    "read_probes",
     "save_probes",
     "take",
 ]

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bbi_utils.probes.neighbors import THRESHOLD
-from bbi_utils.probes.stream import CATEGORIES, FRAMES
-from bbi_utils.probes.suite import Probe
+from bbi_utils.probes.stream import FRAMES
+from bbi_utils.probes.suite import Probe, categories_in
 
 ABOUT = {
     "factual": "one fact about countries, animals, elements, words, works, units or months",
@@ -42,20 +42,42 @@ _LIMITS = """\
   categories. Facts recur as well: an entry of a table may occur in several questions.
 - A number that is measured on this suite holds for this distribution of prompts only.
 """
+_OWN = """\
+## How it was made
+The prompts were read from the file `{source}`; where they come from, this card cannot know. Ids are the first
+16 hexadecimal digits of the prompt's SHA-256, so an id names a prompt in any suite.
+
+**Near-duplicates** stay in, but count as one question: prompts whose sets of character 5-grams have Jaccard
+similarity of {threshold} or more, after lower-casing and dropping punctuation.
+
+**Split.** As the file says, or else by a hash of the question within each category. All wordings of a
+question are on one side.
+"""
+_OWN_LIMITS = """\
+## What it does not cover
+- A number that is measured on these prompts holds for this distribution of prompts only.
+- Near-duplicates are found by letters, not by meaning: one question in unlike words passes as two, unless the
+  file's column `group` joins them.
+"""
 
 
-def dataset_card(probes: Sequence[Probe]) -> str:
-    """Markdown with the suite's making, counts, an example a category, and limits."""
+def dataset_card(probes: Sequence[Probe], *, source: str | None = None) -> str:
+    """Markdown with the suite's making, counts, an example a category, and limits.
+
+    source: the name of the user's own file that the probes were read from; None for the suite.
+    """
+    names = categories_in(probes)
     words = sorted(len(probe.prompt.split()) for probe in probes)
     splits = Counter(probe.split for probe in probes)
     intro = (
-        f"# Probe suite: {len(probes):,} prompts in {len(CATEGORIES)} categories\n\n"
+        f"# Probe suite: {len(probes):,} prompts in {len(names)} categories\n\n"
         f"{splits['distil']:,} to distil on and {splits['test']:,} to test on; "
         f"{words[len(words) // 2] if words else 0} words in the median, "
         f"{words[0] if words else 0} to {words[-1] if words else 0}.\n"
     )
-    made = _MADE.format(frames=len(FRAMES), threshold=THRESHOLD)
-    return "\n".join((intro, made, _counts(probes), _examples(probes), _LIMITS))
+    made = (_OWN if source else _MADE).format(source=source, frames=len(FRAMES), threshold=THRESHOLD)
+    limits = _OWN_LIMITS if source else _LIMITS
+    return "\n".join((intro, made, _counts(probes), _examples(probes), limits))
 
 
 def _counts(probes: Sequence[Probe]) -> str:
@@ -64,15 +86,16 @@ def _counts(probes: Sequence[Probe]) -> str:
         "| category | about | templates | questions | distil | test |",
         "|---|---|--:|--:|--:|--:|",
     ]
-    for category in CATEGORIES:
+    for category in categories_in(probes):
         rows = [probe for probe in probes if probe.category == category]
         splits = Counter(probe.split for probe in rows)
         kinds = f"{len({row.template for row in rows})} | {len({row.group for row in rows})}"
-        lines.append(f"| {category} | {ABOUT[category]} | {kinds} | {splits['distil']} | {splits['test']} |")
+        about = ABOUT.get(category, "")
+        lines.append(f"| {category} | {about} | {kinds} | {splits['distil']} | {splits['test']} |")
     return "\n".join(lines) + "\n"
 
 
 def _examples(probes: Sequence[Probe]) -> str:
     first = {probe.category: probe.prompt for probe in reversed(probes)}
-    lines = [f"- *{category}*: `{first[category]}`" for category in CATEGORIES if category in first]
+    lines = [f"- *{category}*: `{first[category]}`" for category in categories_in(probes)]
     return "\n".join(["## One prompt of each", *lines]) + "\n"

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from bbi_utils.errors import BadInput
-from bbi_utils.probes.stream import CATEGORIES
-from bbi_utils.probes.suite import SPLITS, Probe
+from bbi_utils.probes.suite import SPLITS, Probe, categories_in
 
 
 def take(probes: Sequence[Probe], split: str, n: int, seed: int) -> list[Probe]:
@@ -22,10 +21,10 @@ def take(probes: Sequence[Probe], split: str, n: int, seed: int) -> list[Probe]:
     pool = sorted((probe for probe in probes if probe.split == split), key=lambda p: _place(p, seed))
     if not 0 <= n <= len(pool):
         raise BadInput(
-            f"{n} probes asked of the {split} split, which has {len(pool)}; ask for fewer, or build a larger "
-            "suite (N_PROBES)"
+            f"{n} probes asked of the {split} split, which has {len(pool)}; ask for fewer (N_DISTILL, N_TEST)"
+            " or give more (N_PROBES, or a longer file of your own)"
         )
-    columns = [[probe for probe in pool if probe.category == category] for category in CATEGORIES]
+    columns = [[probe for probe in pool if probe.category == category] for category in categories_in(pool)]
     rounds = (probe for one_each in zip_longest(*columns) for probe in one_each)
     return [probe for probe in rounds if probe is not None][:n]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -31,6 +31,12 @@ class Probe:
     slots: dict[str, str]
     group: str
     split: str
+
+
+def categories_in(probes: Iterable[Probe]) -> list[str]:
+    """The categories that occur, the suite's own in their order, then a user's in alphabetical order."""
+    found = {probe.category for probe in probes}
+    return [name for name in CATEGORIES if name in found] + sorted(found - set(CATEGORIES))
 
 
 def prompt_id(prompt: str) -> str:

@@ -1,0 +1,106 @@
+"""Probes from a file of one's own: prompts with or without categories, in place of the suite's."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from bbi_utils.errors import BadInput
+from bbi_utils.probes.neighbors import near_pairs
+from bbi_utils.probes.suite import SPLITS, Probe, prompt_id
+from bbi_utils.recorded_formats import Columns, read_columns
+
+OPTIONAL = ("category", "group", "split")
+FEWEST = 20  # prompts; fewer cannot be cross-fitted
+
+
+def read_probes(path: str | Path, *, seed: int = 0, test_fraction: float = 0.2) -> list[Probe]:
+    """The prompts of a .jsonl, .csv or .parquet file as probes, in the file's order.
+
+    Columns: prompt and optionally category ("all" without), group (the question asked; prompts of one group
+    are never split) and split ("distil" or "test"). Near-duplicates (see `neighbors`) count as one group.
+    Without `split`, test_fraction of each category goes to the test split, by a hash that the seed fixes.
+    Raises BadInput on anything that is wrong with the file, naming row or prompt.
+    """
+    path = Path(path)
+    columns = read_columns(path, required=("prompt",), optional=OPTIONAL)
+    rows = {name: _texts(columns, name, path.name) for name in ("prompt", *OPTIONAL)}
+    prompts = rows["prompt"]
+    if empty := sum(not prompt.strip() for prompt in prompts):
+        raise BadInput(f"{path.name}: {empty} rows have no prompt; give each the question to ask")
+    if twice := [prompt for prompt, count in Counter(prompts).items() if count > 1]:
+        raise BadInput(f"{path.name}: prompt {twice[0]!r:.60} occurs more than once; one row a prompt")
+    if len(prompts) < FEWEST:
+        raise BadInput(f"{path.name} has {len(prompts)} prompts; at least {FEWEST} are needed")
+    categories = [category.strip() or "all" for category in rows["category"]]
+    groups = _groups(prompts, [group.strip() for group in rows["group"]])
+    splits = _given(rows["split"], groups, path.name)
+    splits = splits or _dealt(categories, groups, seed=seed, test_fraction=test_fraction)
+    return [
+        Probe(prompt_id(prompt), prompt, category, path.name, {}, group, split)
+        for prompt, category, group, split in zip(prompts, categories, groups, splits, strict=True)
+    ]
+
+
+def _texts(columns: Columns, name: str, file: str) -> list[str]:
+    """A column as texts, missing cells and columns as "" (labels may be whole numbers)."""
+    cells = columns.get(name, [None] * len(columns["prompt"]))
+    kinds = (str,) if name == "prompt" else (str, int)
+    for row, cell in enumerate(cells, start=1):
+        if cell is not None and type(cell) not in kinds:
+            found = f"{type(cell).__name__} {str(cell)[:40]!r}"
+            raise BadInput(f"{file}, column {name}, row {row}: found {found}, expected text")
+    return ["" if cell is None else str(cell) for cell in cells]
+
+
+def _groups(prompts: Sequence[str], named: Sequence[str]) -> list[str]:
+    """The group of each prompt: its name where it has one, joined with those of its near-duplicates."""
+    first: dict[str, int] = {}
+    parent = [first.setdefault(name, at) if name else at for at, name in enumerate(named)]
+
+    def root(at: int) -> int:
+        while parent[at] != at:
+            at = parent[at]
+        return at
+
+    for later, earlier in near_pairs(prompts):
+        one, other = sorted((root(later), root(earlier)))
+        parent[other] = one
+    return [named[root(at)] or prompt_id(prompts[root(at)]) for at in range(len(prompts))]
+
+
+def _given(splits: Sequence[str], groups: Sequence[str], file: str) -> list[str] | None:
+    """The file's own split, None where it has none; no group may lie on both sides."""
+    if not any(splits):
+        return None
+    if wrong := [(row, split) for row, split in enumerate(splits, start=1) if split not in SPLITS]:
+        row, split = wrong[0]
+        raise BadInput(f"{file}, column split, row {row}: found {split!r}, expected {' or '.join(SPLITS)}")
+    sides: dict[str, set[str]] = defaultdict(set)
+    for group, split in zip(groups, splits, strict=True):
+        sides[group].add(split)
+    if both := [group for group, found in sides.items() if len(found) > 1]:
+        raise BadInput(
+            f"{file}: group {both[0]!r:.60}, or near-duplicates in it, lies on both sides of the split; "
+            "put all of it on one"
+        )
+    return list(splits)
+
+
+def _dealt(
+    categories: Sequence[str], groups: Sequence[str], *, seed: int, test_fraction: float
+) -> list[str]:
+    """Whole groups to the test split, in the order of a hash, until each category has its share there."""
+    wanted = {name: round(count * test_fraction) for name, count in Counter(categories).items()}
+    members: dict[str, Counter[str]] = defaultdict(Counter)
+    for category, group in zip(categories, groups, strict=True):
+        members[group][category] += 1
+    tested = set()
+    for group in sorted(members, key=lambda group: hashlib.sha256(f"own/{seed}/{group}".encode()).digest()):
+        if all(wanted[category] >= count for category, count in members[group].items()):
+            tested.add(group)
+            for category, count in members[group].items():
+                wanted[category] -= count
+    return ["test" if group in tested else "distil" for group in groups]
