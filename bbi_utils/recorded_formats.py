@@ -18,6 +18,7 @@ from typing import Any
 from bbi_utils.errors import BadInput
 
 Columns = dict[str, list[Any]]
+SUFFIXES = (".jsonl", ".ndjson", ".csv", ".parquet")
 LONGEST = 1_000_000  # characters in one cell; beyond that a file is damaged, not wordy
 
 

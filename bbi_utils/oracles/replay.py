@@ -1,0 +1,82 @@
+"""Recorded answers as an oracle: a file that says what a model answered, when the model itself is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bbi_utils import paths
+from bbi_utils.errors import BadInput
+from bbi_utils.oracles.base import Answer, Request, fingerprint_of
+from bbi_utils.provenance import sha256_file
+from bbi_utils.recorded_formats import SUFFIXES, read_columns
+
+
+def is_recorded(reference: str) -> bool:
+    """Whether a model reference names a file of recorded answers: `FILE` or `FILE#column`."""
+    return reference.partition("#")[0].lower().endswith(SUFFIXES)
+
+
+class ReplayOracle:
+    """Answers a prompt with what the file's row for that prompt says; a second sample is in `<column>_2`.
+
+    The reference is `FILE` or `FILE#column`; without a column it is `teacher`, as in a file for `audit`.
+    Prompts are matched by their text. Raises BadInput on a file that cannot be read (see `recorded_formats`),
+    a prompt that occurs twice, and prompts or samples that the file does not answer.
+    """
+
+    def __init__(self, reference: str) -> None:
+        file, _, column = reference.partition("#")
+        self.path, self.column = paths.resolve(file), column or "teacher"
+        self.settings: dict[str, Any] = {
+            "kind": "replay",
+            "file": sha256_file(self.path) if self.path.is_file() else None,
+            "column": self.column,
+        }
+        self.fingerprint = fingerprint_of(self.settings)
+        self._answers = self._read()
+
+    @property
+    def name(self) -> str:
+        """The file's name and the column."""
+        return f"{self.path.name}#{self.column}"
+
+    def _read(self) -> list[dict[str, str]]:
+        """For each sample index the answers by prompt."""
+        again = f"{self.column}_2"
+        columns = read_columns(self.path, required=("prompt", self.column), optional=(again,))
+        prompts = columns["prompt"]
+        if len(set(prompts)) < len(prompts):
+            twice = next(prompt for prompt in prompts if prompts.count(prompt) > 1)
+            raise BadInput(f"{self.path.name}: prompt {twice!r:.60} occurs more than once; one row a prompt")
+        found = []
+        for name in (self.column, again):
+            cells = columns.get(name, [])
+            if wrong := [cell for cell in cells if not isinstance(cell, str | None)]:
+                raise BadInput(f"{self.path.name}, column {name}: found {wrong[0]!r:.40}, expected text")
+            found.append({p: cell for p, cell in zip(prompts, cells, strict=bool(cells)) if cell is not None})
+        return found
+
+    def check(self, requests: Sequence[Request]) -> None:
+        """Raise BadInput where the file has no answer to a prompt."""
+        missing = [r for r in requests if r.prompt not in self._known(r.sample_index)]
+        if missing:
+            index = missing[0].sample_index
+            column = f"{self.column}_{index + 1}" if index else self.column
+            raise BadInput(
+                f"{self.path.name} has no answer in column {column} to {len(missing)} of {len(requests)} "
+                f"prompts, such as {missing[0].prompt!r:.60}; record them, or ask only what it answers "
+                "(PROBES, N_DISTILL, N_TEST)"
+            )
+
+    def _known(self, sample_index: int) -> dict[str, str]:
+        return self._answers[sample_index] if sample_index < len(self._answers) else {}
+
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+        """The recorded answers, in order. How they ended and their tokens are not in the file."""
+        self.check(requests)
+        said = [(r.prompt_id, self._known(r.sample_index)[r.prompt].strip()) for r in requests]
+        return [Answer(prompt_id, text, "stop", 0, 0, 0.0) for prompt_id, text in said]
+
+    def release(self) -> None:
+        """Nothing is loaded that could be dropped."""
