@@ -20,7 +20,7 @@ from bbi_utils.adversaries import Factories, cheap_adversaries
 from bbi_utils.audit import STUDENT, Settings, attack
 from bbi_utils.certificate import certify
 from benchmarks.coverage import share
-from benchmarks.worlds import Oracle, answer_pairs
+from benchmarks.worlds import Oracle, answer_pairs, one_thread
 
 NULL_ORACLE = Oracle((0.4, 0.3, 0.2, 0.1))
 
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     began, epsilons = time.monotonic(), (options.epsilon, 0.0)
     one = partial(refuted, prompts=options.prompts, seed=options.seed, epsilons=epsilons)
-    with ProcessPoolExecutor(options.workers) as pool:
+    with ProcessPoolExecutor(options.workers, initializer=one_thread) as pool:
         found = list(tqdm(pool.map(one, range(options.reshuffles)), total=options.reshuffles))
     spent = time.monotonic() - began
     print(f"{options.reshuffles} reshuffles of a null file of {options.prompts} prompts, {spent:.0f} s")

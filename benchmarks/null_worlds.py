@@ -24,7 +24,7 @@ from bbi_utils.certificate import certify
 from bbi_utils.kernel_test import string_kernel, swap_test
 from bbi_utils.sequential import bet, prequential
 from benchmarks.coverage import share
-from benchmarks.worlds import Oracle, answer_pairs
+from benchmarks.worlds import Oracle, answer_pairs, one_thread
 
 LEVEL = 0.05
 OPENERS = (0.4, 0.3, 0.2, 0.1)
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tests = TESTS if options.no_peer else {**TESTS, "model-equality-testing 0.0.2": peer}
     one = partial(world, prompts=options.prompts, tests=tests)
     # The peer keeps some 25 MB a call for good, so a worker is replaced before that fills the memory.
-    with Pool(options.workers, maxtasksperchild=4) as pool:
+    with Pool(options.workers, initializer=one_thread, maxtasksperchild=4) as pool:
         found = list(tqdm(pool.imap(one, range(options.worlds), chunksize=10), total=options.worlds))
     print(f"{options.worlds} null worlds of {options.prompts} prompts; rejected at level {LEVEL}:")
     for name, rejected in zip(tests, np.array(found).T, strict=True):

@@ -7,6 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+
+def one_thread() -> None:
+    """For a worker process: one core each; several that all use every core stand in one another's way."""
+    import threadpoolctl
+    import torch
+
+    threadpoolctl.threadpool_limits(1)
+    torch.set_num_threads(1)
+
+
 SUBJECTS = ("tea", "rivers", "glass", "trains", "bread", "maps", "snow", "bees", "clocks", "paper")
 WORDS = (
     "small", "old", "warm", "plain", "early", "common", "simple", "careful", "quiet",
