@@ -1,10 +1,15 @@
-"""Find and load a model: shipped pocket weights, a folder, or a hub id. Safetensors only, no remote code."""
+"""Find and load a model: shipped pocket weights, a folder, or a hub id.
+
+Weights are safetensors only. Code that comes with a model is not run, unless the user sets the environment
+variable BBI_TRUST_REMOTE_CODE to 1: no file that describes a study can switch that on.
+"""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +23,7 @@ Quantisation = Literal["none", "nf4"]
 # Everything but the weights, and then everything that loading reads.
 SMALL_FILES = ("*.json", "*.jinja", "tokenizer.model", "merges.txt", "vocab.txt")
 FILES = (*SMALL_FILES, "*.safetensors")
+REMOTE_CODE = "BBI_TRUST_REMOTE_CODE"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -35,6 +41,16 @@ class Checkpoint:
         """A short name without the path of a folder: what is shown and stored."""
         is_path = self.commit is None and not self.name.startswith("pocket/")
         return self.folder.resolve().name if is_path else self.name
+
+
+def trusts_remote_code() -> bool:
+    """Whether the user lets models bring code of their own."""
+    return os.environ.get(REMOTE_CODE) == "1"
+
+
+def files_of_model(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """The patterns, and Python files where they would be run."""
+    return (*patterns, "*.py") if trusts_remote_code() else patterns
 
 
 def resolve_model(model: str | Path, *, revision: str | None = None) -> Checkpoint:
@@ -79,7 +95,8 @@ def download(name: str, *, revision: str | None, patterns: tuple[str, ...]) -> P
 
     reference = f"hub model {name}" + (f" at revision {revision}" if revision else "")
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
+        wanted = list(files_of_model(patterns))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
     except errors.GatedRepoError as error:
         way = "accept its licence on the hub and log in with `hf auth login` (or set HF_TOKEN)"
         raise BadInput(f"{reference} is gated; {way}.") from error
@@ -113,7 +130,8 @@ def check_files(folder: Path, *, name: str) -> None:
 
 def content_hash(folder: Path) -> str:
     """SHA-256 over the names and contents of all files that loading reads, wherever the folder lies."""
-    paths = sorted({path for pattern in FILES for path in folder.glob(pattern) if path.is_file()})
+    patterns = files_of_model(FILES)
+    paths = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
     lines = [f"{path.name} {file_hash(path, path.stat().st_size, path.stat().st_mtime_ns)}" for path in paths]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -160,6 +178,9 @@ def loading(what: str) -> Iterator[None]:
     except (SafetensorError, OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         if "out of memory" in str(error).lower():
             raise
+        if "trust_remote_code" in str(error):
+            way = f"read that code, and set {REMOTE_CODE}=1 in the environment if you trust it"
+            raise BadInput(f"{what} brings code of its own, which is not run; {way}.") from error
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise BadInput(
             f"{what} cannot be loaded: {first}; its files are damaged or unsupported: get them anew."
@@ -172,7 +193,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
 
     with loading(f"tokenizer of {checkpoint.name}"):
         tokenizer = AutoTokenizer.from_pretrained(
-            checkpoint.folder, padding_side="left", trust_remote_code=False
+            checkpoint.folder, padding_side="left", trust_remote_code=trusts_remote_code()
         )
     if not tokenizer.chat_template:
         raise BadInput(f"model {checkpoint.name} has no chat template; expected an instruct model.")
@@ -187,7 +208,7 @@ def load_config(checkpoint: Checkpoint) -> Any:
     from transformers import AutoConfig
 
     with loading(f"configuration of {checkpoint.name}"):
-        return AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=False)
+        return AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=trusts_remote_code())
 
 
 def load_model(checkpoint: Checkpoint, *, quantisation: Quantisation, dtype: str, device: str) -> Any:
@@ -206,7 +227,7 @@ def load_model(checkpoint: Checkpoint, *, quantisation: Quantisation, dtype: str
             device_map={"": device},
             quantization_config=four_bit(device) if quantisation == "nf4" else None,
             use_safetensors=True,
-            trust_remote_code=False,
+            trust_remote_code=trusts_remote_code(),
             output_loading_info=True,
         )
     model, report = loaded

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -9,6 +11,7 @@ from bbi_utils.probes.neighbors import THRESHOLD
 from bbi_utils.probes.stream import FRAMES
 from bbi_utils.probes.suite import Probe, categories_in
 
+LONGEST = 300  # characters of a prompt that the card shows
 ABOUT = {
     "factual": "one fact about countries, animals, elements, words, works, units or months",
     "arithmetic": "small sums, word problems, comparisons, sequences and one-step reasoning",
@@ -91,11 +94,17 @@ def _counts(probes: Sequence[Probe]) -> str:
         splits = Counter(probe.split for probe in rows)
         kinds = f"{len({row.template for row in rows})} | {len({row.group for row in rows})}"
         about = ABOUT.get(category, "")
-        lines.append(f"| {category} | {about} | {kinds} | {splits['distil']} | {splits['test']} |")
+        lines.append(f"| {_text(category)} | {about} | {kinds} | {splits['distil']} | {splits['test']} |")
     return "\n".join(lines) + "\n"
 
 
 def _examples(probes: Sequence[Probe]) -> str:
     first = {probe.category: probe.prompt for probe in reversed(probes)}
-    lines = [f"- *{category}*: `{first[category]}`" for category in categories_in(probes)]
+    lines = [f"- *{_text(category)}*: {_text(first[category])}" for category in categories_in(probes)]
     return "\n".join(["## One prompt of each", *lines]) + "\n"
+
+
+def _text(text: str) -> str:
+    """A text of any origin on one line of Markdown, shown as it is and never taken for Markdown or HTML."""
+    escaped = html.escape(" ".join(text.split())[:LONGEST], quote=False)
+    return re.sub(r"([\\`*{}\[\]()#+!|~$]|(?<!\w)_|_(?!\w))", r"\\\1", escaped)
