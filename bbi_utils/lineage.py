@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from bbi_utils.provenance import sha256_file
 PARAMETERS_TAG = "parameters"
 PACKAGE_NAME = "bbi_utils"
 IPYTHON_LINES = ("%", "!", "?")
+# Some releases of CPython 3.11 count the depth of all syntax trees of a process together, and two threads that
+# parse at a time then fail with "recursion depth mismatch" (python/cpython issue 106905).
+PARSING = threading.Lock()
 
 
 def declared_parameters(path: Path) -> dict[str, Any]:
@@ -39,7 +43,8 @@ def declared_parameters(path: Path) -> dict[str, Any]:
 def parse(code: str, path: Path) -> ast.Module:
     """The code's syntax tree; raises BadInput where it has none."""
     try:
-        return ast.parse(code)
+        with PARSING:
+            return ast.parse(code)
     except SyntaxError as error:
         raise BadInput(f"{path.name} has a cell that is not Python: {error.msg}: {error.text}") from None
 
