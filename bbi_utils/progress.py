@@ -61,6 +61,11 @@ class Progress(Generic[T]):
         self.bar.update(count)
         self.write()
 
+    def say(self, description: str) -> None:
+        """Change the words beside the bar."""
+        self.description = description
+        self.bar.set_description(description, refresh=False)
+
     def close(self) -> None:
         """Remove the bar and write the final count."""
         self.bar.close()

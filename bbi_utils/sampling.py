@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Oracle, Request
+from bbi_utils.oracles.endpoint import EndpointOracle
 from bbi_utils.progress import Progress, progress_total
+from bbi_utils.purchase import buy
 from bbi_utils.store import ResponseStore
 
 if TYPE_CHECKING:
@@ -31,8 +33,6 @@ def plan_batches(probes: Sequence[Asked], *, batch_size: int) -> list[list[Asked
     The plan never looks at what is already answered: a resumed run computes the very batches of an
     uninterrupted one, and floating point rounds alike.
     """
-    if batch_size < 1:
-        raise BadInput(f"batch_size is {batch_size}; expected a whole number >= 1.")
     ordered = sorted(probes, key=lambda probe: (-len(probe.prompt), probe.id))
     return [ordered[start : start + batch_size] for start in range(0, len(ordered), batch_size)]
 
@@ -48,40 +48,62 @@ def sample(
 ) -> pandas.DataFrame:
     """Answer every probe that the store lacks, and return all answers in the order of `probes`.
 
-    Columns: prompt_id, answer, finish_reason ("stop" or "length"), prompt_tokens, answer_tokens, seconds.
-    `sample_index` 1, 2, ... are independent fresh answers. Nothing is loaded when nothing is missing.
-    Raises BadInput for a repeated prompt id, a prompt that does not fit, or a store that cannot be written.
+    Columns: prompt_id, answer, finish_reason (see `oracles.base`), prompt_tokens, answer_tokens, seconds.
+    `sample_index` 1, 2, ... are independent fresh answers. Nothing is loaded when nothing is missing. An
+    endpoint is asked on its oracle's terms (see `purchase`). Raises BadInput for a repeated prompt id, a
+    prompt that cannot be answered, a batch size below 1, or a store that cannot be written.
     """
+    if batch_size < 1:
+        raise BadInput(f"batch_size is {batch_size}; expected a whole number >= 1.")
     ids = [probe.id for probe in probes]
     if len(set(ids)) < len(ids):
         twice = next(i for i in ids if ids.count(i) > 1)
         raise BadInput(
             f"prompt id {twice} occurs more than once; ask each prompt once (sample_index repeats it)."
         )
-    batches = plan_batches(probes, batch_size=batch_size)
-    have = store.answers(oracle.fingerprint, sample_index=sample_index)
-    todo = [batch for batch in batches if any(probe.id not in have for probe in batch)]
-    if todo:
+    have = store.known(oracle.fingerprint, sample_index=sample_index)
+    if not have.issuperset(ids):
         store.register(oracle.fingerprint, name=oracle.name, settings=oracle.settings)
-        requests = [[Request(probe.id, probe.prompt, sample_index) for probe in batch] for batch in todo]
-        oracle.check([request for batch in requests for request in batch])
-        with start_bar(oracle, total=len(probes), batches=requests, shown=progress) as bar:
-            for batch in requests:
-                # A batch that is half there is computed whole, so that its composition is the planned one.
-                fresh = [answer for answer in oracle.answer(batch) if answer.prompt_id not in have]
-                store.add(oracle.fingerprint, fresh, sample_index=sample_index)
-                bar.update(len(batch))
-        have = store.answers(oracle.fingerprint, sample_index=sample_index)
-    return answer_table([asdict(have[i]) for i in ids])
+        if isinstance(oracle, EndpointOracle):
+            missing = [Request(one.id, one.prompt, sample_index) for one in probes if one.id not in have]
+            oracle.check(missing)
+            with start_bar(oracle, missing=len(missing), total=len(ids), shown=progress) as bar:
+                buy(oracle, missing, store, bar=bar)
+        else:
+            compute(oracle, probes, store, have, sample_index, batch_size=batch_size, shown=progress)
+    said = store.answers(oracle.fingerprint, sample_index=sample_index)
+    return answer_table([asdict(said[i]) for i in ids])
 
 
-def start_bar(
-    oracle: Oracle, *, total: int, batches: Sequence[Sequence[Request]], shown: bool
-) -> Progress[object]:
+def compute(
+    oracle: Oracle,
+    probes: Sequence[Asked],
+    store: ResponseStore,
+    have: Collection[str],
+    sample_index: int,
+    *,
+    batch_size: int,
+    shown: bool,
+) -> None:
+    """Answer the planned batches in which an answer is missing, and store the missing ones."""
+    todo = [
+        [Request(one.id, one.prompt, sample_index) for one in batch]
+        for batch in plan_batches(probes, batch_size=batch_size)
+        if any(one.id not in have for one in batch)
+    ]
+    oracle.check([request for batch in todo for request in batch])
+    with start_bar(oracle, missing=sum(map(len, todo)), total=len(probes), shown=shown) as bar:
+        for batch in todo:
+            # A batch that is half there is computed whole, so that its composition is the planned one.
+            fresh = [answer for answer in oracle.answer(batch) if answer.prompt_id not in have]
+            store.add(oracle.fingerprint, fresh, sample_index=sample_index)
+            bar.update(len(batch))
+
+
+def start_bar(oracle: Oracle, *, missing: int, total: int, shown: bool) -> Progress[object]:
     """A bar over the answers that are still to come."""
-    remaining = sum(map(len, batches))
-    resumed = f" (resumed at {total - remaining})" if remaining < total else ""
-    return progress_total(remaining, f"{oracle.name}{resumed}", shown=shown)
+    resumed = f" (resumed at {total - missing})" if missing < total else ""
+    return progress_total(missing, f"{oracle.name}{resumed}", shown=shown)
 
 
 def answer_table(rows: list[dict[str, object]]) -> pandas.DataFrame:

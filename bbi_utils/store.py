@@ -5,34 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from bbi_utils import store_schema
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer
+from bbi_utils.store_schema import APPLICATION_ID, SCHEMA_VERSION
 
-APPLICATION_ID = 0x62626931  # "bbi1": tells our files from any other SQLite file
-SCHEMA_VERSION = 1
-SCHEMA = """
-CREATE TABLE fingerprints (
-    fingerprint TEXT PRIMARY KEY,
-    name TEXT NOT NULL,
-    settings TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE responses (
-    fingerprint TEXT NOT NULL REFERENCES fingerprints,
-    prompt_id TEXT NOT NULL,
-    sample_index INTEGER NOT NULL,
-    answer TEXT NOT NULL,
-    finish_reason TEXT NOT NULL CHECK (finish_reason IN ('stop', 'length')),
-    prompt_tokens INTEGER NOT NULL,
-    answer_tokens INTEGER NOT NULL,
-    seconds REAL NOT NULL,
-    PRIMARY KEY (fingerprint, prompt_id, sample_index)
-) WITHOUT ROWID;
-"""
+INSERT = "INSERT INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 COLUMNS = "prompt_id, answer, finish_reason, prompt_tokens, answer_tokens, seconds"
 # What SQLite says -> what to do about it.
 WAYS_OUT = {
@@ -44,6 +29,23 @@ WAYS_OUT = {
     "disk i/o": "the disk failed or is full; free space and run again, finished batches are kept",
     "locked": "another process is writing to it; wait for that one or stop it, then run again",
 }
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What was sent to endpoints: requests, of these answered, failed, and of unknown outcome; tokens, cost.
+
+    cost is the sum of what is known, at_most the most that all others can have cost.
+    """
+
+    requests: int
+    answered: int
+    failed: int
+    unknown: int
+    prompt_tokens: int
+    answer_tokens: int
+    cost: float
+    at_most: float
 
 
 class ResponseStore:
@@ -111,6 +113,8 @@ class ResponseStore:
             self.create()
         if self.pragma("application_id") != APPLICATION_ID:
             raise BadInput(f"{self.path} is an SQLite file of another program; choose another run folder.")
+        if self.pragma("user_version") < SCHEMA_VERSION:
+            self.upgrade()
         if self.pragma("user_version") != SCHEMA_VERSION:
             raise BadInput(
                 f"response store {self.path} has schema version {self.pragma('user_version')}, "
@@ -126,10 +130,13 @@ class ResponseStore:
         with self.transaction():
             # Another process may have created the tables while this one waited for the lock.
             if self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-                for statement in SCHEMA.split(";\n"):
-                    self.connection.execute(statement)
-                self.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                self.connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                store_schema.create(self.connection)
+
+    def upgrade(self) -> None:
+        """Bring an older file up to date, all or nothing; another process may be doing the same."""
+        with self.transaction():
+            if self.pragma("user_version") == 1:
+                store_schema.upgrade(self.connection)
 
     def register(self, fingerprint: str, *, name: str, settings: Mapping[str, Any]) -> None:
         """Record what a fingerprint stands for."""
@@ -145,14 +152,9 @@ class ResponseStore:
 
     def add(self, fingerprint: str, answers: Sequence[Answer], *, sample_index: int = 0) -> None:
         """Append answers in one transaction; an answer that is already there stays as it is."""
-        rows = [
-            (fingerprint, a.prompt_id, sample_index)
-            + (a.answer, a.finish_reason, a.prompt_tokens, a.answer_tokens, a.seconds)
-            for a in answers
-        ]
-        insert = "INSERT INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        rows = [row_of(fingerprint, answer, sample_index) for answer in answers]
         with self.transaction():
-            self.connection.executemany(insert, rows)
+            self.connection.executemany(INSERT, rows)
 
     def answers(self, fingerprint: str, *, sample_index: int = 0) -> dict[str, Answer]:
         """Every stored answer of one oracle, by prompt id."""
@@ -160,3 +162,61 @@ class ResponseStore:
         with self.explained():
             rows = self.connection.execute(query, (fingerprint, sample_index)).fetchall()
         return {row[0]: Answer(*row) for row in rows}
+
+    def known(self, fingerprint: str, *, sample_index: int = 0) -> set[str]:
+        """The ids of the prompts that have an answer."""
+        query = "SELECT prompt_id FROM responses WHERE fingerprint = ? AND sample_index = ?"
+        with self.explained():
+            return {prompt_id for (prompt_id,) in self.connection.execute(query, (fingerprint, sample_index))}
+
+    def intend(self, fingerprint: str, prompt_id: str, *, sample_index: int = 0, reserved: float) -> int:
+        """Write down a request before it is sent; returns its number. `reserved`: the most it can cost."""
+        row = (fingerprint, prompt_id, sample_index, time.time(), reserved)
+        columns = "fingerprint, prompt_id, sample_index, began, reserved"
+        with self.transaction():
+            cursor = self.connection.execute(f"INSERT INTO requests ({columns}) VALUES (?, ?, ?, ?, ?)", row)
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def conclude(
+        self,
+        request: int,
+        *,
+        outcome: str,
+        answer: Answer | None = None,
+        sample_index: int = 0,
+        prompt_tokens: int | None = None,
+        answer_tokens: int | None = None,
+        cost: float | None,
+    ) -> None:
+        """What became of a request, and its answer if there is one, in one transaction.
+
+        cost None: not known; what was reserved then counts as the most it can have been.
+        """
+        update = (
+            "UPDATE requests SET outcome = ?, prompt_tokens = ?, answer_tokens = ?, cost = ? "
+            "WHERE request = ? RETURNING fingerprint"
+        )
+        with self.transaction():
+            row = (outcome, prompt_tokens, answer_tokens, cost, request)
+            (fingerprint,) = self.connection.execute(update, row).fetchone()
+            if answer is not None:
+                self.connection.execute(INSERT, row_of(fingerprint, answer, sample_index))
+
+    def spending(self, fingerprint: str | None = None) -> Spending:
+        """What was sent to one endpoint oracle, or to all, since the file was made."""
+        query = """
+            SELECT count(*), count(*) FILTER (WHERE outcome = 'answered'),
+                count(*) FILTER (WHERE outcome <> 'answered'), count(*) FILTER (WHERE outcome IS NULL),
+                coalesce(sum(prompt_tokens), 0), coalesce(sum(answer_tokens), 0), total(cost),
+                total(reserved) FILTER (WHERE cost IS NULL)
+            FROM requests WHERE ?1 IS NULL OR fingerprint = ?1
+        """
+        with self.explained():
+            return Spending(*self.connection.execute(query, (fingerprint,)).fetchone())
+
+
+def row_of(fingerprint: str, answer: Answer, sample_index: int) -> tuple[Any, ...]:
+    """The answer as a row of `responses`."""
+    said = (answer.answer, answer.finish_reason, answer.prompt_tokens, answer.answer_tokens, answer.seconds)
+    return (fingerprint, answer.prompt_id, sample_index, *said)

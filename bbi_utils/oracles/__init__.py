@@ -2,5 +2,17 @@
 
 from bbi_utils.oracles.base import Answer, Oracle, Request, Sampling, fingerprint_of
 from bbi_utils.oracles.local import LocalOracle, load_local
+from bbi_utils.oracles.references import load_oracle
+from bbi_utils.oracles.terms import Terms
 
-__all__ = ["Answer", "LocalOracle", "Oracle", "Request", "Sampling", "fingerprint_of", "load_local"]
+__all__ = [
+    "Answer",
+    "LocalOracle",
+    "Oracle",
+    "Request",
+    "Sampling",
+    "Terms",
+    "fingerprint_of",
+    "load_local",
+    "load_oracle",
+]

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from bbi_utils.errors import BadInput
 
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "content_filter", "refusal"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,10 @@ class Oracle(Protocol):
         """Hash of `settings`: equal exactly when answers may be reused."""
 
     @property
+    def stream(self) -> str:
+        """Names its random numbers: oracles that are compared with each other must not share them."""
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """Everything that shapes its answers, as JSON values."""
 
@@ -79,6 +83,9 @@ class Oracle(Protocol):
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer one batch, in order."""
+
+    def release(self) -> None:
+        """Drop weights or connections; the next question gets them again."""
 
 
 def fingerprint_of(settings: Mapping[str, Any]) -> str:

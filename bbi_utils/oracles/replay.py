@@ -27,7 +27,7 @@ class ReplayOracle:
 
     def __init__(self, reference: str) -> None:
         file, _, column = reference.partition("#")
-        self.path, self.column = paths.resolve(file), column or "teacher"
+        self.path, self.column = paths.script(file), column or "teacher"
         self.settings: dict[str, Any] = {
             "kind": "replay",
             "file": sha256_file(self.path) if self.path.is_file() else None,
@@ -40,6 +40,11 @@ class ReplayOracle:
     def name(self) -> str:
         """The file's name and the column."""
         return f"{self.path.name}#{self.column}"
+
+    @property
+    def stream(self) -> str:
+        """Nothing is drawn here; the file's own name for its chance."""
+        return self.fingerprint
 
     def _read(self) -> list[dict[str, str]]:
         """For each sample index the answers by prompt."""

@@ -1,0 +1,158 @@
+"""A model behind an endpoint that speaks the OpenAI chat protocol: one HTTP request at a time, no surprises.
+
+Nothing is retried here and nothing is stored: `ask` sends one request and says what became of it, `purchase`
+decides what follows. The API key is read from the environment when it is first needed and is written nowhere.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from bbi_utils.errors import BadInput
+from bbi_utils.oracles.base import Answer, Request, Sampling, fingerprint_of
+from bbi_utils.oracles.replies import Reply, read_reply, read_trouble
+from bbi_utils.oracles.terms import Terms
+
+KEY_ENV = "OPENAI_API_KEY"
+PROTOCOL = 1  # raise it when what is sent changes, so that old answers are not reused
+VERDICT_TOKENS = 8  # the longest answer of a judge, where a server gives no alternatives: "Answer A"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def is_endpoint(reference: str) -> bool:
+    """Whether a model reference names an endpoint: `https://host/v1#model`."""
+    return reference.startswith(("http://", "https://"))
+
+
+def parse_reference(reference: str) -> tuple[str, str]:
+    """Base URL and model name; raises BadInput where one is missing, or where the URL holds a password."""
+    url, _, model = reference.partition("#")
+    parts = urlsplit(url)
+    if not is_endpoint(reference) or not parts.hostname:
+        raise BadInput(f"endpoint {reference!r}; expected https://host/v1#model-name")
+    if parts.username or parts.password or parts.query:
+        raise BadInput(
+            f"the endpoint at {parts.hostname} has a key or password in its URL, where it would be stored "
+            f"and shown; put it into the environment variable {KEY_ENV}"
+        )
+    if not model.strip():
+        raise BadInput(f"endpoint {reference} names no model; expected {url.rstrip('/')}#model-name")
+    return url.rstrip("/"), model.strip()
+
+
+class EndpointOracle:
+    """A chat model that others run. Without `terms` it only stands for answers that are stored already.
+
+    It is sent a seed for each prompt and sample; whether the server heeds it, only the server knows.
+    `logprobs` asks for so many alternatives of the first token (see `adversaries.judge_endpoint`).
+    """
+
+    def __init__(
+        self,
+        reference: str,
+        *,
+        sampling: Sampling,
+        key_env: str = KEY_ENV,
+        terms: Terms | None = None,
+        logprobs: int = 0,
+    ) -> None:
+        self.base_url, self.model = parse_reference(reference)
+        self.sampling, self.key_env, self.terms = sampling, key_env, terms
+        self.logprobs = logprobs
+        self.settings: dict[str, Any] = {
+            "kind": "endpoint",
+            "protocol": PROTOCOL,
+            "base_url": self.base_url,
+            "model": self.model,
+            "temperature": float(sampling.temperature),
+            "top_p": float(sampling.top_p),
+            "max_new_tokens": sampling.max_new_tokens,
+            "seed": sampling.seed,
+            "system_prompt": sampling.system_prompt,
+            "logprobs": logprobs,
+        }
+        self.fingerprint = fingerprint_of(self.settings)
+
+    @property
+    def name(self) -> str:
+        """The model and the host that runs it."""
+        return f"{self.model} at {urlsplit(self.base_url).netloc}"
+
+    @property
+    def stream(self) -> str:
+        """Names this oracle's seeds."""
+        return f"{self.base_url}#{self.model}"
+
+    def key(self) -> str:
+        """The API key; a server on this machine may do without one."""
+        found = os.environ.get(self.key_env, "")
+        if not found and urlsplit(self.base_url).hostname not in LOOPBACK:
+            raise BadInput(
+                f"{self.name} needs an API key and the environment variable {self.key_env} is not set; "
+                "set it, or name another one (TEACHER_KEY, JUDGE_KEY, --teacher-key)"
+            )
+        return found or "none"
+
+    @functools.cached_property
+    def client(self) -> Any:
+        """The official client, its own retries off: a request that is not written down is not sent."""
+        import openai
+
+        timeout = (self.terms or Terms()).timeout
+        return openai.OpenAI(base_url=self.base_url, api_key=self.key(), max_retries=0, timeout=timeout)
+
+    def check(self, requests: Sequence[Request]) -> None:
+        """Raise BadInput where nothing can be asked: no terms, a limit without a price, or no key."""
+        if self.terms is None:
+            raise BadInput(
+                f"{self.name}: {len(requests)} answers are not stored, and nothing is bought here; run the "
+                "notebook that samples it (02, or 05 for the judge) with the same settings first"
+            )
+        self.terms.check(self.name)
+        self.key()
+
+    def ask(self, request: Request) -> Reply:
+        """Send one request and say what became of it; raises nothing that a server or network can cause."""
+        import openai
+
+        sampling, began = self.sampling, time.perf_counter()
+        messages = [{"role": "user", "content": request.prompt}]
+        if sampling.system_prompt is not None:
+            messages.insert(0, {"role": "system", "content": sampling.system_prompt})
+        more = {"logprobs": True, "top_logprobs": self.logprobs} if self.logprobs else {}
+        try:
+            said = self.client.chat.completions.with_raw_response.create(
+                model=self.model,
+                messages=messages,
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                max_tokens=sampling.max_new_tokens,
+                seed=self.seed_for(request),
+                **more,
+            )
+            body = said.http_response.content
+        except openai.APIError as error:
+            return read_trouble(error, hide=self.key())
+        return read_reply(
+            body, request.prompt_id, seconds=time.perf_counter() - began, logprobs=self.logprobs > 0
+        )
+
+    def seed_for(self, request: Request) -> int:
+        """31 bits that depend on everything that names this answer."""
+        parts = (str(self.sampling.seed), self.stream, request.prompt_id, str(request.sample_index))
+        return int.from_bytes(hashlib.sha256("\x1f".join(parts).encode()).digest()[:4], "big") >> 1
+
+    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+        """Not by batches: endpoints are asked through `sampling.sample`, which keeps the books."""
+        raise TypeError("an endpoint is asked through sampling.sample, which writes every request down")
+
+    def release(self) -> None:
+        """Close the connections."""
+        if "client" in self.__dict__:
+            self.__dict__.pop("client").close()

@@ -1,0 +1,80 @@
+"""What answers may cost: a price, a limit, and how many requests at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bbi_utils.errors import BadInput
+
+if TYPE_CHECKING:
+    from bbi_utils.store import Spending
+
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms on which an endpoint is asked. Raises BadInput on a value that cannot be.
+
+    price: of a million prompt tokens and of a million answer tokens, in any one currency, None where it is
+    not known. max_spend: the most that all requests in a store may cost together, None for no limit.
+    concurrency: requests at a time. timeout: seconds that one request may take. longest_pause: seconds that a
+    server may ask us to wait; beyond that the run ends and can be continued.
+    """
+
+    price: Sequence[float] | None = None
+    max_spend: float | None = None
+    concurrency: int = 8
+    timeout: float = 120.0
+    longest_pause: float = 300.0
+
+    def __post_init__(self) -> None:
+        price = (0.0, 0.0) if self.price is None else self.price
+        if len(price) != 2 or not all(0 <= each < math.inf for each in price):
+            raise BadInput(
+                f"price is {list(price)}; expected two numbers from 0 on: of a million "
+                "prompt tokens and of a million answer tokens"
+            )
+        if self.max_spend is not None and not self.max_spend >= 0:
+            raise BadInput(f"max_spend is {self.max_spend}; expected a number from 0 on, or null")
+        if self.concurrency < 1:
+            raise BadInput(f"concurrency is {self.concurrency}; expected 1 or more requests at a time")
+        if not self.timeout > 0:
+            raise BadInput(f"timeout is {self.timeout}; expected more than 0 seconds")
+
+    def check(self, name: str) -> None:
+        """Raise BadInput where a limit could not be kept: on spending at a price that is not known."""
+        if self.max_spend is not None and self.price is None:
+            raise BadInput(
+                f"MAX_SPEND is {self.max_spend:g}, but the price of {name} is not given, so the limit could "
+                "not be kept; give the price of a million prompt and answer tokens ([0, 0] where it is free)"
+            )
+
+    def cost(self, prompt_tokens: int, answer_tokens: int) -> float:
+        """The price of so many tokens; 0 where it is not known."""
+        of_prompt, of_answer = self.price or (0.0, 0.0)
+        return (prompt_tokens * of_prompt + answer_tokens * of_answer) / MILLION
+
+    def say(self, committed: float) -> str:
+        """The running cost in a few words."""
+        if self.price is None:
+            return "no price given"
+        limit = "" if self.max_spend is None else f" of {self.max_spend:g}"
+        return f"{committed:.4f}{limit} spent or reserved"
+
+    def bill(self, spending: Spending) -> str:
+        """One line of what was sent to endpoints, and what it cost."""
+        if not spending.requests:
+            return "none"
+        parts = [f"{spending.answered:,} answered of {spending.requests:,}"]
+        if spending.unknown:
+            parts.append(f"{spending.unknown:,} of unknown outcome")
+        parts.append(f"{spending.prompt_tokens:,} + {spending.answer_tokens:,} tokens")
+        if self.price is not None:
+            parts.append(f"cost {spending.cost:.6g}")
+        if spending.at_most:
+            parts.append(f"and at most {spending.at_most:.2g} more where the cost is not known")
+        return ", ".join(parts)

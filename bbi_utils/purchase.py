@@ -1,0 +1,197 @@
+"""Buying answers from an endpoint: every request is written down before it is sent, and counted afterwards.
+
+The store's ledger is the truth about money. A request that was sent and whose outcome is not known (the
+process was killed, the connection dropped) counts with the most it can have cost, until and unless an outcome
+is known. Before each request that most is added to what is already committed; where the sum would exceed
+`max_spend`, the request is not sent. So the limit holds whatever happens.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bbi_utils.errors import BadInput
+from bbi_utils.oracles.backoff import GIVE_UP_AFTER, pause
+from bbi_utils.oracles.base import Request
+from bbi_utils.oracles.terms import Terms
+from bbi_utils.progress import Progress
+from bbi_utils.store import ResponseStore
+
+if TYPE_CHECKING:
+    from bbi_utils.oracles.endpoint import EndpointOracle, Reply
+
+LAST_WAIT = 2.0  # seconds in which replies may still arrive when a run is stopped by hand
+TEMPLATE_TOKENS = 300  # the most that a server's own template and default system turn may add to a prompt
+
+
+@dataclass(order=True)
+class Pending:
+    """A request to be sent at `when` (monotonic seconds) or later; `number` keeps the order of the list."""
+
+    when: float
+    number: int
+    request: Request = field(compare=False)
+    attempt: int = field(default=1, compare=False)
+
+
+@dataclass
+class Purchase:
+    """One call of `buy`: what is waiting, what is in flight, what is committed, and why it stopped."""
+
+    oracle: EndpointOracle
+    terms: Terms
+    store: ResponseStore
+    bar: Progress[object]
+    waiting: list[Pending]
+    rng: random.Random = field(default_factory=random.Random)
+    flying: dict[Future[Reply], tuple[Pending, int, float]] = field(default_factory=dict)
+    committed: float = 0.0
+    silent_until: float = 0.0  # no request is sent before this moment
+    failures: int = 0  # in a row, of any request
+    stopped: str | None = None
+
+    def run(self) -> None:
+        """Send and record until nothing waits, or until a reason to stop; raises BadInput with it."""
+        spending = self.store.spending()
+        self.committed = spending.cost + spending.at_most
+        with ThreadPoolExecutor(self.terms.concurrency, thread_name_prefix="buy") as pool:
+            try:
+                while self.flying or (self.waiting and not self.stopped):
+                    self.send_what_may_be_sent(pool)
+                    self.collect(timeout=self.seconds_to_wait())
+            except BaseException:
+                self.collect(timeout=LAST_WAIT, all_of_them=True)
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        if self.stopped:
+            left = len(self.waiting)
+            raise BadInput(
+                f"{self.oracle.name}: {self.stopped}; {left} answers are missing, all others are kept"
+            )
+
+    def send_what_may_be_sent(self, pool: ThreadPoolExecutor) -> None:
+        """Fill the free places with requests whose time has come."""
+        now = time.monotonic()
+        while (
+            self.waiting
+            and not self.stopped
+            and len(self.flying) < self.terms.concurrency
+            and max(self.waiting[0].when, self.silent_until) <= now
+        ):
+            reserved = self.most_it_can_cost(self.waiting[0].request)
+            if self.terms.max_spend is not None and self.committed + reserved > self.terms.max_spend:
+                self.stopped = (
+                    f"the next request could exceed MAX_SPEND {self.terms.max_spend:g} "
+                    f"({self.terms.say(self.committed)}, up to {reserved:.2g} more); raise it and run again"
+                )
+                return
+            item = heapq.heappop(self.waiting)
+            number = self.store.intend(
+                self.oracle.fingerprint,
+                item.request.prompt_id,
+                sample_index=item.request.sample_index,
+                reserved=reserved,
+            )
+            self.committed += reserved
+            self.flying[pool.submit(self.oracle.ask, item.request)] = (item, number, reserved)
+
+    def most_it_can_cost(self, request: Request) -> float:
+        """No token is shorter than a byte, and no answer longer than it may be."""
+        sampling = self.oracle.sampling
+        letters = len(request.prompt.encode()) + len((sampling.system_prompt or "").encode())
+        return self.terms.cost(letters + TEMPLATE_TOKENS, sampling.max_new_tokens)
+
+    def seconds_to_wait(self) -> float | None:
+        """Until the next request may be sent; None where only a reply can change anything."""
+        if not self.waiting or self.stopped or len(self.flying) >= self.terms.concurrency:
+            return None
+        return max(0.0, max(self.waiting[0].when, self.silent_until) - time.monotonic())
+
+    def collect(self, *, timeout: float | None, all_of_them: bool = False) -> None:
+        """Wait for replies, at least one if any is in flight, and record those that are there."""
+        if not self.flying:
+            time.sleep(timeout or 0.0)
+            return
+        done, _ = wait(self.flying, timeout, return_when="ALL_COMPLETED" if all_of_them else FIRST_COMPLETED)
+        for future in done:
+            item, number, reserved = self.flying.pop(future)
+            self.record(item, number, reserved, future.result())
+
+    def record(self, item: Pending, number: int, reserved: float, reply: Reply) -> None:
+        """Outcome, cost and answer in one transaction; then again, on, or the end."""
+        cost = self.cost_of(reply)
+        self.store.conclude(
+            number,
+            outcome=reply.outcome,
+            answer=reply.answer,
+            sample_index=item.request.sample_index,
+            prompt_tokens=reply.prompt_tokens,
+            answer_tokens=reply.answer_tokens,
+            cost=cost,
+        )
+        self.committed += 0.0 if cost is None else cost - reserved
+        self.bar.say(f"{self.oracle.name}, {self.terms.say(self.committed)}")
+        self.failures = 0 if reply.answer is not None else self.failures + 1
+        if reply.answer is not None:
+            self.bar.update()
+        elif reply.fatal:
+            self.put_back(item)
+            self.stopped = self.stopped or reply.fatal
+        elif not reply.retry or item.attempt >= GIVE_UP_AFTER:
+            self.put_back(item)
+            tried = f"prompt {item.request.prompt_id} failed {item.attempt} times, last with {reply.outcome}"
+            self.stopped = self.stopped or f"{tried}; run again later"
+        else:
+            self.wait_for(item, reply)
+
+    def cost_of(self, reply: Reply) -> float | None:
+        """What it cost; None where that is not known."""
+        if reply.billed is False:
+            return 0.0
+        if reply.prompt_tokens is None or reply.answer_tokens is None:
+            return None
+        return self.terms.cost(reply.prompt_tokens, reply.answer_tokens)
+
+    def put_back(self, item: Pending) -> None:
+        heapq.heappush(self.waiting, item)
+
+    def wait_for(self, item: Pending, reply: Reply) -> None:
+        """Send it again after a pause. One that the server asked for holds for everything; so does one after
+        failures of nothing but, when other requests would only fail as well."""
+        now = time.monotonic()
+        if (beyond := self.failures - self.terms.concurrency) >= 0:
+            self.silent_until = max(
+                self.silent_until, now + pause(beyond + 1, retry_after=None, rng=self.rng)
+            )
+        if reply.retry_after is not None:
+            if reply.retry_after > self.terms.longest_pause:
+                self.put_back(item)
+                asked = f"the server asks for a pause of {reply.retry_after:.0f} s ({reply.outcome})"
+                self.stopped = self.stopped or f"{asked}; run again after that"
+                return
+            self.silent_until = max(self.silent_until, now + reply.retry_after)
+        seconds = pause(item.attempt, retry_after=reply.retry_after, rng=self.rng)
+        heapq.heappush(self.waiting, Pending(now + seconds, item.number, item.request, item.attempt + 1))
+
+
+def buy(
+    oracle: EndpointOracle,
+    requests: Sequence[Request],
+    store: ResponseStore,
+    *,
+    bar: Progress[object],
+) -> None:
+    """Ask the endpoint about every request and store each answer as it arrives.
+
+    Raises BadInput, with everything that was answered kept, where the spending limit could be exceeded, where
+    the server refuses for good, and where one prompt failed too often.
+    """
+    assert oracle.terms is not None, "EndpointOracle.check refuses an oracle without terms"
+    waiting = [Pending(0.0, number, request) for number, request in enumerate(requests)]
+    Purchase(oracle, oracle.terms, store, bar, waiting).run()
