@@ -8,17 +8,48 @@ model.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from bbi_utils.adversaries.judge_model import JUDGE_TEMPLATE, LanguageModelJudge, load_judge
+from bbi_utils.adversaries.judge_model import JUDGE_TEMPLATE, LanguageModelJudge, load_local_judge
+from bbi_utils.adversaries.judge_oracle import OracleJudge
 from bbi_utils.errors import BadInput
 from bbi_utils.intervals import simultaneous
+from bbi_utils.oracles.endpoint import KEY_ENV
+from bbi_utils.oracles.references import kind_of
+from bbi_utils.oracles.terms import Terms
 
 __all__ = ["JUDGE_TEMPLATE", "LanguageModelJudge", "load_judge", "judge_pairs", "to_scores", "summarise"]
 
 LogOdds = Callable[[list[str], list[str], list[str]], np.ndarray]
+
+
+def load_judge(
+    reference: str,
+    *,
+    revision: str | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    batch_size: int = 32,
+    answers: Path | None = None,
+    key_env: str = KEY_ENV,
+    terms: Terms | None = None,
+    progress: bool = False,
+) -> LanguageModelJudge | OracleJudge:
+    """The judge that a reference names: "pocket/<name>", a folder, hub id, endpoint, or recorded verdicts.
+
+    answers: the response store in which the verdicts of an endpoint are kept. Raises BadInput where it cannot
+    be had, or where a model has no chat template or no single tokens for "A" and "B".
+    """
+    if kind_of(reference) == "weights":
+        return load_local_judge(
+            reference, revision=revision, dtype=dtype, device=device, batch_size=batch_size, progress=progress
+        )
+    if answers is None:
+        raise TypeError("a judge without weights keeps its verdicts in a response store: give `answers`")
+    return OracleJudge(reference, answers=answers, key_env=key_env, terms=terms, progress=progress)
 
 
 def judge_pairs(log_odds: LogOdds, pairs: pd.DataFrame, *, pair: str, contrast: str) -> pd.DataFrame:

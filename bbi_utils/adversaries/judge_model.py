@@ -17,7 +17,7 @@ JUDGE_TEMPLATE = (
 )
 
 
-def load_judge(
+def load_local_judge(
     model: str,
     *,
     revision: str | None = None,
