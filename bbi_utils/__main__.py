@@ -1,4 +1,4 @@
-"""The commands: `python -m bbi_utils reproduce | audit | certify | verify | refresh` (contract C6)."""
+"""The commands: `python -m bbi_utils reproduce | sample | audit | certify | ...` (contract C6)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from bbi_utils import __version__
 from bbi_utils.errors import BadInput
+from bbi_utils.sample_command import add_sample
 from bbi_utils.verdict_commands import add_audit, add_certify
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
@@ -39,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     add_reproduce(commands)
+    add_sample(commands)
     add_audit(commands)
     add_certify(commands)
     for name, run, text in (
