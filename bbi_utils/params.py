@@ -28,6 +28,7 @@ class Study:
     pairs: tuple[str, ...]  # the pairs that the last stage puts side by side
     seed: int
     # prompts
+    probes: str | None = None  # the user's own prompts, a file; null: the suite
     n_probes: int
     n_distill: int
     n_test: int
@@ -47,6 +48,14 @@ class Study:
     student_revision: str | None = None
     judge: str
     judge_revision: str | None = None
+    # endpoints: whose key is in which environment variable, prices of a million prompt and answer tokens
+    teacher_key: str = "OPENAI_API_KEY"
+    teacher_price: tuple[float, ...] | None = None
+    judge_key: str = "OPENAI_API_KEY"
+    judge_price: tuple[float, ...] | None = None
+    max_spend: float | None = None  # the most that one pair may cost in a run; null: no limit
+    concurrency: int = 8  # requests at a time
+    timeout: float = 120.0  # seconds that one request may take
     # measures and adversaries
     sentence_encoder: str
     encoders: tuple[str, ...]

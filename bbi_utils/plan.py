@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bbi_utils import paths
+from bbi_utils.oracles.endpoint import VERDICT_TOKENS
+from bbi_utils.oracles.references import kind_of
 from bbi_utils.params import Study
 from bbi_utils.provenance import gpus
 
@@ -25,6 +27,7 @@ PUBLISHED_PARAMETERS = {
 }
 # A parameter's bytes; nf4 is 4 bits, its scales, and embeddings that stay in 16 bits.
 BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "nf4": 0.6}
+ELSEWHERE = {"endpoint": "runs elsewhere", "recorded": "recorded answers"}
 WORKING_MEMORY = 1.25  # caches and activations beside the weights, as a factor
 
 
@@ -39,7 +42,12 @@ class Work:
 
 
 def parameters_of(reference: str) -> float | None:
-    """Parameter count: exact for a folder (from its safetensors headers), published or named for a hub id."""
+    """Parameter count: exact for a folder (from its safetensors headers), published or named for a hub id.
+
+    None where it is not known, and for what has no weights here.
+    """
+    if kind_of(reference) != "weights":
+        return None
     folder = paths.local_model(reference)
     if folder is not None:
         return float(sum(count_safetensors(file) for file in folder.glob("*.safetensors"))) or None
@@ -117,19 +125,43 @@ def model_lines(study: Study) -> list[str]:
         ("student", study.student, study.student_revision, study.quantisation.replace("none", kind)),
         ("judge", study.judge, study.judge_revision, kind),
     )
+    return [
+        model_line(role, reference, revision, how)
+        if kind_of(reference) == "weights"
+        else f"  {role:<8} {reference} ({ELSEWHERE[kind_of(reference)]})"
+        for role, reference, revision, how in roles
+    ]
+
+
+def model_line(role: str, reference: str, revision: str | None, how: str) -> str:
+    """What is known of a model whose weights are here or on the hub."""
+    if paths.local_model(reference) is not None:
+        version = "local folder"
+    else:
+        commit = paths.cached_commit(reference, revision)
+        version = f"revision {revision or 'default branch'}"
+        version += f", in the cache as {commit[:12]}" if commit else ""
+    count = parameters_of(reference)
+    size = "?" if count is None else f"{count / 1e9:.2f} B" if count >= 1e8 else f"{count / 1e6:.1f} M"
+    need = gigabytes(memory_of(reference, kind=how))
+    return f"  {role:<8} {reference:<36} {size:>8}  {how:<9} about {need:<8} ({version})"
+
+
+def cost_lines(study: Study) -> list[str]:
+    """How often endpoints are asked, if there are any, and what their answers may cost."""
     lines = []
-    for role, reference, revision, how in roles:
-        if paths.local_model(reference) is not None:
-            version = "local folder"
-        else:
-            commit = paths.cached_commit(reference, revision)
-            version = f"revision {revision or 'default branch'}"
-            version += f", in the cache as {commit[:12]}" if commit else ""
-        count = parameters_of(reference)
-        size = "?" if count is None else f"{count / 1e9:.2f} B" if count >= 1e8 else f"{count / 1e6:.1f} M"
-        need = gigabytes(memory_of(reference, kind=how))
-        lines.append(f"  {role:<8} {reference:<36} {size:>8}  {how:<9} about {need:<8} ({version})")
-    return lines
+    answers = study.n_distill + 2 * study.n_test
+    for role, times, tokens, price in (
+        ("teacher", answers, study.max_new_tokens, study.teacher_price),
+        ("judge", 6 * study.n_judge, VERDICT_TOKENS, study.judge_price),
+    ):
+        if kind_of(getattr(study, role)) == "endpoint":
+            known = "price not given"
+            if price is not None:
+                known = f"answers cost at most {times * tokens * price[1] / 1e6:.4g}, prompts are extra"
+            lines.append(f"  {role}: {times:,} requests, at most {times * tokens:,} answer tokens ({known})")
+    limit = "no MAX_SPEND" if study.max_spend is None else f"MAX_SPEND {study.max_spend:g}"
+    return ["", f"endpoints ({limit})", *lines] if lines else []
 
 
 def plan_of(study: Study) -> str:
@@ -147,6 +179,7 @@ def plan_of(study: Study) -> str:
     total = sum(item.times for item in work if item.tokens)
     tokens = sum(item.tokens for item in work)
     lines.append(f"  in all {total:,} generations, at most {tokens:,} new tokens")
+    lines += cost_lines(study)
     learned = ", ".join(("length, word and character n-grams", *study.encoders))
     budgets = ", ".join(map(str, study.budgets))
     lines += ["", f"adversaries   {learned} ({study.folds} folds); the judge"]

@@ -6,11 +6,14 @@ import os
 import re
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
+from bbi_utils.oracles import Sampling, Terms, load_oracle
 from bbi_utils.oracles.checkpoints import check_files
+from bbi_utils.oracles.references import kind_of
 from bbi_utils.params import Study, unknown
 from bbi_utils.paths import hub_cache
 from bbi_utils.plan import BYTES, parameters_of
@@ -90,12 +93,12 @@ def trains_what_is_kept(study: Study) -> bool:
 
 def check_sizes(study: Study) -> None:
     """Parts no larger than what they are taken from."""
-    test = int(study.n_probes * TEST_SHARE)
-    pool = study.n_probes - test
-    if study.n_distill + study.n_test > study.n_probes:
+    total, pool, test = splits_of(study)
+    among = f"prompts of {study.probes}" if study.probes else f"prompts among N_PROBES={total}"
+    if study.n_distill + study.n_test > total:
         asked = f"N_DISTILL {study.n_distill} + N_TEST {study.n_test}"
-        raise BadInput(f"{asked} is more than N_PROBES {study.n_probes}; ask for fewer, or for more probes")
-    among = f"prompts among N_PROBES={study.n_probes}"
+        there = f"the {total} {among}" if study.probes else f"N_PROBES {total}"
+        raise BadInput(f"{asked} is more than {there}; ask for fewer, or for more probes")
     limits = (
         ("n_distill", study.n_distill, pool, f"the {pool} distillation {among}"),
         ("n_test", study.n_test, test, f"the {test} test {among}"),
@@ -108,6 +111,17 @@ def check_sizes(study: Study) -> None:
             raise BadInput(f"{name.upper()} asks for {value}, more than {what}; ask for at most {limit}")
 
 
+def splits_of(study: Study) -> tuple[int, int, int]:
+    """How many prompts there are in all, to distil on and to test on."""
+    if study.probes is None:
+        test = int(study.n_probes * TEST_SHARE)
+        return study.n_probes, study.n_probes - test, test
+    from bbi_utils.probes import read_probes
+
+    splits = Counter(probe.split for probe in read_probes(paths.script(study.probes), seed=study.seed))
+    return splits.total(), splits["distil"], splits["test"]
+
+
 def check_models(study: Study) -> None:
     """Teacher and student differ; every model folder exists and can be loaded safely."""
     teacher, student = ((study.teacher, study.teacher_revision), (study.student, study.student_revision))
@@ -115,7 +129,31 @@ def check_models(study: Study) -> None:
         message = f"TEACHER and STUDENT are both {study.teacher}: there is nothing to distil or to tell apart"
         raise BadInput(f"{message}; choose two models")
     for role in ("teacher", "student", "judge"):
-        check_model(role, getattr(study, role), getattr(study, f"{role}_revision"))
+        reference, revision = getattr(study, role), getattr(study, f"{role}_revision")
+        if kind_of(reference) == "weights":
+            check_model(role, reference, revision)
+        else:
+            check_without_weights(study, role, reference, revision)
+
+
+def check_without_weights(study: Study, role: str, reference: str, revision: str | None) -> None:
+    """Raise BadInput where an endpoint or recorded answers cannot take a role, or cannot be had."""
+    what = "an endpoint" if kind_of(reference) == "endpoint" else "a file of recorded answers"
+    if role == "student":
+        way = "to compare two models as they are, `python -m bbi_utils sample` both and `audit` the answers"
+        raise BadInput(f"STUDENT {reference} is {what}: nothing can be distilled into it; {way}")
+    if role == "teacher" and study.teacher_4bit:
+        raise BadInput(f"TEACHER {reference} is {what}: it has no 4-bit form here; set TEACHER_4BIT=false")
+    price: tuple[float, ...] | None = getattr(study, f"{role}_price")
+    terms = Terms(price, max_spend=study.max_spend, concurrency=study.concurrency, timeout=study.timeout)
+    oracle = load_oracle(
+        reference,
+        revision=revision,
+        sampling=Sampling(),
+        key_env=getattr(study, f"{role}_key"),
+        terms=terms,
+    )
+    oracle.check([])
 
 
 def same_folder(first: str, second: str) -> bool:
@@ -167,6 +205,7 @@ def check_downloads(study: Study) -> None:
     """Raise BadInput where the hub models that are not in the cache yet would not fit on its disk."""
     roles = ("teacher", "student", "judge")
     models = {(getattr(study, role), getattr(study, f"{role}_revision")) for role in roles}
+    models = {(name, revision) for name, revision in models if kind_of(name) == "weights"}
     absent = [name for name, revision in models if wanted_from_hub(name, revision)]
     needed = sum((parameters_of(name) or 0) * BYTES["bfloat16"] for name in absent)
     disk = next(path for path in (hub_cache(), *hub_cache().parents) if path.exists())
@@ -185,8 +224,9 @@ def wanted_from_hub(reference: str, revision: str | None) -> bool:
 
 def check_all(studies: Sequence[Study]) -> None:
     """Every study, and that they share what the pairs have to share."""
-    shared = {(study.run_dir, study.n_probes, study.seed) for study in studies}
+    shared = {(study.run_dir, study.probes, study.n_probes, study.seed) for study in studies}
     if len(shared) > 1:
-        raise BadInput("the pairs of one run must agree on run_dir, n_probes and seed; run them one by one")
+        names = "run_dir, probes, n_probes and seed"
+        raise BadInput(f"the pairs of one run must agree on {names}; run them one by one")
     for study in studies:
         check_study(study)

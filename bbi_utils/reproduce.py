@@ -182,13 +182,13 @@ def note_in_manifests(task: Task) -> None:
 
 
 def models_of(study: Study) -> dict[str, dict[str, str | None]]:
-    """Each model's reference, asked revision, resolved commit (hub) and content hash (folder)."""
+    """Each model's reference, asked revision, resolved commit (hub) and content hash (folder, file)."""
     found: dict[str, dict[str, str | None]] = {}
     for role in ("teacher", "student", "judge"):
         reference, revision = getattr(study, role), getattr(study, f"{role}_revision")
-        local = paths.local_model(reference) is not None
-        commit = None if local else paths.cached_commit(reference, revision)
-        content = content_of(reference) if local else None
+        content: str | None = content_of(reference)
+        commit = paths.cached_commit(reference, revision) if content == reference else None
+        content = None if content == reference else content
         found[role] = {"reference": reference, "revision": revision, "commit": commit, "content": content}
     return found
 

@@ -13,13 +13,17 @@ from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.lineage import declared_parameters, lineage
 from bbi_utils.oracles.checkpoints import content_hash
+from bbi_utils.oracles.references import kind_of
 from bbi_utils.params import Study, checked, unknown
 from bbi_utils.provenance import read_json, sha256_json, sha256_tree, write_json
 
 Scope = Literal["suite", "pair", "all"]
 STORE = "{pair}/responses.sqlite"
-# Where a run lies does not change what comes out of it.
-WITHOUT_EFFECT = ("RUN_DIR",)
+# Where a run lies and what its answers cost do not change what comes out of it.
+WITHOUT_EFFECT = (
+    "RUN_DIR", "TEACHER_KEY", "TEACHER_PRICE", "JUDGE_KEY", "JUDGE_PRICE", "MAX_SPEND", "CONCURRENCY",
+    "TIMEOUT",
+)  # fmt: skip
 MODEL_PARAMETERS = ("TEACHER", "STUDENT", "JUDGE", "SENTENCE_ENCODER", "ENCODERS")
 
 
@@ -163,13 +167,20 @@ def make_task(stage: Stage, study: Study, notebooks: Path = paths.NOTEBOOKS) -> 
 
 
 def content_of(reference: str) -> str:
-    """What a model reference stands for: the hash of its folder's contents, or the hub id itself."""
+    """What a model reference stands for: the hash of its folder or file, or the hub id or endpoint itself."""
+    if kind_of(reference) == "recorded":
+        file, _, column = reference.partition("#")
+        return f"sha256:{hash_of(paths.script(file))}#{column}"
+    if kind_of(reference) == "endpoint":
+        return reference
     folder = paths.local_model(reference)
     return f"sha256:{content_hash(folder)}" if folder is not None and folder.is_dir() else reference
 
 
 def meaning_of(name: str, value: Any) -> Any:
     """A parameter's value as far as results depend on it: files count by content, not by where they lie."""
+    if name == "PROBES" and value is not None:
+        return f"sha256:{hash_of(paths.script(value))}"
     if name == "OWN_ADVERSARIES":
         return [own_content(where) for where in value]
     if name not in MODEL_PARAMETERS:

@@ -106,6 +106,47 @@ def test_pairs_of_one_run_agree_on_what_they_share(study: Study) -> None:
         preflight.check_all([study, dataclasses.replace(study, pair="llama", seed=1)])
 
 
+HERE = "http://127.0.0.1:9/v1#m"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"teacher": HERE}, "TEACHER http://127.0.0.1:9/v1#m is an endpoint: .* set TEACHER_4BIT=false"),
+        ({"student": HERE}, "nothing can be distilled into it; .* `python -m bbi_utils sample`"),
+        ({"judge": "http://127.0.0.1:9/v1"}, "names no model; expected http://127.0.0.1:9/v1#model-name"),
+        ({"judge": "https://host.example/v1#m"}, "NO_KEY_HERE is not set"),
+        ({"judge": HERE, "judge_revision": "main"}, "is an endpoint: it has no revision main"),
+        ({"judge": HERE, "max_spend": 1.0}, "MAX_SPEND is 1, but the price of m at 127.0.0.1:9 is not given"),
+        ({"judge": HERE, "judge_price": (1.0,)}, "price is .1.0.; expected two numbers"),
+        ({"judge": HERE, "judge_price": (1.0, float("nan"))}, "expected two numbers from 0 on"),
+        ({"judge": HERE, "judge_price": (0.0, 0.0), "max_spend": -1.0}, "max_spend is -1.0"),
+        ({"judge": HERE, "concurrency": 0}, "concurrency is 0"),
+        ({"judge": HERE, "timeout": 0.0}, "timeout is 0.0"),
+        ({"judge": "nowhere.jsonl"}, "nowhere.jsonl: no such file"),
+    ],
+)
+def test_an_endpoint_that_cannot_work_is_named(study: Study, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput, match=message) as error:
+        preflight.check_all([dataclasses.replace(study, judge_key="NO_KEY_HERE", **change)])
+    assert "\n" not in str(error.value)
+
+
+def test_an_endpoint_may_be_teacher_and_judge_and_the_plan_says_what_it_may_cost(study: Study) -> None:
+    both = dataclasses.replace(
+        study, teacher=HERE, teacher_4bit=False, judge=HERE + "2", teacher_price=(1.0, 10.0), max_spend=5.0
+    )
+    with pytest.raises(BadInput, match="the price of m2 at"):
+        preflight.check_all([both])
+    both = dataclasses.replace(both, judge_price=(0.0, 0.0))
+    preflight.check_all([both])
+    preflight.check_downloads(both)
+    text = plan.plan([both])
+    assert "teacher  http://127.0.0.1:9/v1#m (runs elsewhere)" in text and "endpoints (MAX_SPEND 5)" in text
+    answers = (both.n_distill + 2 * both.n_test) * both.max_new_tokens
+    assert f"at most {answers:,} answer tokens (answers cost at most {answers * 1e-5:.4g}" in text
+
+
 def test_a_plan_counts_what_the_study_asks_for(study: Study) -> None:
     text = plan.plan([study])
     assert "nothing is run or written" in text
