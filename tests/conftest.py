@@ -1,7 +1,8 @@
-"""Two tiny checkpoints in real shapes (random weights, own tokenizer), saved once a session."""
+"""Tiny checkpoints in real shapes (random weights, own tokenizer), two of them saved once a session."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,19 @@ CHATML = (
     "{%- for m in messages %}"
     "{{- '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{%- endfor %}"
     "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
+)
+# Qwen2.5 adds a system turn of its own; Qwen3 closes an empty thought where it is told not to think.
+QWEN25 = (
+    "{%- if messages[0]['role'] != 'system' %}"
+    "{{- '<|im_start|>system\nYou are Qwen.<|im_end|>\n' }}{%- endif %}" + CHATML
+)
+QWEN3 = (
+    "{%- for m in messages %}{{- '<|im_start|>' + m['role'] + '\n' }}"
+    "{%- if m['role'] == 'assistant' and loop.last %}{{- '<think>\n\n</think>\n\n' }}{%- endif %}"
+    "{{- m['content'] + '<|im_end|>\n' }}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}"
+    "{%- if enable_thinking is defined and enable_thinking is false %}"
+    "{{- '<think>\n\n</think>\n\n' }}{%- endif %}{%- endif %}"
 )
 # Like the original it begins with the BOS token and, unless it is told otherwise, writes today's date.
 LLAMA3 = (
@@ -37,9 +51,18 @@ CONTEXT = 512
 
 
 def save_tokenizer(
-    folder: Path, *, specials: Sequence[str], template: str, bos: str | None, eos: str
+    folder: Path,
+    *,
+    specials: Sequence[str],
+    template: str,
+    bos: str | None,
+    eos: str,
+    plain: Sequence[str] = (),
 ) -> None:
-    """Train a 320-token byte-level BPE on four lines and save it with its chat template."""
+    """Train a 320-token byte-level BPE on four lines and save it with its chat template.
+
+    `plain` are added tokens that decoding keeps, as <think> is in Qwen3.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -47,7 +70,7 @@ def save_tokenizer(
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=VOCABULARY - len(plain),
         special_tokens=list(specials),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
@@ -64,54 +87,99 @@ def save_tokenizer(
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=bpe, eos_token=eos, additional_special_tokens=list(specials), **extra
     )
+    tokenizer.add_tokens(list(plain))
     tokenizer.chat_template = template
     tokenizer.save_pretrained(folder)
 
 
 def save_model(
-    folder: Path, family: str, *, seed: int, eos: list[int], width: int = 64, layers: int = 2
+    folder: Path,
+    family: str,
+    *,
+    seed: int,
+    eos: list[int],
+    dtype: str = "float32",
+    shard: str = "1GB",
+    **shape: Any,
 ) -> None:
-    """Save a randomly initialised Qwen2- or Llama-shaped language model as safetensors."""
+    """Save a randomly initialised language model as safetensors, in files of at most `shard`.
+
+    `shape` adds to the configuration or replaces what is in it.
+    """
     import torch
     import transformers
 
     config_type = getattr(transformers, f"{family}Config")
     model_type = getattr(transformers, f"{family}ForCausalLM")
-    config = config_type(
-        vocab_size=VOCABULARY,
-        hidden_size=width,
-        intermediate_size=2 * width,
-        num_hidden_layers=layers,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        max_position_embeddings=CONTEXT,
-        tie_word_embeddings=True,
-        eos_token_id=eos[0],
-        bos_token_id=None,
-        pad_token_id=None,
-        initializer_range=0.3,  # spread logits: answers differ from prompt to prompt and from seed to seed
-    )
+    settings = {
+        "vocab_size": VOCABULARY,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "max_position_embeddings": CONTEXT,
+        "tie_word_embeddings": True,
+        "eos_token_id": eos[0],
+        "bos_token_id": None,
+        "pad_token_id": None,
+        # Spread logits: answers differ from prompt to prompt and from seed to seed.
+        "initializer_range": 0.3,
+    }
+    config = config_type(**settings | shape)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = model_type(config)
+        model = model_type(config).to(getattr(torch, dtype))
     model.generation_config = transformers.GenerationConfig(eos_token_id=eos)
-    model.save_pretrained(folder)
+    model.save_pretrained(folder, max_shard_size=shard)
 
 
-def make_qwen(folder: Path, *, seed: int = 1) -> Path:
-    """A Qwen2-shaped checkpoint with a ChatML template and <|endoftext|> as its only declared stop."""
+def make_qwen(
+    folder: Path, *, seed: int = 1, family: str = "Qwen2", template: str = CHATML, **saved: Any
+) -> Path:
+    """A Qwen-shaped checkpoint with a ChatML template and <|endoftext|> as its only declared stop."""
     specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    save_model(folder, "Qwen2", seed=seed, eos=[0])
-    save_tokenizer(folder, specials=specials, template=CHATML, bos=None, eos="<|endoftext|>")
+    plain = ["<think>", "</think>"] if template == QWEN3 else []
+    save_model(folder, family, seed=seed, **{"eos": [0]} | saved)
+    save_tokenizer(folder, specials=specials, template=template, bos=None, eos=specials[0], plain=plain)
     return folder
 
 
-def make_llama(folder: Path, *, seed: int = 2) -> Path:
+def make_llama(folder: Path, *, seed: int = 2, **saved: Any) -> Path:
     """A Llama-shaped checkpoint with Llama-3 headers, a BOS-adding tokenizer and no pad token."""
-    names = ["begin_of_text", "end_of_text", "start_header_id", "end_header_id", "eot_id"]
+    names = ["begin_of_text", "end_of_text", "start_header_id", "end_header_id", "eot_id", "eom_id"]
     specials = [f"<|{name}|>" for name in names]
-    save_model(folder, "Llama", seed=seed, eos=[1])
+    save_model(folder, "Llama", seed=seed, **{"eos": [1]} | saved)
     save_tokenizer(folder, specials=specials, template=LLAMA3, bos=specials[0], eos=specials[1])
+    return folder
+
+
+def as_published(folder: Path, **settings: Any) -> None:
+    """Write a configuration as the models on the hub have it: by the names of transformers 4."""
+    config = json.loads((folder / "config.json").read_text())
+    config["torch_dtype"] = config.pop("dtype")
+    config["rope_theta"] = config.pop("rope_parameters")["rope_theta"]
+    (folder / "config.json").write_text(json.dumps(config | settings, indent=2))
+
+
+LLAMA3_ROPE = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+               "original_max_position_embeddings": 64}  # fmt: skip
+FAMILIES = ("qwen2", "qwen2.5", "qwen3", "llama3.1", "llama3.2")
+
+
+def make_family(folder: Path, family: str) -> Path:
+    """A checkpoint as a family publishes its models: in bfloat16, in several files with an index."""
+    saved: dict[str, Any] = {"dtype": "bfloat16", "shard": "60KB"}
+    if family == "qwen2":
+        make_qwen(folder, **saved)
+    elif family == "qwen2.5":
+        make_qwen(folder, template=QWEN25, eos=[2, 0], **saved)
+    elif family == "qwen3":
+        # Its heads are wider than hidden_size / num_attention_heads, and their norms are learned.
+        make_qwen(folder, family="Qwen3", template=QWEN3, eos=[2, 0], head_dim=64, **saved)
+    else:
+        make_llama(folder, eos=[1, 5, 4], tie_word_embeddings=family == "llama3.2", **saved)
+    as_published(folder, **({"rope_scaling": LLAMA3_ROPE} if family.startswith("llama") else {}))
     return folder
 
 

@@ -2,27 +2,51 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from typing import Any
 
 from bbi_utils.errors import BadInput
 
-# Llama-3 templates write today's date into every prompt unless they are given one.
-PINNED_DATE = "26 Jul 2024"
+# Some templates write today's date into every prompt: from a variable (Llama-3) or by calling strftime_now.
+DATE = datetime.date(2024, 7, 26)
+PINNED_DATE = DATE.strftime("%d %b %Y")
+TODAY = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
+# Templates of models that can think aloud first (Qwen3, SmolLM3) have it on unless told otherwise. The study
+# compares answers: thoughts would fill max_new_tokens before the answer begins, whoever reads one reads the
+# style of the thoughts, and a judge is asked for its first token. Templates without the variable ignore it.
+VARIABLES = {"date_string": PINNED_DATE, "enable_thinking": False}
 SENTINEL = "bbi-sentinel"
 
 
 def render(tokenizer: Any, prompt: str, *, system_prompt: str | None = None) -> str:
     """The prompt as one user turn of the template, opened for the assistant's answer."""
-    import jinja2
-
     messages = [{"role": "user", "content": prompt}]
     if system_prompt is not None:
         messages.insert(0, {"role": "system", "content": system_prompt})
+    text = written(tokenizer, messages, add_generation_prompt=True)
+    if text.rstrip().endswith("<think>"):
+        raise BadInput(
+            f"chat template of {tokenizer.name_or_path} opens every answer with a thought (<think>) that "
+            "cannot be switched off; expected a model that answers at once, such as its instruct variant."
+        )
+    return text
+
+
+def written(tokenizer: Any, messages: list[dict[str, str]], *, add_generation_prompt: bool = False) -> str:
+    """What the template makes of the turns, on the pinned date and without thinking aloud; or BadInput."""
+    import jinja2
+
+    template = TODAY.sub(lambda call: repr(DATE.strftime(call[2])), tokenizer.get_chat_template())
     try:
         return tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True, date_string=PINNED_DATE
+            messages,
+            chat_template=template,
+            tokenize=False,
+            add_generation_prompt=add_generation_prompt,
+            **VARIABLES,
         )
-    except (jinja2.TemplateError, ValueError) as error:
+    except (jinja2.TemplateError, ValueError, TypeError) as error:
         raise BadInput(
             f"chat template of {tokenizer.name_or_path}: {error}; expected an instruct model whose template "
             "takes these turns (a template without system turns needs system_prompt null)."
@@ -38,7 +62,7 @@ def prompt_ids(tokenizer: Any, prompt: str, *, system_prompt: str | None = None)
 def end_of_turn(tokenizer: Any) -> int:
     """Id of the special token with which the template closes an assistant turn (<|im_end|>, <|eot_id|>)."""
     turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": SENTINEL}]
-    text = tokenizer.apply_chat_template(turns, tokenize=False, date_string=PINNED_DATE)
+    text = written(tokenizer, turns)
     closing = tokenizer(text.rpartition(SENTINEL)[2], add_special_tokens=False)["input_ids"]
     if closing and closing[0] in special_ids(tokenizer):
         return int(closing[0])
