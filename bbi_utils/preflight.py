@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Sampling, Terms, load_oracle
+from bbi_utils.oracles.adapters import adapter_folder, base_of, check_adapter
 from bbi_utils.oracles.checkpoints import check_files
 from bbi_utils.oracles.references import kind_of
 from bbi_utils.params import Study, unknown
@@ -177,6 +178,8 @@ def check_model(role: str, reference: str, revision: str | None) -> None:
         raise BadInput(f"{role.upper()} {reference} does not exist ({way})")
     if revision is not None:
         raise BadInput(f"{role.upper()} {reference} is a folder and has no revision '{revision}'; drop it")
+    if role == "teacher" and adapter_folder(reference):  # a student to distil and a judge are whole models
+        return check_model("base of the teacher's adapter", *base_of(check_adapter(folder)))
     check_files(folder, name=reference)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.lineage import declared_parameters, lineage
+from bbi_utils.oracles.adapters import adapter_folder, adapter_hash, base_of
 from bbi_utils.oracles.checkpoints import content_hash
 from bbi_utils.oracles.references import kind_of
 from bbi_utils.params import Study, checked, unknown
@@ -167,12 +168,20 @@ def make_task(stage: Stage, study: Study, notebooks: Path = paths.NOTEBOOKS) -> 
 
 
 def content_of(reference: str) -> str:
-    """What a model reference stands for: the hash of its folder or file, or the hub id or endpoint itself."""
+    """What a model reference stands for: the hash of its folder or file, or the hub id or endpoint itself.
+
+    An adapter's folder stands for the adapter and for what its base stands for.
+    """
     if kind_of(reference) == "recorded":
         file, _, column = reference.partition("#")
         return f"sha256:{hash_of(paths.script(file))}#{column}"
     if kind_of(reference) == "endpoint":
         return reference
+    adapter = adapter_folder(reference)
+    if adapter is not None:
+        base, revision = base_of(adapter)
+        version = f"@{revision}" if revision else ""
+        return f"adapter:{adapter_hash(adapter)} on {content_of(base)}{version}"
     folder = paths.local_model(reference)
     return f"sha256:{content_hash(folder)}" if folder is not None and folder.is_dir() else reference
 

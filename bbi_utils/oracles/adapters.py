@@ -1,4 +1,7 @@
-"""LoRA adapters on disk: hash one, put one on a model (never merged: 4-bit weights would round it away)."""
+"""LoRA adapters on disk: hash one, find its base, put it on a model.
+
+An adapter is never merged: 4-bit weights would round it away.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,21 @@ import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles.checkpoints import loading, read_json
+from bbi_utils.oracles.checkpoints import ADAPTER_CONFIG as CONFIG
+from bbi_utils.oracles.checkpoints import Checkpoint, loading, read_json, resolve_model
 
-CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
+# A trainer may save its tokenizer beside the adapter: with a chat template of its own, or added tokens.
+TOKENIZER = (
+    "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "chat_template.jinja",
+    "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt", "merges.txt",
+)  # fmt: skip
 # Where the base lay and who wrote the file do not change what the adapter computes.
 INCIDENTAL = ("base_model_name_or_path", "revision", "peft_version", "inference_mode")
 
@@ -23,20 +33,55 @@ def check_adapter(folder: str | Path) -> Path:
     """The adapter's folder, or BadInput when it is not one of safetensors."""
     folder = Path(folder)
     if not (folder / CONFIG).is_file():
-        raise BadInput(f"adapter {folder}: no {CONFIG} in it; expected a folder written by train_adapter.")
+        raise BadInput(f"adapter {folder}: no {CONFIG} in it; expected a folder written by save_pretrained.")
     if not (folder / WEIGHTS).is_file():
         pickled = " (adapter_model.bin is a pickle and is never loaded)" if list(folder.glob("*.bin")) else ""
-        raise BadInput(f"adapter {folder}: no {WEIGHTS} in it{pickled}; train it again.")
+        raise BadInput(f"adapter {folder}: no {WEIGHTS} in it{pickled}; save it as safetensors.")
     return folder
 
 
+def adapter_folder(reference: str | Path) -> Path | None:
+    """The folder that a model reference names if it holds an adapter; None for any other reference."""
+    folder = paths.local_model(str(reference))
+    return folder if folder is not None and (folder / CONFIG).is_file() else None
+
+
+def base_of(folder: Path) -> tuple[str, str | None]:
+    """Reference and revision of the model that an adapter was trained on, as its config names them."""
+    config = read_json(folder / CONFIG)
+    base = config.get("base_model_name_or_path")
+    if not base:
+        way = f"write the base's folder or hub id there as base_model_name_or_path in {CONFIG}"
+        raise BadInput(f"adapter {folder} names no base model; {way}.")
+    return base, config.get("revision")
+
+
+def resolve_adapted(model: str | Path, *, revision: str | None = None) -> Checkpoint:
+    """Like resolve_model, but the folder of an adapter is accepted too: its base, with the adapter on it."""
+    folder = adapter_folder(model)
+    if folder is None:
+        return resolve_model(model, revision=revision)
+    if revision is not None:
+        raise BadInput(
+            f"model {model} is a folder, it has no revision {revision}; its base's is in {CONFIG}."
+        )
+    hashed = adapter_hash(folder)
+    base, base_revision = base_of(folder)
+    try:
+        whole = resolve_model(base, revision=base_revision)
+    except BadInput as error:
+        raise BadInput(f"adapter {model}, base_model_name_or_path in {CONFIG}: {error}") from error
+    return replace(whole, identity=f"{whole.identity}+adapter:{hashed}", adapter=folder)
+
+
 def adapter_hash(folder: str | Path) -> str:
-    """SHA-256 of an adapter's weights and of the settings that matter; the same wherever the folder lies."""
+    """SHA-256 of an adapter's weights, tokenizer and the settings that matter, wherever the folder lies."""
     folder = check_adapter(folder)
     config = read_json(folder / CONFIG)
     kept = {key: canonical(value) for key, value in config.items() if key not in INCIDENTAL}
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode())
-    digest.update((folder / WEIGHTS).read_bytes())
+    for name in (WEIGHTS, *(name for name in TOKENIZER if (folder / name).is_file())):
+        digest.update((folder / name).read_bytes())
     return digest.hexdigest()
 
 

@@ -24,23 +24,35 @@ Quantisation = Literal["none", "nf4"]
 SMALL_FILES = ("*.json", "*.jinja", "tokenizer.model", "merges.txt", "vocab.txt")
 FILES = (*SMALL_FILES, "*.safetensors")
 REMOTE_CODE = "BBI_TRUST_REMOTE_CODE"
+ADAPTER_CONFIG = "adapter_config.json"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A resolved model reference. `identity` is "sha256:..." of a folder's files or "hub:id@commit"."""
+    """A resolved model reference. `identity` is "sha256:..." of a folder's files or "hub:id@commit".
+
+    `adapter` is the folder of a LoRA adapter that makes the model what it is; the identity covers it.
+    """
 
     name: str
     folder: Path
     identity: str
     commit: str | None = None
+    adapter: Path | None = None
 
     @property
     def label(self) -> str:
         """A short name without the path of a folder: what is shown and stored."""
         is_path = self.commit is None and not self.name.startswith("pocket/")
-        return self.folder.resolve().name if is_path else self.name
+        whole = self.folder.resolve().name if is_path else self.name
+        return f"{whole} + {self.adapter.resolve().name}" if self.adapter else whole
+
+    @property
+    def tokenizer(self) -> Path:
+        """The folder of its tokenizer: the adapter's where it has one, for with that it was trained."""
+        own = self.adapter is not None and (self.adapter / "tokenizer_config.json").is_file()
+        return self.adapter if self.adapter and own else self.folder
 
 
 def trusts_remote_code() -> bool:
@@ -75,6 +87,7 @@ def resolve_model(model: str | Path, *, revision: str | None = None) -> Checkpoi
     if folder is not None or not is_hub_id(name):
         raise BadInput(f"model folder {name} not found; expected a folder, a hub id, or pocket/<name>.")
     cached = download(name, revision=revision, patterns=SMALL_FILES)
+    refuse_adapter(cached, name=name)
     return Checkpoint(name, cached, f"hub:{name}@{cached.name}", commit=cached.name)
 
 
@@ -113,8 +126,16 @@ def download(name: str, *, revision: str | None, patterns: tuple[str, ...]) -> P
         ) from error
 
 
+def refuse_adapter(folder: Path, *, name: str) -> None:
+    """Raise BadInput for an adapter where a whole model is wanted; transformers would fetch its base."""
+    if (folder / ADAPTER_CONFIG).is_file():
+        way = "merge it into its base (merge_and_unload) and save that with its tokenizer"
+        raise BadInput(f"model {name} is an adapter ({ADAPTER_CONFIG}); expected a whole model here: {way}.")
+
+
 def check_files(folder: Path, *, name: str) -> None:
     """Refuse a folder without config or safetensors; pickled weights run code when they are loaded."""
+    refuse_adapter(folder, name=name)
     if not (folder / "config.json").is_file():
         raise BadInput(f"model {name}: no config.json in it; expected a folder written by save_pretrained.")
     if any(folder.glob("*.safetensors")):
@@ -193,8 +214,10 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
 
     with loading(f"tokenizer of {checkpoint.name}"):
         tokenizer = AutoTokenizer.from_pretrained(
-            checkpoint.folder, padding_side="left", trust_remote_code=trusts_remote_code()
+            checkpoint.tokenizer, padding_side="left", trust_remote_code=trusts_remote_code()
         )
+        if tokenizer.chat_template:
+            tokenizer.chat_template = tokenizer.get_chat_template()  # the default one where there are several
     if not tokenizer.chat_template:
         raise BadInput(f"model {checkpoint.name} has no chat template; expected an instruct model.")
     if tokenizer.pad_token_id is None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import checkpoints
-from bbi_utils.oracles.adapters import adapter_hash, attach_adapter
+from bbi_utils.oracles.adapters import adapter_hash, attach_adapter, resolve_adapted
 from bbi_utils.oracles.base import Answer, Request, Sampling, fingerprint_of
 from bbi_utils.oracles.chat import prompt_ids, stop_ids
 from bbi_utils.oracles.checkpoints import Checkpoint, Quantisation
@@ -82,7 +82,8 @@ class LocalOracle:
         model.generation_config = GenerationConfig(
             do_sample=False, eos_token_id=self.stops, pad_token_id=self.tokenizer.pad_token_id
         )
-        return attach_adapter(model, self.adapter) if self.adapter else model
+        adapter = self.adapter or self.checkpoint.adapter
+        return attach_adapter(model, adapter) if adapter else model
 
     def release(self) -> None:
         """Drop the weights (the next answer loads them again)."""
@@ -177,13 +178,18 @@ def load_local(
 ) -> LocalOracle:
     """An oracle for "pocket/<name>", a folder, or a hub id at `revision`; weights load when first needed.
 
-    Raises BadInput for a missing, gated, pickled or damaged model or adapter, and without a chat template.
+    The folder may hold a LoRA adapter from peft's save_pretrained: its base is asked with the adapter on it.
+    Raises BadInput for a missing, gated, pickled or damaged model or adapter, for two adapters at once, and
+    without a chat template.
     """
     if quantisation not in ("none", "nf4"):
         raise BadInput(f"quantisation is {quantisation}; expected none or nf4.")
     device = checkpoints.pick_device(device)
+    checkpoint = resolve_adapted(model, revision=revision)
+    if adapter is not None and checkpoint.adapter is not None:
+        raise BadInput(f"model {model} is an adapter itself and cannot wear {adapter} too; give its base.")
     return LocalOracle(
-        checkpoints.resolve_model(model, revision=revision),
+        checkpoint,
         adapter=Path(adapter) if adapter is not None else None,
         quantisation=quantisation,
         dtype=checkpoints.pick_dtype(dtype, device=device),
