@@ -1,4 +1,7 @@
-"""The whole study, all notebooks, on two checkpoints in folders that are swapped in by parameters alone."""
+"""The whole study, all notebooks, on two checkpoints in folders that are swapped in by parameters alone.
+
+They are as real families publish theirs: a Llama-3 teacher and a Qwen3 student, bfloat16 in several files.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import Any
 import nbformat
 import pandas as pd
 import pytest
+from conftest import make_family
 
 from bbi_utils.__main__ import main
 from bbi_utils.params import load_study
@@ -29,10 +33,10 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def settings(tiny_qwen: Path, tiny_llama: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    run_dir = tmp_path_factory.mktemp("study") / "run"
-    return {"teacher": str(tiny_llama), "student": str(tiny_qwen), "judge": str(tiny_llama),
-            "run_dir": str(run_dir), **SMALL}  # fmt: skip
+def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("study")
+    teacher, student = (str(make_family(folder / family, family)) for family in ("llama3.1", "qwen3"))
+    return {"teacher": teacher, "student": student, "judge": teacher, "run_dir": str(folder / "run"), **SMALL}
 
 
 @pytest.fixture(scope="module")
