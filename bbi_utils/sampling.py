@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
 
 from bbi_utils.errors import BadInput
@@ -11,10 +11,12 @@ from bbi_utils.oracles.base import Oracle, Request
 from bbi_utils.oracles.endpoint import EndpointOracle
 from bbi_utils.progress import Progress, progress_total
 from bbi_utils.purchase import buy
-from bbi_utils.store import ResponseStore
+from bbi_utils.store import COLUMNS, ResponseStore
 
 if TYPE_CHECKING:
     import pandas
+
+ROWS_OF_A_PART = 20_000
 
 
 class Asked(Protocol):
@@ -57,11 +59,11 @@ def sample(
         raise BadInput(f"batch_size is {batch_size}; expected a whole number >= 1.")
     ids = [probe.id for probe in probes]
     if len(set(ids)) < len(ids):
-        twice = next(i for i in ids if ids.count(i) > 1)
+        twice = next(prompt_id for prompt_id, count in Counter(ids).items() if count > 1)
         raise BadInput(
             f"prompt id {twice} occurs more than once; ask each prompt once (sample_index repeats it)."
         )
-    have = store.known(oracle.fingerprint, sample_index=sample_index)
+    have = store.known(oracle.fingerprint, sample_index=sample_index, among=ids)
     if not have.issuperset(ids):
         store.register(oracle.fingerprint, name=oracle.name, settings=oracle.settings)
         if isinstance(oracle, EndpointOracle):
@@ -71,8 +73,7 @@ def sample(
                 buy(oracle, missing, store, bar=bar)
         else:
             compute(oracle, probes, store, have, sample_index, batch_size=batch_size, shown=progress)
-    said = store.answers(oracle.fingerprint, sample_index=sample_index)
-    return answer_table([asdict(said[i]) for i in ids])
+    return answer_table(store, oracle.fingerprint, ids, sample_index=sample_index)
 
 
 def compute(
@@ -106,9 +107,18 @@ def start_bar(oracle: Oracle, *, missing: int, total: int, shown: bool) -> Progr
     return progress_total(missing, f"{oracle.name}{resumed}", shown=shown)
 
 
-def answer_table(rows: list[dict[str, object]]) -> pandas.DataFrame:
-    """Rows as a table with its columns even when it is empty."""
+def answer_table(
+    store: ResponseStore, fingerprint: str, ids: Sequence[str], *, sample_index: int
+) -> pandas.DataFrame:
+    """The stored answers to these prompts, in their order; with its columns even when it is empty.
+
+    Part by part, because a column of a table takes far less memory than as many Python objects.
+    """
     import pandas
 
-    columns = ["prompt_id", "answer", "finish_reason", "prompt_tokens", "answer_tokens", "seconds"]
-    return pandas.DataFrame(rows, columns=columns)
+    columns, parts = COLUMNS.split(", "), []
+    for start in range(0, max(1, len(ids)), ROWS_OF_A_PART):
+        part = ids[start : start + ROWS_OF_A_PART]
+        said = {row[0]: row for row in store.rows(fingerprint, sample_index=sample_index, among=part)}
+        parts.append(pandas.DataFrame([said[prompt_id] for prompt_id in part], columns=columns))
+    return pandas.concat(parts, ignore_index=True)

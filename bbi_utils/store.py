@@ -6,7 +6,7 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from bbi_utils.store_schema import APPLICATION_ID, SCHEMA_VERSION
 
 INSERT = "INSERT INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 COLUMNS = "prompt_id, answer, finish_reason, prompt_tokens, answer_tokens, seconds"
+AT_ONCE = 900  # prompt ids in one query; older builds of SQLite stop at 999
 # What SQLite says -> what to do about it.
 WAYS_OUT = {
     "not a database": "not a response store, or damaged; move it away and run again (it is sampled anew)",
@@ -156,18 +157,39 @@ class ResponseStore:
         with self.transaction():
             self.connection.executemany(INSERT, rows)
 
-    def answers(self, fingerprint: str, *, sample_index: int = 0) -> dict[str, Answer]:
-        """Every stored answer of one oracle, by prompt id."""
-        query = f"SELECT {COLUMNS} FROM responses WHERE fingerprint = ? AND sample_index = ?"
-        with self.explained():
-            rows = self.connection.execute(query, (fingerprint, sample_index)).fetchall()
+    def answers(
+        self, fingerprint: str, *, sample_index: int = 0, among: Collection[str] | None = None
+    ) -> dict[str, Answer]:
+        """The stored answers of one oracle by prompt id; `among` some prompts only, where it is given."""
+        rows = self.rows(fingerprint, sample_index=sample_index, among=among)
         return {row[0]: Answer(*row) for row in rows}
 
-    def known(self, fingerprint: str, *, sample_index: int = 0) -> set[str]:
-        """The ids of the prompts that have an answer."""
-        query = "SELECT prompt_id FROM responses WHERE fingerprint = ? AND sample_index = ?"
+    def known(
+        self, fingerprint: str, *, sample_index: int = 0, among: Collection[str] | None = None
+    ) -> set[str]:
+        """The ids of the prompts, of those `among` where it is given, that have an answer."""
+        rows = self.rows(fingerprint, sample_index=sample_index, among=among, columns="prompt_id")
+        return {prompt_id for (prompt_id,) in rows}
+
+    def rows(
+        self,
+        fingerprint: str,
+        *,
+        sample_index: int = 0,
+        among: Collection[str] | None = None,
+        columns: str = COLUMNS,
+    ) -> Iterator[tuple[Any, ...]]:
+        """The same as rows, in no order that can be relied on and without holding them all in memory."""
+        query = f"SELECT {columns} FROM responses WHERE fingerprint = ? AND sample_index = ?"
         with self.explained():
-            return {prompt_id for (prompt_id,) in self.connection.execute(query, (fingerprint, sample_index))}
+            if among is None:
+                yield from self.connection.execute(query, (fingerprint, sample_index))
+                return
+            ids = sorted(among)  # neighbours lie on one page of the file
+            for start in range(0, len(ids), AT_ONCE):
+                some = ids[start : start + AT_ONCE]
+                one_of = f"{query} AND prompt_id IN ({', '.join('?' * len(some))})"
+                yield from self.connection.execute(one_of, (fingerprint, sample_index, *some))
 
     def intend(self, fingerprint: str, prompt_id: str, *, sample_index: int = 0, reserved: float) -> int:
         """Write down a request before it is sent; returns its number. `reserved`: the most it can cost."""

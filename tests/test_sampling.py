@@ -79,6 +79,14 @@ def test_rows_come_in_probe_order_and_are_computed_once(tmp_path: Path) -> None:
     assert list(first.prompt_id) == [probe.id for probe in PROBES]
 
 
+def test_a_table_of_many_parts_is_the_table_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ResponseStore(tmp_path / "r.sqlite") as store:
+        whole = run(Echo(), PROBES, store)
+        monkeypatch.setattr("bbi_utils.sampling.ROWS_OF_A_PART", 4)
+        pandas.testing.assert_frame_equal(run(Echo(), PROBES, store), whole)
+        assert list(run(Echo(), [], store).columns) == list(whole.columns)
+
+
 def test_a_half_answered_batch_is_computed_whole_but_only_gaps_are_filled(tmp_path: Path) -> None:
     with ResponseStore(tmp_path / "whole.sqlite") as store:
         whole = run(Echo(), PROBES, store)

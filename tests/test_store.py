@@ -43,6 +43,19 @@ def test_a_key_is_fingerprint_prompt_and_sample(path: Path) -> None:
         assert store.answers("f2")["p1"].answer == "other"
 
 
+def test_some_answers_are_found_among_many(path: Path) -> None:
+    odd = ["", "a\0b", "it's", "p2%", "P2", "π"]
+    with ResponseStore(path) as store:
+        store.add("f1", [an_answer(prompt_id) for prompt_id in (*odd, *(f"q{i}" for i in range(2500)))])
+        store.add("f1", [an_answer("q1", "fresh")], sample_index=1)
+        asked = [*odd, "p2", "no such", *(f"q{i}" for i in range(0, 5000, 2))]
+        found = store.answers("f1", among=asked)
+        assert set(found) == {*odd, *(f"q{i}" for i in range(0, 2500, 2))} == store.known("f1", among=asked)
+        assert all(answer == an_answer(prompt_id) for prompt_id, answer in found.items())
+        assert store.answers("f1", sample_index=1, among=["q1", "q2"]) == {"q1": an_answer("q1", "fresh")}
+        assert store.known("f1", among=[]) == set() and len(store.known("f1")) == 2507
+
+
 def test_a_batch_is_stored_whole_or_not_at_all(path: Path) -> None:
     broken = Answer("p3", "x", "tired", 1, 1, 0.0)  # type: ignore[arg-type]
     with ResponseStore(path) as store:

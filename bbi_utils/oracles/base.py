@@ -38,7 +38,7 @@ class Sampling:
                 raise BadInput(f"{name} is {found}; expected {expected}.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Request:
     """One prompt to answer; `sample_index` numbers repeated answers to the same prompt from 0."""
 
@@ -47,7 +47,7 @@ class Request:
     sample_index: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One answer. Token counts exclude the stop token; `seconds` is this answer's share of its batch."""
 
