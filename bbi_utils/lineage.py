@@ -17,8 +17,8 @@ from bbi_utils.provenance import sha256_file
 PARAMETERS_TAG = "parameters"
 PACKAGE_NAME = "bbi_utils"
 IPYTHON_LINES = ("%", "!", "?")
-# Some releases of CPython 3.11 count the depth of all syntax trees of a process together, and two threads that
-# parse at a time then fail with "recursion depth mismatch" (python/cpython issue 106905).
+# CPython 3.11 counts the depth of all syntax trees of a process together, and two threads that parse at once
+# can fail with "recursion depth mismatch" (python/cpython issue 106905).
 PARSING = threading.Lock()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,32 @@ def make_family(folder: Path, family: str) -> Path:
         make_llama(folder, eos=[1, 5, 4], tie_word_embeddings=family == "llama3.2", **saved)
     as_published(folder, **({"rope_scaling": LLAMA3_ROPE} if family.startswith("llama") else {}))
     return folder
+
+
+def make_adapter(base: Path, folder: Path) -> Path:
+    """A LoRA adapter with random weights on `base`, as peft's save_pretrained leaves it."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    from bbi_utils.oracles.adapters import peft_warnings
+
+    config = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
+    with torch.random.fork_rng(), peft_warnings():
+        torch.manual_seed(0)
+        get_peft_model(AutoModelForCausalLM.from_pretrained(base), config).save_pretrained(folder)
+    return folder
+
+
+def put_in_hub_cache(home: Path, model: Path, *, name: str, commit: str, branch: str) -> None:
+    """Add a checkpoint to the cache: files as blobs, linked from the commit's snapshot, named by a branch."""
+    folder = home / "hub" / ("models--" + name.replace("/", "--"))
+    for part in ("blobs", "refs", f"snapshots/{commit}"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    for file in model.iterdir():
+        shutil.copy(file, folder / "blobs" / f"{commit}-{file.name}")
+        (folder / "snapshots" / commit / file.name).symlink_to(f"../../blobs/{commit}-{file.name}")
+    (folder / "refs" / branch).write_text(commit)
 
 
 @pytest.fixture(scope="session")

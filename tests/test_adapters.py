@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 import tiny_study
+from conftest import make_adapter
 
 from bbi_utils import paths, preflight
-from bbi_utils.adversaries.judge_model import load_judge
+from bbi_utils.adversaries.judge_model import load_local_judge
 from bbi_utils.distill import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Request, Sampling, load_local
-from bbi_utils.oracles.adapters import peft_warnings
 from bbi_utils.oracles.chat import render
 from bbi_utils.params import Study, load_study
 from bbi_utils.stages import content_of
@@ -30,15 +30,7 @@ CONFIG = "adapter_config.json"
 @pytest.fixture(scope="module")
 def adapter(tiny_qwen: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An adapter with random weights on tiny_qwen, as peft's save_pretrained leaves it."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    out = tmp_path_factory.mktemp("adapters") / "mine"
-    config = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
-    with torch.random.fork_rng(), peft_warnings():
-        torch.manual_seed(0)
-        get_peft_model(AutoModelForCausalLM.from_pretrained(tiny_qwen), config).save_pretrained(out)
+    out = make_adapter(tiny_qwen, tmp_path_factory.mktemp("adapters") / "mine")
     assert json.loads((out / CONFIG).read_text())["base_model_name_or_path"] == str(tiny_qwen)
     return out
 
@@ -143,7 +135,7 @@ def test_what_cannot_be_loaded_is_named(adapter: Path, tiny_qwen: Path, tmp_path
 
 def test_students_and_judges_are_whole_models(adapter: Path, tiny_qwen: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="is an adapter .* expected a whole model here: merge it"):
-        load_judge(str(adapter))
+        load_local_judge(str(adapter))
     with pytest.raises(BadInput, match="is an adapter .* expected a whole model here: merge it"):
         train_adapter(adapter, ["a"], ["b"], out=tmp_path / "out", settings=LoraSettings(), seed=0)
     # A checkpoint that brings an adapter along would be loaded with it, unnoticed by its content's hash.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import make_family
+from conftest import make_family, put_in_hub_cache
 
 from bbi_utils import paths
 from bbi_utils.oracles import Request, Sampling, load_local
@@ -43,17 +42,6 @@ print(json.dumps([[ask(*reference) for reference in references], models_of(study
 """
 
 
-def put(home: Path, model: Path, *, name: str, commit: str, branch: str) -> None:
-    """Add a checkpoint to the cache: files as blobs, linked from the commit's snapshot, named by a branch."""
-    folder = home / "hub" / ("models--" + name.replace("/", "--"))
-    for part in ("blobs", "refs", f"snapshots/{commit}"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
-    for file in model.iterdir():
-        shutil.copy(file, folder / "blobs" / f"{commit}-{file.name}")
-        (folder / "snapshots" / commit / file.name).symlink_to(f"../../blobs/{commit}-{file.name}")
-    (folder / "refs" / branch).write_text(commit)
-
-
 def ask(home: Path, references: list[Any], models: dict[str, Any]) -> Any:
     """What a process of its own, offline with this cache, finds behind each reference and in the study."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
@@ -69,7 +57,7 @@ def home(tmp_path: Path) -> Path:
     """A cache that holds two commits of one model and nothing else."""
     for family, commit, branch in (("qwen3", FIRST, "main"), ("llama3.2", SECOND, "v2")):
         model = make_family(tmp_path / family, family)
-        put(tmp_path / "home", model, name="some/model", commit=commit, branch=branch)
+        put_in_hub_cache(tmp_path / "home", model, name="some/model", commit=commit, branch=branch)
     return tmp_path / "home"
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import make_llama, make_qwen
+from conftest import make_adapter, make_llama, make_qwen, put_in_hub_cache
 from serving import sampling_copy, served
 from test_study import SMALL
 
@@ -30,6 +30,7 @@ from bbi_utils.probes import build_suite
 from bbi_utils.stages import STAGES
 from bbi_utils.store import ResponseStore
 
+COMMIT = "c0ffee" * 6 + "0000"
 CANARY = "sk-canary-7d1c2f9b"
 FEW = {**SMALL, "n_distill": 20, "n_test": 20, "n_judge": 10, "n_budget_test": 10, "max_new_tokens": 8}
 
@@ -79,23 +80,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     asked.assign(**said).to_json(folder / "answers.jsonl", orient="records", lines=True)
     names = {
         "models/teacher": str(teacher), "models/student": str(student),
-        "models/adapter": str(adapter_on(teacher, folder / "adapter")),
+        "models/adapter": str(make_adapter(teacher, folder / "adapter")),
         "prompts.csv": str(folder / "prompts.csv"), "answers.jsonl": str(folder / "answers.jsonl"),
     }  # fmt: skip
     return World(folder, names)
-
-
-def adapter_on(base: Path, folder: Path) -> Path:
-    """A LoRA adapter of random weights, saved as peft saves it."""
-    import peft
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(base)
-    lora = peft.LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=False)
-    torch.manual_seed(0)
-    peft.get_peft_model(model, lora).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture
@@ -126,18 +114,15 @@ def test_every_line_of_the_table_has_its_test() -> None:
 @pytest.mark.smoke
 def test_hub_models(world: World, until: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for role in ("teacher", "student"):
-        stored = tmp_path / "hub" / f"models--org--{role}"
-        (stored / "refs").mkdir(parents=True)
-        (stored / "refs" / "main").write_text("c0ffee")
-        (stored / "snapshots").mkdir()
-        (stored / "snapshots" / "c0ffee").symlink_to(world.names[f"models/{role}"])
+        model = Path(world.names[f"models/{role}"])
+        put_in_hub_cache(tmp_path, model, name=f"org/{role}", commit=COMMIT, branch="main")
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     run = until(world.settings("two models on the hub"), "03")
     models = json.loads(run.manifest.read_text())["models"]
-    assert models["teacher"]["commit"] == "c0ffee" == models["student"]["commit"]
+    assert models["teacher"]["commit"] == COMMIT == models["student"]["commit"]
     assert {each["model"] for each in oracles(run).values()} == {
-        "hub:org/teacher@c0ffee",
-        "hub:org/student@c0ffee",
+        f"hub:org/teacher@{COMMIT}",
+        f"hub:org/student@{COMMIT}",
     }
 
 
