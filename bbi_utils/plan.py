@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bbi_utils import paths
+from bbi_utils.oracles.adapters import whole_model
 from bbi_utils.oracles.endpoint import VERDICT_TOKENS
 from bbi_utils.oracles.references import kind_of
 from bbi_utils.params import Study
@@ -44,10 +45,11 @@ class Work:
 def parameters_of(reference: str) -> float | None:
     """Parameter count: exact for a folder (from its safetensors headers), published or named for a hub id.
 
-    None where it is not known, and for what has no weights here.
+    An adapter's folder counts as its base. None where it is not known, and for what has no weights here.
     """
     if kind_of(reference) != "weights":
         return None
+    reference, _ = whole_model(reference)
     folder = paths.local_model(reference)
     if folder is not None:
         return float(sum(count_safetensors(file) for file in folder.glob("*.safetensors"))) or None

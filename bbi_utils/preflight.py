@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Sampling, Terms, load_oracle
-from bbi_utils.oracles.adapters import adapter_folder, base_of, check_adapter
+from bbi_utils.oracles.adapters import adapter_folder, base_of, check_adapter, whole_model
 from bbi_utils.oracles.checkpoints import check_files
 from bbi_utils.oracles.references import kind_of
 from bbi_utils.params import Study, unknown
@@ -208,7 +208,7 @@ def check_downloads(study: Study) -> None:
     """Raise BadInput where the hub models that are not in the cache yet would not fit on its disk."""
     roles = ("teacher", "student", "judge")
     models = {(getattr(study, role), getattr(study, f"{role}_revision")) for role in roles}
-    models = {(name, revision) for name, revision in models if kind_of(name) == "weights"}
+    models = {whole_model(name, revision) for name, revision in models if kind_of(name) == "weights"}
     absent = [name for name, revision in models if wanted_from_hub(name, revision)]
     needed = sum((parameters_of(name) or 0) * BYTES["bfloat16"] for name in absent)
     disk = next(path for path in (hub_cache(), *hub_cache().parents) if path.exists())

@@ -17,6 +17,7 @@ from bbi_utils import paths, preflight
 from bbi_utils.claims_table import show_claims
 from bbi_utils.display import Display
 from bbi_utils.errors import BadInput
+from bbi_utils.oracles.adapters import whole_model
 from bbi_utils.params import DEFAULT_PAIRS, DEFAULT_PROFILE, Study, load_study
 from bbi_utils.plan import plan, runs_on_gpu
 from bbi_utils.provenance import cores, read_json, update_manifest, write_json
@@ -187,7 +188,8 @@ def models_of(study: Study) -> dict[str, dict[str, str | None]]:
     for role in ("teacher", "student", "judge"):
         reference, revision = getattr(study, role), getattr(study, f"{role}_revision")
         content: str | None = content_of(reference)
-        commit = paths.cached_commit(reference, revision) if content == reference else None
+        base, pinned = whole_model(reference, revision)  # an adapter's base, else the model itself
+        commit = paths.cached_commit(base, pinned) if content_of(base) == base else None
         content = None if content == reference else content
         found[role] = {"reference": reference, "revision": revision, "commit": commit, "content": content}
     return found

@@ -13,7 +13,7 @@ import pytest
 import tiny_study
 from conftest import make_adapter
 
-from bbi_utils import paths, preflight
+from bbi_utils import paths, plan, preflight
 from bbi_utils.adversaries.judge_model import load_local_judge
 from bbi_utils.distill import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
@@ -180,3 +180,13 @@ def test_preflight_looks_for_the_base(
     teacher = str(copy(adapter, tmp_path / "mine", base_model_name_or_path=base))
     with pytest.raises(BadInput, match=message):
         preflight.check_all([dataclasses.replace(study, teacher=teacher)])
+
+
+def test_the_plan_and_the_disk_count_its_base(
+    study: Study, adapter: Path, tiny_qwen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert plan.parameters_of(str(adapter)) == plan.parameters_of(str(tiny_qwen)) > 50_000
+    teacher = str(copy(adapter, tmp_path / "mine", base_model_name_or_path="some/model"))
+    monkeypatch.setitem(plan.PUBLISHED_PARAMETERS, "some/model", 1e18)
+    with pytest.raises(BadInput, match="some/model need .* GB"):
+        preflight.check_downloads(dataclasses.replace(study, teacher=teacher))

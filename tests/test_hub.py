@@ -82,8 +82,7 @@ def test_a_hub_id_is_loaded_from_the_cache_by_branch_and_by_commit(home: Path, t
     )
     references = [["some/model", None], ["some/model", "v2"], ["some/model", SECOND], [adapter, None],
                   ["some/model", "v3"]]  # fmt: skip
-    models = {"teacher": "some/model", "student": "some/model", "student_revision": "v2",
-              "judge": "some/model", "judge_revision": SECOND}  # fmt: skip
+    models = {"teacher": adapter, "student": "some/model", "judge": "some/model", "judge_revision": "v2"}
     found, manifest = ask(home, references, models)
     hello = [Request("p", "Hello.")]
     first, second = (
@@ -96,4 +95,4 @@ def test_a_hub_id_is_loaded_from_the_cache_by_branch_and_by_commit(home: Path, t
     assert found[3][1:] == ["some/model + mine", second]  # fresh LoRA weights change nothing
     assert "hub model some/model at revision v3 is not in the local cache" in found[4]
     commits = {role: (one["revision"], one["commit"]) for role, one in manifest.items()}
-    assert commits == {"teacher": (None, FIRST), "student": ("v2", SECOND), "judge": (SECOND, SECOND)}
+    assert commits == {"teacher": (None, SECOND), "student": (None, FIRST), "judge": ("v2", SECOND)}

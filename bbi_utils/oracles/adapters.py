@@ -56,6 +56,12 @@ def base_of(folder: Path) -> tuple[str, str | None]:
     return base, config.get("revision")
 
 
+def whole_model(reference: str, revision: str | None = None) -> tuple[str, str | None]:
+    """Reference and revision of the model whose weights a reference needs: an adapter's base, or itself."""
+    folder = adapter_folder(reference)
+    return (reference, revision) if folder is None else base_of(folder)
+
+
 def resolve_adapted(model: str | Path, *, revision: str | None = None) -> Checkpoint:
     """Like resolve_model, but the folder of an adapter is accepted too: its base, with the adapter on it."""
     folder = adapter_folder(model)
