@@ -12,6 +12,7 @@ from typing import Any
 from bbi_utils import __version__
 from bbi_utils.errors import BadInput
 from bbi_utils.sample_command import add_sample
+from bbi_utils.store_commands import add_store_commands
 from bbi_utils.verdict_commands import add_audit, add_certify
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
@@ -43,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     add_sample(commands)
     add_audit(commands)
     add_certify(commands)
+    add_store_commands(commands)
     for name, run, text in (
         ("verify", run_verify, "compare a run's tables and figures with the expected ones"),
         ("refresh", run_refresh, "put a run's outputs into the committed notebooks and figures"),
