@@ -24,12 +24,16 @@ RECORD = "training.json"
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """One clear error for no permission and for a full disk (torch reports the latter as RuntimeError)."""
+    """One clear error for no permission and for a full disk, which libraries report each in its own way."""
+    from safetensors import SafetensorError
+
     try:
         yield
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
+        # torch, in the middle of a file, only says where it stands; the reason is what it was handling.
+        reason = error.__context__ if isinstance(error.__context__, OSError) else error
         way = "free space or get write permission, then run again: it continues from the last checkpoint"
-        raise BadInput(f"{path} cannot be written: {str(error).splitlines()[0]}; {way}.") from error
+        raise BadInput(f"{path} cannot be written: {str(reason).splitlines()[0]}; {way}.") from error
 
 
 @contextmanager
@@ -59,8 +63,9 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
 
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as partial:
-            torch.save(dict(state), partial)
+        # Through a file of Python's: torch's own would not tell why it could not write.
+        with replacing(path) as partial, partial.open("wb") as file:
+            torch.save(dict(state), file)
 
 
 def load_state(path: Path, *, key: str) -> dict[str, Any] | None:

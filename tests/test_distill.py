@@ -224,7 +224,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(
     def full(state: Any, file: Any) -> None:
         calls.append(1)
         if len(calls) == 2:
-            Path(file).write_bytes(b"half of it")
+            file.write(b"half of it")
             raise OSError(28, "No space left on device")
         save(state, file)
 
