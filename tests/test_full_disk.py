@@ -1,4 +1,4 @@
-"""A disk that is really full: a small file system in memory, filled up in the middle of the work."""
+"""A disk that is really full, or read-only: a small file system in memory, filled in the middle of the work."""
 
 from __future__ import annotations
 
@@ -75,6 +75,17 @@ def test_a_store_on_a_full_disk_keeps_what_it_has(disk: Path) -> None:
     with ResponseStore(path) as store:
         store.add("f1", some(200))
         assert len(store.known("f1")) == 200
+
+
+def test_a_store_on_a_read_only_disk_says_so(disk: Path) -> None:
+    path = disk / "r.sqlite"
+    with ResponseStore(path) as store:
+        store.add("f1", some(100))
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    for place, said in ((path, "cannot be opened"), (disk / "run" / "r.sqlite", "Read-only file system")):
+        with pytest.raises(BadInput, match=said):
+            ResponseStore(place)
+    assert [file.name for file in disk.iterdir()] == ["r.sqlite"]
 
 
 def test_sampling_stops_clearly_and_continues_to_the_same_answers(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,8 +84,10 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
     connection.execute("CREATE TABLE photos (name TEXT)")
     connection.commit()
     connection.close()
+    before = file.read_bytes()
     with pytest.raises(BadInput, match="another program"):
         ResponseStore(file)
+    assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
 
 
 def test_another_schema_version_is_refused(path: Path) -> None:
@@ -102,14 +108,6 @@ def test_damage_is_found_when_opening(path: Path) -> None:
         ResponseStore(path)
 
 
-def test_a_full_disk_keeps_earlier_batches(path: Path) -> None:
-    with ResponseStore(path) as store:
-        store.connection.execute(f"PRAGMA max_page_count = {store.pragma('page_count')}")
-        with pytest.raises(BadInput, match="no space left; free some and run again"):
-            store.add("f1", [an_answer(f"q{i}", "text " * 500) for i in range(50)])
-        assert set(store.answers("f1")) == {"p1"}
-
-
 def test_a_folder_that_cannot_hold_it_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="file"):
@@ -119,8 +117,97 @@ def test_a_folder_that_cannot_hold_it_is_named(tmp_path: Path) -> None:
         ResponseStore(tmp_path / "folder")
 
 
-def test_a_readonly_store_says_so(path: Path) -> None:
+# Permissions do not bind root, so as root it becomes nobody; everything it needs is imported before.
+UNPRIVILEGED = """
+import os, sys
+from bbi_utils.errors import BadInput
+from bbi_utils.oracles.base import Answer
+from bbi_utils.store import ResponseStore
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    with ResponseStore(sys.argv[1]) as store:
+        print(len(store.known("f1")))
+        store.add("f1", [Answer("p2", "x", "stop", 1, 1, 0.0)])
+except BadInput as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("file_mode", "folder_mode", "said"),
+    [
+        (0o444, 0o777, ["1", "attempt to write a readonly database; it cannot be written; give yourself"]),
+        (0o444, 0o555, ["attempt to write a readonly database; it cannot be written; give yourself"]),
+        (0o000, 0o777, ["cannot be opened; check that its folder exists and is writable"]),
+        (None, 0o555, ["cannot be opened; check that its folder exists and is writable"]),
+    ],
+)
+def test_a_readonly_store_says_so(file_mode: int | None, folder_mode: int, said: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
+        os.chmod(name, 0o755)
+        file = Path(name) / "run" / "responses.sqlite"
+        if file_mode is None:
+            file.parent.mkdir()
+        else:
+            with ResponseStore(file) as store:
+                store.add("f1", [an_answer("p1")])
+            file.chmod(file_mode)
+        file.parent.chmod(folder_mode)
+        before = file.read_bytes() if file_mode else b""
+        command = [sys.executable, "-c", UNPRIVILEGED, file]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.stderr == "" and len(done.stdout.splitlines()) == len(said)
+        for line, expected in zip(done.stdout.splitlines(), said, strict=True):
+            assert expected in line
+        assert (file.read_bytes() if file_mode else b"") == before
+
+
+WRITER = """
+import sys
+from bbi_utils.oracles.base import Answer
+from bbi_utils.store import ResponseStore
+number = int(sys.argv[2])
+sys.stdin.readline()
+with ResponseStore(sys.argv[1]) as store:
+    store.register("f1", name="teacher", settings={"seed": 0})
+    for start in range(0, 200, 5):
+        ids = [(start + i + 40 * number) % 240 for i in range(5)]
+        store.add("f1", [Answer(f"p{i}", f"{number}", "stop", number, number, float(number)) for i in ids])
+        request = store.intend("f1", f"w{number}", reserved=1.0)
+    store.conclude(request, outcome="answered", answer=Answer(f"w{number}", "", "stop", 1, 1, 0.0), cost=0.5)
+"""
+
+
+def test_many_processes_write_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "r.sqlite"
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    command = [sys.executable, "-c", WRITER, path]
+    children = [subprocess.Popen([*command, str(number)], **pipes) for number in range(6)]
+    for child in children:
+        child.stdin.write("now\n")
+        child.stdin.flush()
+    assert [child.communicate(timeout=100)[1] for child in children] == [""] * 6
     with ResponseStore(path) as store:
-        store.connection.execute("PRAGMA query_only = ON")  # root may write everywhere: forbid it this way
-        with pytest.raises(BadInput, match="cannot be written; give yourself write permission"):
-            store.add("f1", [an_answer("p2")])
+        found = store.answers("f1")
+        assert set(found) == {f"p{i}" for i in range(240)} | {f"w{number}" for number in range(6)}
+        for prompt_id, one in found.items():  # whole rows of one writer each
+            assert prompt_id[0] == "w" or one == Answer(
+                prompt_id, one.answer, "stop", int(one.answer), int(one.answer), float(one.answer)
+            )
+        spent = store.spending()
+        assert (spent.requests, spent.answered, spent.unknown) == (240, 6, 234)
+        assert store.pragma("integrity_check") == "ok"
+
+
+@pytest.mark.parametrize("kept", [100, 4096, 5000, 0.5, 0.99])
+def test_a_truncated_store_is_found_and_left_alone(kept: float, path: Path) -> None:
+    with ResponseStore(path) as store:
+        store.add("f1", [an_answer(f"q{i}", "text " * 200) for i in range(200)])
+    content = path.read_bytes()
+    torn = content[: int(kept if kept > 1 else kept * len(content))]
+    path.write_bytes(torn)
+    with pytest.raises(BadInput, match="damaged; move it away and run again"):
+        ResponseStore(path)
+    assert path.read_bytes() == torn
