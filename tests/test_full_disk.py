@@ -1,4 +1,4 @@
-"""A disk that is really full, or read-only: a small file system in memory, filled in the middle of the work."""
+"""A disk that is really full, or read-only: a small file system in memory, filled while work goes on."""
 
 from __future__ import annotations
 
