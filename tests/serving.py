@@ -15,11 +15,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from bbi_utils.oracles import Sampling, Terms
+from bbi_utils.oracles.endpoint import EndpointOracle
 from bbi_utils.paths import WEIGHTS
 
 SECONDS_TO_START = 90.0
@@ -235,3 +240,49 @@ def random_plan(seed: int, share: float, faults: list[str]) -> Callable[[int], s
         return rng.choice(faults) if rng.random() < share else None
 
     return plan
+
+
+SAID = {"choices": [{"finish_reason": "stop", "message": {"content": "Lima."}}]}
+USAGE = {"prompt_tokens": 9, "completion_tokens": 2}
+
+
+class Canned(Proxy):
+    """A server that always says the same, except where the plan has something else for the n-th request."""
+
+    def __init__(self, plan: Callable[[int], str | None] = lambda number: None, **usage: int) -> None:
+        super().__init__("http://127.0.0.1:1/v1#canned", plan)
+        self.usage = {**USAGE, **usage}
+
+    def forward(self, body: bytes) -> bytes:
+        with self.lock:
+            self.passed_on += 1
+            self.prompt_tokens += self.usage["prompt_tokens"]
+            self.answer_tokens += self.usage["completion_tokens"]
+        return json.dumps({**SAID, "usage": self.usage}).encode()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A probe as sampling needs it."""
+
+    number: int
+
+    @property
+    def id(self) -> str:
+        return f"p{self.number:03}"
+
+    @property
+    def prompt(self) -> str:
+        return f"Question {self.number}?"
+
+
+def canned_oracle(reference: str, *, timeout: float = 30.0, **terms: Any) -> EndpointOracle:
+    """An endpoint oracle on these terms."""
+    sampling = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=12)
+    return EndpointOracle(reference, sampling=sampling, terms=Terms(**terms), timeout=timeout)
+
+
+def every(monkeypatch: pytest.MonkeyPatch, does: Callable[..., None]) -> Callable[[int], str]:
+    """A plan by which every request meets this fault."""
+    monkeypatch.setitem(FAULTS, "this one", does)
+    return lambda number: "this one"

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import os
 import time
+import weakref
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,11 +19,11 @@ from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer, Request, Sampling, fingerprint_of
 from bbi_utils.oracles.replies import Reply, read_reply, read_trouble
 from bbi_utils.oracles.terms import Terms
+from bbi_utils.oracles.wire import LOOPBACK, http_client
 
 KEY_ENV = "OPENAI_API_KEY"
 PROTOCOL = 1  # raise it when what is sent changes, so that old answers are not reused
 VERDICT_TOKENS = 8  # the longest answer of a judge, where a server gives no alternatives: "Answer A"
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def is_endpoint(reference: str) -> bool:
@@ -33,14 +34,18 @@ def is_endpoint(reference: str) -> bool:
 def parse_reference(reference: str) -> tuple[str, str]:
     """Base URL and model name; raises BadInput where one is missing, or where the URL holds a password."""
     url, _, model = reference.partition("#")
-    parts = urlsplit(url)
-    if not is_endpoint(reference) or not parts.hostname:
-        raise BadInput(f"endpoint {reference!r}; expected https://host/v1#model-name")
-    if parts.username or parts.password or parts.query:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:  # its message repeats the URL, and with it whatever is in there
+        raise BadInput("the URL of an endpoint cannot be read; expected https://host/v1#model-name") from None
+    if "@" in parts.netloc or parts.query:
         raise BadInput(
-            f"the endpoint at {parts.hostname} has a key or password in its URL, where it would be stored "
-            f"and shown; put it into the environment variable {KEY_ENV}"
+            f"the endpoint at {host or 'an unnamed host'} has a key or password in its URL, where it would "
+            f"be stored and shown; put it into the environment variable {KEY_ENV}"
         )
+    if not is_endpoint(reference) or not host:
+        raise BadInput(f"endpoint {reference!r}; expected https://host/v1#model-name")
     if not model.strip():
         raise BadInput(f"endpoint {reference} names no model; expected {url.rstrip('/')}#model-name")
     return url.rstrip("/"), model.strip()
@@ -91,11 +96,16 @@ class EndpointOracle:
 
     def key(self) -> str:
         """The API key; a server on this machine may do without one."""
-        found = os.environ.get(self.key_env, "")
+        found = os.environ.get(self.key_env, "").strip()
         if not found and urlsplit(self.base_url).hostname not in LOOPBACK:
             raise BadInput(
                 f"{self.name} needs an API key and the environment variable {self.key_env} is not set; "
                 "set it, or name another one (TEACHER_KEY, JUDGE_KEY, --teacher-key)"
+            )
+        if not all("!" <= letter <= "~" for letter in found):
+            raise BadInput(
+                f"the environment variable {self.key_env} holds something that no API key can: a space, a "
+                "line break or an unusual letter; set it anew"
             )
         return found or "none"
 
@@ -104,8 +114,9 @@ class EndpointOracle:
         """The official client, its own retries off: a request that is not written down is not sent."""
         import openai
 
-        timeout = (self.terms or Terms()).timeout
-        return openai.OpenAI(base_url=self.base_url, api_key=self.key(), max_retries=0, timeout=timeout)
+        http = http_client(self.base_url, timeout=(self.terms or Terms()).timeout)
+        weakref.finalize(self, http.close)
+        return openai.OpenAI(base_url=self.base_url, api_key=self.key(), max_retries=0, http_client=http)
 
     def check(self, requests: Sequence[Request]) -> None:
         """Raise BadInput where nothing can be asked: no terms, a limit without a price, or no key."""
@@ -138,7 +149,8 @@ class EndpointOracle:
             )
             body = said.http_response.content
         except openai.APIError as error:
-            return read_trouble(error, hide=self.key())
+            seconds = time.perf_counter() - began
+            return read_trouble(error, request.prompt_id, seconds=seconds, hide=self.key())
         return read_reply(
             body, request.prompt_id, seconds=time.perf_counter() - began, logprobs=self.logprobs > 0
         )

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from bbi_utils.oracles.base import Answer, FinishReason
+from bbi_utils.printable import printable
 
-AGAIN = (408, 409, 425, 429, 500, 502, 503, 504, 529)  # HTTP statuses that may pass
+AGAIN = (408, 409, 425, 429)  # HTTP statuses that may pass, beside those from 500 on
+# With these nothing was computed; after any other trouble hosts may charge for what they did (a refused or
+# over-long prompt, an answer that came too late for a gateway).
+FREE = (401, 402, 403, 404, 405, 409, 425, 429, 500, 501, 503, 529)
+SPENT = ("insufficient_quota", "billing_hard_limit_reached")  # error codes of an account without money
+FILTERED = ("content_filter", "content_policy_violation")  # error codes of a prompt that is refused
+MOST_TOKENS = 10**9  # in one reply; a server that counts more does not count
 REASONS: dict[str, FinishReason] = {
     "stop": "stop", "length": "length", "content_filter": "content_filter",
 }  # fmt: skip
@@ -23,7 +31,8 @@ class Reply:
 
     retry: whether the same request may be sent again; retry_after: seconds that the server asks to wait.
     billed: False where nothing can have been charged, None where that is not known. fatal: why nothing more
-    should be sent, with the way out. Token counts are the server's own, None where it gave none.
+    should be sent, with the way out. why: what server or network said of it. Token counts are the server's
+    own, None where it gave none.
     """
 
     outcome: str
@@ -34,6 +43,7 @@ class Reply:
     answer_tokens: int | None = None
     billed: bool | None = None
     fatal: str | None = None
+    why: str = ""
 
 
 def read_reply(body: bytes, prompt_id: str, *, seconds: float, logprobs: bool = False) -> Reply:
@@ -44,7 +54,7 @@ def read_reply(body: bytes, prompt_id: str, *, seconds: float, logprobs: bool = 
     """
     try:
         content = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Reply("malformed", retry=True)
     if not isinstance(content, dict):
         return Reply("malformed", retry=True)
@@ -58,9 +68,9 @@ def read_reply(body: bytes, prompt_id: str, *, seconds: float, logprobs: bool = 
         reason: FinishReason | None = "refusal" if refusal else REASONS.get(choice.get("finish_reason"))
         said = refusal or text or ""
         alternatives = _alternatives(choice.get("logprobs")) if logprobs else None
-    except (TypeError, KeyError, IndexError, AttributeError):
+    except (TypeError, KeyError, IndexError, AttributeError, ValueError):
         return Reply("malformed", retry=True, **_counts(tokens))
-    if reason is None or not isinstance(said, str):
+    if reason is None or not isinstance(said, str) or not _is_text(said):
         return Reply("malformed", retry=True, **_counts(tokens))
     said = json.dumps({"text": said.strip(), "first": alternatives}) if logprobs else said.strip()
     counts = tokens or (0, 0)
@@ -73,7 +83,17 @@ def _tokens(usage: Any) -> tuple[int, int] | None:
     if not isinstance(usage, dict):
         return None
     found = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
-    return found if all(type(count) is int and count >= 0 for count in found) else None  # type: ignore[return-value]
+    fine = all(type(count) is int and 0 <= count <= MOST_TOKENS for count in found)
+    return found if fine else None  # type: ignore[return-value]
+
+
+def _is_text(said: str) -> bool:
+    """Half of a surrogate pair can be written in JSON and nowhere else."""
+    try:
+        said.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _counts(tokens: tuple[int, int] | None) -> dict[str, Any]:
@@ -81,26 +101,39 @@ def _counts(tokens: tuple[int, int] | None) -> dict[str, Any]:
 
 
 def _alternatives(logprobs: Any) -> list[tuple[str, float]] | None:
-    """The first token's alternatives; None where the server gave none."""
+    """The first token's alternatives; None where the server gave none, or none that is a number."""
     if not logprobs or not logprobs.get("content"):
         return None
-    return [(str(one["token"]), float(one["logprob"])) for one in logprobs["content"][0]["top_logprobs"]]
+    given = logprobs["content"][0].get("top_logprobs") or ()
+    pairs = [(one["token"], float(one["logprob"])) for one in given if _is_text(one["token"])]
+    return [pair for pair in pairs if math.isfinite(pair[1])] or None
 
 
-def read_trouble(error: Any, *, hide: str) -> Reply:
-    """The reply behind an exception of the client. `hide`: the key, which a server may repeat."""
+def read_trouble(error: Any, prompt_id: str, *, seconds: float, hide: str) -> Reply:
+    """The reply behind an exception of the client. `hide`: the key, which a server may repeat.
+
+    A prompt that the host's own filter refuses is answered: with nothing, for that reason.
+    """
+    import httpx2
     import openai
 
     if isinstance(error, openai.APIStatusError):
-        status = error.status_code
-        if status in AGAIN:
+        status, codes = error.status_code, (error.code, error.type)
+        billed = False if status in FREE else None
+        if status == 400 and any(code in FILTERED for code in codes):
+            return Reply("answered", Answer(prompt_id, "", "content_filter", 0, 0, seconds), billed=billed)
+        if (status in AGAIN or status >= 500) and not any(code in SPENT for code in codes):
             after = _seconds(error.response.headers.get("retry-after"))
-            return Reply(f"http {status}", retry=True, retry_after=after, billed=False)
-        return Reply(f"http {status}", billed=False, fatal=_fatal(error, hide=hide))
+            why = _words(error, hide=hide)
+            return Reply(f"http {status}", retry=True, retry_after=after, billed=billed, why=why)
+        return Reply(f"http {status}", billed=billed, fatal=_fatal(error, hide=hide))
+    cause = error.__cause__
+    unsent = isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError)
+    billed = False if unsent else None
     if isinstance(error, openai.APITimeoutError):
-        return Reply("timeout", retry=True)
+        return Reply("timeout", retry=True, billed=billed)
     if isinstance(error, openai.APIConnectionError):
-        return Reply("connection", retry=True)
+        return Reply("connection", retry=True, billed=billed, why=_shown(str(cause or ""), hide=hide))
     return Reply("malformed", retry=True)
 
 
@@ -113,7 +146,7 @@ def _seconds(header: str | None) -> float | None:
     except ValueError:
         try:
             return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
 
 
@@ -121,12 +154,26 @@ def _fatal(error: Any, *, hide: str) -> str:
     """Status, the server's own words without the key, and the way out."""
     ways = {
         401: "check the API key in the environment",
+        402: "the account has no credit left; add some and run again",
         403: "check the API key and what it may do",
         404: "check the URL and the model's name",
         400: "check the model's name and the sampling settings",
+        413: "a prompt is longer than the server takes",
         422: "check the sampling settings",
+        429: "the account has no quota left; add credit and run again",
     }
-    said = " ".join(str(error.message).split())
-    said = said.replace(hide, "[key]") if len(hide) > 4 else said
     way = ways.get(error.status_code, "check the endpoint")
-    return f"the server refuses with status {error.status_code} ({said[:SHOWN]}); {way}"
+    said = f" ({words})" if (words := _words(error, hide=hide)) else ""
+    return f"the server refuses with status {error.status_code}{said}; {way}"
+
+
+def _words(error: Any, *, hide: str) -> str:
+    """What the server said besides its status."""
+    said = str(error.message).removeprefix(f"Error code: {error.status_code}").removeprefix(" - ")
+    return _shown(said, hide=hide)
+
+
+def _shown(said: str, *, hide: str) -> str:
+    """Words of others on one line, cut short, without the key."""
+    said = said.replace(hide, "[key]") if len(hide) > 4 else said
+    return printable(" ".join(said.split())[:SHOWN])

@@ -38,7 +38,7 @@ class Terms:
                 f"price is {list(price)}; expected two numbers from 0 on: of a million "
                 "prompt tokens and of a million answer tokens"
             )
-        if self.max_spend is not None and not self.max_spend >= 0:
+        if self.max_spend is not None and not 0 <= self.max_spend < math.inf:
             raise BadInput(f"max_spend is {self.max_spend}; expected a number from 0 on, or null")
         if self.concurrency < 1:
             raise BadInput(f"concurrency is {self.concurrency}; expected 1 or more requests at a time")

@@ -1,0 +1,17 @@
+"""Words of others on a terminal: control characters are shown, not obeyed."""
+
+from __future__ import annotations
+
+import re
+
+# Control characters but tab and newline, marks that reverse the order of what follows, and half characters.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """The text with `\\x1b` spelt out where an escape character was, and so on; tabs and newlines stay.
+
+    A model, a server or a file may say what makes a terminal move its cursor, change its title or clipboard,
+    or hide what was printed before.
+    """
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
