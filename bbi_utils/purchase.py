@@ -3,7 +3,8 @@
 The store's ledger is the truth about money. A request that was sent and whose outcome is not known (the
 process was killed, the connection dropped) counts with the most it can have cost, until and unless an outcome
 is known. Before each request that most is added to what is already committed; where the sum would exceed
-`max_spend`, the request is not sent. So the limit holds whatever happens.
+`max_spend`, the request is not sent. So the limit holds whatever happens to us. A server that bills more than
+the longest answer (thinking, a long system prompt of its own) is taken to do so again.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Pending:
     number: int
     request: Request = field(compare=False)
     attempt: int = field(default=1, compare=False)
+    answered: int = field(default=0, compare=False)  # how many others were, when it was sent
 
 
 @dataclass
@@ -54,21 +56,25 @@ class Purchase:
     committed: float = 0.0
     silent_until: float = 0.0  # no request is sent before this moment
     failures: int = 0  # in a row, of any request
+    answered: int = 0
+    excess: float = 1.0  # how many times what it may a request has cost, at the most
     stopped: str | None = None
 
     def run(self) -> None:
         """Send and record until nothing waits, or until a reason to stop; raises BadInput with it."""
         spending = self.store.spending()
         self.committed = spending.cost + spending.at_most
-        with ThreadPoolExecutor(self.terms.concurrency, thread_name_prefix="buy") as pool:
-            try:
-                while self.flying or (self.waiting and not self.stopped):
-                    self.send_what_may_be_sent(pool)
-                    self.collect(timeout=self.seconds_to_wait())
-            except BaseException:
-                self.collect(timeout=LAST_WAIT, all_of_them=True)
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        self.excess = max(1.0, self.store.excess(self.oracle.fingerprint))
+        pool = ThreadPoolExecutor(self.terms.concurrency, thread_name_prefix="buy")
+        try:
+            while self.flying or (self.waiting and not self.stopped):
+                self.send_what_may_be_sent(pool)
+                self.collect(timeout=self.seconds_to_wait())
+        except BaseException:
+            self.collect(timeout=LAST_WAIT, all_of_them=True)
+            raise
+        finally:
+            pool.shutdown(wait=False)  # nobody who presses Ctrl-C waits for a time-out
         if self.stopped:
             left = len(self.waiting)
             raise BadInput(
@@ -81,10 +87,10 @@ class Purchase:
         while (
             self.waiting
             and not self.stopped
-            and len(self.flying) < self.terms.concurrency
+            and len(self.flying) < self.places
             and max(self.waiting[0].when, self.silent_until) <= now
         ):
-            reserved = self.most_it_can_cost(self.waiting[0].request)
+            reserved = self.most_it_can_cost(self.waiting[0].request) * self.excess
             if self.terms.max_spend is not None and self.committed + reserved > self.terms.max_spend:
                 self.stopped = (
                     f"the next request could exceed MAX_SPEND {self.terms.max_spend:g} "
@@ -92,6 +98,7 @@ class Purchase:
                 )
                 return
             item = heapq.heappop(self.waiting)
+            item.answered = self.answered
             number = self.store.intend(
                 self.oracle.fingerprint,
                 item.request.prompt_id,
@@ -101,6 +108,12 @@ class Purchase:
             self.committed += reserved
             self.flying[pool.submit(self.oracle.ask, item.request)] = (item, number, reserved)
 
+    @property
+    def places(self) -> int:
+        """Requests at a time; where there is a limit, the first answer shows how this server counts."""
+        alone = self.terms.max_spend is not None and not self.answered
+        return 1 if alone else self.terms.concurrency
+
     def most_it_can_cost(self, request: Request) -> float:
         """No token is shorter than a byte, and no answer longer than it may be."""
         sampling = self.oracle.sampling
@@ -109,7 +122,7 @@ class Purchase:
 
     def seconds_to_wait(self) -> float | None:
         """Until the next request may be sent; None where only a reply can change anything."""
-        if not self.waiting or self.stopped or len(self.flying) >= self.terms.concurrency:
+        if not self.waiting or self.stopped or len(self.flying) >= self.places:
             return None
         return max(0.0, max(self.waiting[0].when, self.silent_until) - time.monotonic())
 
@@ -136,19 +149,35 @@ class Purchase:
             cost=cost,
         )
         self.committed += 0.0 if cost is None else cost - reserved
+        if cost:
+            self.excess = max(self.excess, cost / self.most_it_can_cost(item.request))
         self.bar.say(f"{self.oracle.name}, {self.terms.say(self.committed)}")
         self.failures = 0 if reply.answer is not None else self.failures + 1
         if reply.answer is not None:
+            self.answered += 1
             self.bar.update()
         elif reply.fatal:
             self.put_back(item)
             self.stopped = self.stopped or reply.fatal
-        elif not reply.retry or item.attempt >= GIVE_UP_AFTER:
+        elif hopeless := self.hopeless(item, reply):
             self.put_back(item)
-            tried = f"prompt {item.request.prompt_id} failed {item.attempt} times, last with {reply.outcome}"
-            self.stopped = self.stopped or f"{tried}; run again later"
+            why = f" ({reply.why})" if reply.why else ""
+            self.stopped = self.stopped or f"{hopeless}, last with {reply.outcome}{why}; run again later"
         else:
             self.wait_for(item, reply)
+
+    def hopeless(self, item: Pending, reply: Reply) -> str | None:
+        """What failed too often to be tried again: this prompt, or all of the last requests; or None."""
+        if self.rounds >= GIVE_UP_AFTER:
+            return f"{self.failures} requests in a row failed"
+        if not reply.retry or (item.attempt >= GIVE_UP_AFTER and not self.only_waits(item, reply)):
+            return f"prompt {item.request.prompt_id} failed {item.attempt} times"
+        return None
+
+    @property
+    def rounds(self) -> int:
+        """How often in a row as many requests as fly at a time have failed, whichever they were."""
+        return self.failures // self.places
 
     def cost_of(self, reply: Reply) -> float | None:
         """What it cost; None where that is not known."""
@@ -158,6 +187,10 @@ class Purchase:
             return None
         return self.terms.cost(reply.prompt_tokens, reply.answer_tokens)
 
+    def only_waits(self, item: Pending, reply: Reply) -> bool:
+        """Whether the server answered others meanwhile and has no room for this one: that is no failure."""
+        return reply.outcome == "http 429" and self.answered > item.answered
+
     def put_back(self, item: Pending) -> None:
         heapq.heappush(self.waiting, item)
 
@@ -165,10 +198,9 @@ class Purchase:
         """Send it again after a pause. One that the server asked for holds for everything; so does one after
         failures of nothing but, when other requests would only fail as well."""
         now = time.monotonic()
-        if (beyond := self.failures - self.terms.concurrency) >= 0:
-            self.silent_until = max(
-                self.silent_until, now + pause(beyond + 1, retry_after=None, rng=self.rng)
-            )
+        if self.rounds:
+            silence = pause(self.rounds, retry_after=None, rng=self.rng)
+            self.silent_until = max(self.silent_until, now + silence)
         if reply.retry_after is not None:
             if reply.retry_after > self.terms.longest_pause:
                 self.put_back(item)
@@ -177,7 +209,8 @@ class Purchase:
                 return
             self.silent_until = max(self.silent_until, now + reply.retry_after)
         seconds = pause(item.attempt, retry_after=reply.retry_after, rng=self.rng)
-        heapq.heappush(self.waiting, Pending(now + seconds, item.number, item.request, item.attempt + 1))
+        attempt = item.attempt if self.only_waits(item, reply) else item.attempt + 1
+        heapq.heappush(self.waiting, Pending(now + seconds, item.number, item.request, attempt))
 
 
 def buy(

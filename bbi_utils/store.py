@@ -237,6 +237,12 @@ class ResponseStore:
         with self.explained():
             return Spending(*self.connection.execute(query, (fingerprint,)).fetchone())
 
+    def excess(self, fingerprint: str) -> float:
+        """The most that a request to an endpoint oracle has cost, as a multiple of what was reserved."""
+        query = "SELECT max(cost / reserved) FROM requests WHERE fingerprint = ? AND reserved > 0"
+        with self.explained():
+            return self.connection.execute(query, (fingerprint,)).fetchone()[0] or 0.0
+
 
 def row_of(fingerprint: str, answer: Answer, sample_index: int) -> tuple[Any, ...]:
     """The answer as a row of `responses`."""

@@ -182,7 +182,7 @@ def test_max_spend_is_never_exceeded_and_can_be_raised(server: str, tmp_path: Pa
     [
         ("unauthorised", "status 401 .*check the API key.*60 answers are missing"),
         ("unknown model", "status 404"),
-        ("500", "failed 8 times, last with http 500; run again later"),
+        ("500", "8 requests in a row failed, last with http 500 .*; run again later"),
     ],
 )
 def test_what_cannot_be_finished_ends_in_one_clear_error(

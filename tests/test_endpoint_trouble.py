@@ -102,6 +102,17 @@ def test_a_reply_that_never_ends_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.outcome == "connection" and "more than 16,777,216 bytes" in found.why
 
 
+def test_nobody_there_costs_nothing_and_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("bbi_utils.oracles.backoff.BASE", 0.001)
+    nobody = canned_oracle(f"http://127.0.0.1:{free_port()}/v1#m", price=(1.0, 1.0), max_spend=1.0)
+    with ResponseStore(tmp_path / "r") as store:
+        with pytest.raises(
+            BadInput, match=r"8 requests in a row failed, last with connection \(.*refused.*1 answers are"
+        ):
+            sample(nobody, [Asked(0)], store, progress=False)
+        assert store.spending().requests == 8 and store.spending().at_most == 0
+
+
 @pytest.mark.parametrize("asked_for", ["Fri, 31 Dec 99999999999 23:59:59 GMT", "soon", "nan", "-3"])
 def test_a_pause_that_is_no_time_is_none(asked_for: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = asked(monkeypatch, lambda p, handler, b: respond(handler, 429, b"", Retry_After=asked_for))

@@ -1,0 +1,86 @@
+"""Buying answers: patience with a server that has little room, a limit that holds, and an end when asked."""
+
+from __future__ import annotations
+
+import threading
+import time
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+from serving import Asked, Canned, Proxy, canned_oracle, every, respond, send
+
+from bbi_utils.errors import BadInput
+from bbi_utils.sampling import sample
+from bbi_utils.store import ResponseStore
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
+
+
+def test_a_server_with_little_room_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It answers one request each 30 ms and sends all others away: some are sent away more than 8 times."""
+    monkeypatch.setattr("bbi_utils.oracles.backoff.BASE", 0.001)
+    monkeypatch.setattr("bbi_utils.oracles.backoff.CAP", 0.01)
+    gate = {"open at": 0.0, "sent away": 0}
+
+    def narrow(proxy: Proxy, handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        with proxy.lock:
+            free = time.monotonic() >= gate["open at"]
+            gate["open at"] = time.monotonic() + 0.03 if free else gate["open at"]
+            gate["sent away"] += not free
+        send(proxy, handler, body) if free else respond(handler, 429, b"{}")
+
+    with Canned(every(monkeypatch, narrow)) as server, ResponseStore(tmp_path / "r") as store:
+        table = sample(canned_oracle(server.reference), [Asked(n) for n in range(60)], store, progress=False)
+        assert store.spending().requests == server.seen
+    assert len(table) == 60 and gate["sent away"] > 60
+
+
+def test_ctrl_c_does_not_wait_for_the_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And what was in flight is on the books as unknown."""
+    monkeypatch.setattr("bbi_utils.purchase.LAST_WAIT", 0.2)
+    over = threading.Event()
+
+    def silent(proxy: Proxy, handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        over.wait(20)
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bbi_utils.purchase.Purchase.seconds_to_wait", interrupted)
+    with Canned(every(monkeypatch, silent)) as server, ResponseStore(tmp_path / "r") as store:
+        began = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            one = canned_oracle(server.reference, price=(1.0, 1.0))
+            sample(one, [Asked(number) for number in range(9)], store, progress=False)
+        assert time.monotonic() - began < 5.0
+        spent = store.spending()
+        assert spent.requests == spent.unknown == 8 and spent.at_most > 0
+        over.set()
+
+
+def test_a_server_that_bills_more_than_it_may_is_found_out_by_its_first_answer(tmp_path: Path) -> None:
+    """It counts tokens that nobody asked for: thinking, or a system prompt of its own."""
+    limit = 0.01
+    with Canned(completion_tokens=1_500) as server, ResponseStore(tmp_path / "r") as store:
+        for _ in range(3):
+            one = canned_oracle(server.reference, price=(0.0, 1.0), max_spend=limit)
+            with pytest.raises(BadInput, match="could exceed MAX_SPEND"):
+                sample(one, [Asked(number) for number in range(40)], store, progress=False)
+        spent = store.spending()
+    assert spent.cost == pytest.approx(server.answer_tokens / 1e6) and 0.0075 < spent.cost <= limit
+
+
+def test_an_outage_ends_the_run_however_many_prompts_wait(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("bbi_utils.oracles.backoff.BASE", 0.001)
+    out = every(monkeypatch, lambda proxy, handler, body: respond(handler, 503, b"closed"))
+    with Canned(lambda n: out(n) if n >= 20 else None) as server, ResponseStore(tmp_path / "r") as store:
+        with pytest.raises(BadInput, match="in a row failed, last with http 503;.*80 answers are mis"):
+            sample(canned_oracle(server.reference), [Asked(n) for n in range(100)], store, progress=False)
+        assert store.spending().answered == 20
+    assert server.seen < 20 + 8 * 10
