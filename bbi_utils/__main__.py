@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
@@ -15,7 +17,12 @@ from bbi_utils.sample_command import add_sample
 from bbi_utils.store_commands import add_store_commands
 from bbi_utils.verdict_commands import add_audit, add_certify
 
-BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+BAD_INPUT, FAILED, FAULT, INTERRUPTED = 2, 1, 70, 130
+WAYS_OUT = {
+    errno.ENOSPC: "free some space, or choose another folder",
+    errno.EDQUOT: "free some space, or choose another folder",
+    errno.EACCES: "give yourself permission, or choose another file or folder",
+}
 EPILOG = """\
 examples:
   python -m bbi_utils reproduce                                    both pocket pairs, offline
@@ -128,7 +135,10 @@ def interrupt(signum: int, frame: FrameType | None) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns its exit status. Bad input is one line on stderr and 2."""
+    """Run a command; returns its exit status. Bad input is one line on stderr and 2.
+
+    A fault of the program itself is 70 with its traceback: Python's own 1 would say "refuted".
+    """
     try:
         options = parser().parse_args(arguments)
         run: Callable[[argparse.Namespace], int] = options.run
@@ -138,11 +148,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except OSError as error:
         # Disk full, no permission: the machine's trouble, named with the file it struck.
-        print(f"error: {error.filename or 'writing'}: {error.strerror or error}", file=sys.stderr)
+        way = WAYS_OUT.get(error.errno or 0, "choose another file or folder")
+        print(f"error: {error.filename or 'writing'}: {error.strerror or error}; {way}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("stopped; give the same command again (`reproduce` continues from here)", file=sys.stderr)
         return INTERRUPTED
+    except ModuleNotFoundError as error:
+        print(
+            f"error: package {error.name} is missing; set up .venv by `make env`, and use its python",
+            file=sys.stderr,
+        )
+        return BAD_INPUT
+    except MemoryError:
+        print("error: out of memory; give it fewer or shorter answers, or a larger machine", file=sys.stderr)
+        return BAD_INPUT
+    except Exception:
+        traceback.print_exc()
+        return FAULT
 
 
 if __name__ == "__main__":

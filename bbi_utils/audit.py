@@ -16,6 +16,7 @@ from bbi_utils.certificate import Certificate, certify
 from bbi_utils.contrasts import NULL
 from bbi_utils.errors import BadInput
 from bbi_utils.kernel_test import KernelTest, string_kernel, swap_test
+from bbi_utils.params import MOST_SEED
 from bbi_utils.progress import progress_total
 from bbi_utils.recorded import Recorded
 from bbi_utils.sequential import SequentialTest, bet, prequential
@@ -44,15 +45,18 @@ class Settings:
     own: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        for key, value in (("epsilon", self.epsilon), ("confidence", self.confidence)):
+        # A confidence that rounds to 1 leaves no room for error.
+        for key, value in (("epsilon", self.epsilon), ("confidence", round(self.confidence, 12))):
             if not 0 < value < 1:
                 raise BadInput(f"{key} {value:g}; expected a number between 0 and 1, both excluded")
         if self.game not in GAMES:
             raise BadInput(f"game {self.game!r}; expected one of {', '.join(GAMES)}")
+        if not self.name.isprintable():
+            raise BadInput(f"name {self.name!r}; expected text without control characters")
         if self.folds < 2:
             raise BadInput(f"{self.folds} folds; expected at least 2, to test on prompts not trained on")
-        if self.seed < 0:
-            raise BadInput(f"seed {self.seed}; expected 0 or more")
+        if not 0 <= self.seed <= MOST_SEED:
+            raise BadInput(f"seed {self.seed}; expected a whole number from 0 to {MOST_SEED}")
 
     def to_json(self) -> dict[str, object]:
         """The settings by name, as the manifest holds them."""

@@ -31,6 +31,8 @@ MOST_CATEGORIES = 30  # more do not fit on a page
 
 def folder_for(source: Path, out: str | None) -> Path:
     """Where the audit of a file goes: the folder asked for, else runs/audit/<name of the file>."""
+    if not source.name.isprintable():
+        raise BadInput(f"{source.name!r}: a file's name should be readable text; rename it")
     folder = Path(out) if out else Path("runs") / "audit" / source.stem
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"{folder} is a file; give a folder to --out")
@@ -115,9 +117,22 @@ def _manifest(audit: Audit, source: Path, partial: Path) -> dict[str, object]:
     }  # fmt: skip
 
 
+def _check_room(new: list[Path], folder: Path) -> None:
+    """Raise BadInput where a folder has the name of a file to be written, or a file that of a folder."""
+    for name in new:
+        parent = (folder / name).parent
+        in_the_way = folder / name if (folder / name).is_dir() else parent
+        if in_the_way != parent or not (parent.is_dir() or not parent.exists()):
+            raise BadInput(f"{in_the_way} is in the way; move it, or give another folder to --out")
+
+
 @contextmanager
 def _beside(folder: Path) -> Iterator[Path]:
-    """An empty hidden folder within `folder`, on the same file system; it is gone afterwards."""
+    """An empty hidden folder within `folder`, on the same file system; it is gone afterwards.
+
+    A folder that is new goes too where nothing came into it.
+    """
+    new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     hidden = Path(tempfile.mkdtemp(prefix=".audit-", dir=folder))
     try:
@@ -126,11 +141,14 @@ def _beside(folder: Path) -> Iterator[Path]:
         yield partial
     finally:
         shutil.rmtree(hidden)
+        if new and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _moved(partial: Path, folder: Path) -> list[Path]:
     """The files in their places, the certificate first in the list and last to be moved."""
     new = [file.relative_to(partial) for file in partial.rglob("*") if file.is_file()]
+    _check_room(new, folder)
     stale = [folder / CERTIFICATE, folder / "certificate_null.json"]
     stale += [file for name in FIGURES for file in (folder / "figures").glob(f"{name}.*")]
     for file in stale:

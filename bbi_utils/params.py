@@ -15,6 +15,7 @@ from bbi_utils.errors import BadInput
 
 DEFAULT_PROFILE = "pocket"
 DEFAULT_PAIRS = ("qwen", "llama")
+MOST_SEED = 2**31 - 1  # what every random generator behind the study takes
 ANY_PROFILE = "any"  # a section of a pair file that holds under every profile
 
 

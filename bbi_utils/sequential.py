@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -40,8 +41,9 @@ def prequential(make_adversary: Callable[[], Adversary], pairs: pd.DataFrame, *,
     """The pairwise game in a random order, each prompt judged by an adversary that saw only earlier ones.
 
     `pairs` as in `games.play`. Returns one outcome a prompt in that order, shape (n,): 1 right, -1 wrong, 0 a
-    tie, and 0 for the first prompts, on which nobody bets. Prompts of one group stay together, so that no
-    adversary was trained on the same question in other words. Raises BadInput as `games.play` does.
+    tie, and 0 for the first prompts, on which nobody bets (where there are few, all of them). Prompts of one
+    group stay together, so that no adversary was trained on the same question in other words. Raises BadInput
+    as `games.play` does.
     """
     pairs = checked_pairs(pairs).sort_values("prompt_id")
     groups = pairs["group" if "group" in pairs else "prompt"].astype(str)
@@ -50,8 +52,7 @@ def prequential(make_adversary: Callable[[], Adversary], pairs: pd.DataFrame, *,
     order = np.argsort(place, kind="stable")
     pairs, place = pairs.iloc[order].reset_index(drop=True), place[order]
     outcomes = np.zeros(len(pairs))
-    starts = _starts(place)
-    for start, end in zip(starts, [*starts[1:], len(pairs)], strict=True):
+    for start, end in pairwise([*_starts(place), len(pairs)]):
         adversary = make_adversary()
         adversary.fit(pairs[:start], seed=seed)
         prompts, teacher, student = (

@@ -19,7 +19,7 @@ from bbi_utils.audit import Audit, Settings, audit
 from bbi_utils.audit_text import render_audit
 from bbi_utils.certificate import certify
 from bbi_utils.errors import BadInput
-from bbi_utils.figures import verdict_figure
+from bbi_utils.figures import save_figure, verdict_figure
 from bbi_utils.provenance import sha256_file
 from bbi_utils.recorded import read_answers
 
@@ -191,6 +191,7 @@ def test_a_failure_leaves_the_older_audit_as_it_was(
 
     monkeypatch.setattr(audit_files, broken, full)
     assert main([*call, "--seed", "1"]) == 2
+    assert main([*call, "--out", str(tmp_path / "new")]) == 2 and not (tmp_path / "new").exists()
     assert {file: file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
 
 
@@ -204,6 +205,9 @@ BAD_CALLS: dict[str, tuple[list[str], str]] = {
     "unknown game": (["--epsilon", "0.1", "--game", "chess"], "invalid choice"),
     "one fold": (["--epsilon", "0.1", "--folds", "1"], "1 folds"),
     "negative seed": (["--epsilon", "0.1", "--seed", "-1"], "seed -1"),
+    "huge seed": (["--epsilon", "0.1", "--seed", str(2**32)], "from 0 to 2147483647"),
+    "confidence of all but 1": (["--epsilon", "0.1", "--confidence", f"{1 - 1e-15}"], "confidence 1;"),
+    "name in no encoding": (["--epsilon", "0.1", "--name", "a\udc80"], "control characters"),
     "no own adversary": (["--epsilon", "0.1", "--own", "mine.py:Mine"], "mine.py"),
     "too few prompts": (["--epsilon", "0.1"], "at least 20"),
 }
@@ -225,6 +229,63 @@ def test_the_folder_asked_for_must_not_be_a_file(tmp_path: Path, capsys: pytest.
     source = write(tmp_path / "answers.jsonl", rows(30))
     assert main(["audit", str(source), "--epsilon", "0.1", "--out", str(source)]) == 2
     assert "is a file" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("cheap")
+@pytest.mark.parametrize("in_the_way", ["figures", "scores.parquet"])
+def test_what_is_in_the_way_is_named_before_anything_is_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_the_way: str
+) -> None:
+    source, out = write(tmp_path / "answers.jsonl", rows(40)), tmp_path / "out"
+    done = audit(read_answers(source), Settings(epsilon=0.1))
+    drawn = {"verdict": verdict_figure(done.certificate)}
+    monkeypatch.setattr(audit_files, "figures_of", lambda *_: drawn)
+    out.mkdir()
+    (out / "certificate.json").write_text("{}")
+    if in_the_way == "figures":
+        (out / in_the_way).write_text("a file")
+    else:
+        (out / in_the_way).mkdir()
+    with pytest.raises(BadInput, match=f"{in_the_way} is in the way"):
+        audit_files.write_audit(done, out, source=source)
+    assert sorted(file.name for file in out.iterdir()) == ["certificate.json", in_the_way]
+
+
+@pytest.mark.usefixtures("cheap")
+def test_twenty_prompts_with_odd_categories_are_audited_and_drawn(tmp_path: Path) -> None:
+    odd = ("$x_1^{$", "\\frac{ 漢字", "long " * 1000)
+    source = write(tmp_path / "a.jsonl", rows(20, category=[odd[i % 3] for i in range(20)]))
+    done = audit(read_answers(source), Settings(epsilon=0.1, name="$x^{$" * 40))
+    assert done.sequential.queries is None and set(done.sequential.wealth) == {1.0}
+    drawn = audit_files.figures_of(done, audit_files.tables_of(done))
+    save_figure(drawn["categories"], "categories", tmp_path, notebook="audit", inputs=[source])
+    assert (tmp_path / "categories.pdf").is_file()
+
+
+@pytest.mark.usefixtures("cheap", "undrawn")
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (ZeroDivisionError("a fault"), 70, "Traceback"),
+        (MemoryError(), 2, "error: out of memory"),
+        (ModuleNotFoundError("no", name="numpy"), 2, "package numpy is missing; set up"),
+    ],
+)
+def test_what_goes_wrong_never_ends_with_the_status_of_a_verdict(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    status: int,
+    said: str,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("bbi_utils.audit.audit", fail)
+    source, out = write(tmp_path / "answers.jsonl", rows(40)), tmp_path / "out"
+    assert main(["audit", str(source), "--epsilon", "0.1", "--out", str(out)]) == status
+    assert said in capsys.readouterr().err and not out.exists()
 
 
 def scores(advantage: float, *, n: int = 400, **labels: str) -> pd.DataFrame:

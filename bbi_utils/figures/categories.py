@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bbi_utils.errors import BadInput
-from bbi_utils.figures.look import ARMS, PAGE, canvas, pair_title, use_style, words
+from bbi_utils.figures.look import ARMS, PAGE, as_drawn, canvas, pair_title, use_style, words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,7 @@ def category_figure(
         fig, axes = canvas(rows, columns, size=size, sharey=True, sharex=True)
         for ax, arm in zip(axes.flat, arms, strict=True):
             image = _panel(ax, part[part["contrast"] == arm], order, adversaries)
-            ax.set_title(f"{pair_title(pair)}, {ARMS[arm].name}", color=ARMS[arm].colour)
+            ax.set_title(f"{as_drawn(pair_title(pair))}, {ARMS[arm].name}", color=ARMS[arm].colour)
         bar = fig.colorbar(image, ax=axes, label="advantage", fraction=0.025, pad=0.015)
         bar.outline.set_visible(False)
     first = ARMS[arms[0]].name
@@ -62,7 +62,8 @@ def _panel(ax: Axes, part: pd.DataFrame, categories: list[str], adversaries: lis
     ]
     import seaborn
 
-    seaborn.heatmap(grid.astype(float), ax=ax, cmap="Purples", vmin=0, vmax=TOP, cbar=False)
+    bare: dict[str, Any] = {"cbar": False, "xticklabels": False, "yticklabels": False}
+    seaborn.heatmap(grid.astype(float), ax=ax, cmap="Purples", vmin=0, vmax=TOP, **bare)
     for cell in part.itertuples():
         at = (adversaries.index(cell.adversary) + 0.5, categories.index(cell.category) + 0.5)
         ink = "white" if cell.advantage > 0.55 * TOP else "black"
@@ -75,7 +76,7 @@ def _panel(ax: Axes, part: pd.DataFrame, categories: list[str], adversaries: lis
     slanted: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
     labels = [words(a) if len(adversaries) > 6 else words(a).replace(" ", "\n", 1) for a in adversaries]
     ax.set_xticks(*_centres(labels), **(slanted if len(adversaries) > 6 else {"rotation": 0}))
-    ax.set_yticks(*_centres([words(c) for c in categories]), rotation=0)
+    ax.set_yticks(*_centres([as_drawn(words(c)) for c in categories]), rotation=0)
     ax.set(xlabel="", ylabel="")
     ax.grid(visible=False)
     ax.tick_params(length=0)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 STYLE = Path(__file__).parent.parent / "bbi.mplstyle"
 COLUMN = 3.35  # inches: one column of a two-column page
 PAGE = 6.9  # inches: both columns
+LONGEST_LABEL = 40  # characters
 LEGEND_COLUMN = 1.3  # inches: the longest name of an arm or strategy
 
 
@@ -100,6 +101,11 @@ def words(name: str) -> str:
 def pairs_in(names: Iterable[str]) -> list[str]:
     """The pairs found, in the paper's order."""
     return in_order(names, ("qwen", "llama"))
+
+
+def as_drawn(text: str) -> str:
+    """A user's text as a label: cut where it is long, its dollar signs not the ends of a formula."""
+    return (text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…").replace("$", r"\$")
 
 
 def pair_title(pair: str) -> str:

@@ -10,6 +10,7 @@ from bbi_utils.figures.categories import STUDENTS
 from bbi_utils.figures.look import (
     ARMS,
     CHANCE,
+    as_drawn,
     canvas,
     chance_handle,
     counted,
@@ -68,7 +69,7 @@ def queries_figure(
             _panel(ax, part, arms, sizes)
             lowest.append(float(part["lower"].min()))
             prompts += list(part.loc[part["q"] == sizes[0], "n"] * sizes[0])
-            ax.set_title(f"{pair_title(pair)}, {words(drawn)}")
+            ax.set_title(f"{as_drawn(pair_title(pair))}, {words(drawn)}")
         axes[0, 0].set(ylabel="distinguishing advantage", ylim=(min(-0.1, *lowest) - 0.04, 1.04))
         legend_below(fig, [ARMS[arm] for arm in arms], extra=[_bound_handle(), chance_handle("chance")])
     chosen = "" if adversary else CHOSEN.format(student=ARMS[student].name)

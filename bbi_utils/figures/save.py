@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,9 @@ def save_figure(
     written = {}
     for suffix, metadata in NO_METADATA.items():
         written[suffix] = folder / f"{name}.{suffix}"
-        with use_style(), replacing(written[suffix]) as partial:
+        with use_style(), warnings.catch_warnings(), replacing(written[suffix]) as partial:
+            # A letter of a user's category that the font lacks is drawn as a box, and seen to be one.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             fig.savefig(partial, format=suffix, metadata=metadata)
     written["caption"] = folder / f"{name}.caption.txt"
     caption = str(fig.get_label()).strip()

@@ -8,6 +8,7 @@ from bbi_utils.figures.advantage import GAMES
 from bbi_utils.figures.look import (
     ARMS,
     CHANCE,
+    as_drawn,
     canvas,
     chance_handle,
     legend_below,
@@ -48,7 +49,8 @@ def verdict_figure(certificate: Certificate, null: Certificate | None = None) ->
             _points(ax, one, names, shift=0.24 * (place - (len(shown) - 1) / 2))
         name_rows(ax, [f"{words(a)}\n{GAMES.get(g, words(g))}" for a, g in names])
         ax.set_xlabel("distinguishing advantage")
-        ax.set_title(f"{pair_title(certificate.pair)}: {certificate.verdict} at ε = {certificate.epsilon:g}")
+        heading = as_drawn(pair_title(certificate.pair))
+        ax.set_title(f"{heading}: {certificate.verdict} at ε = {certificate.epsilon:g}")
         legend_below(fig, [ARMS[one.contrast] for one in shown], extra=[chance_handle("chance"), asked])
     fig.set_label(_caption(certificate, null))
     return fig

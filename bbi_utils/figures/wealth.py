@@ -10,6 +10,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.figures.look import (
     ARMS,
     CHANCE,
+    as_drawn,
     canvas,
     chance_handle,
     in_order,
@@ -52,7 +53,7 @@ def wealth_figure(wealth: pd.DataFrame, *, error: float = 0.05) -> Figure:
         fig, axes = canvas(1, len(pairs), size=(width_of(len(pairs)), 2.8), sharey=True)
         for ax, pair in zip(axes[0], pairs, strict=True):
             _panel(ax, wealth[wealth["pair"] == pair], arms, threshold)
-            ax.set_title(pair_title(pair))
+            ax.set_title(as_drawn(pair_title(pair)))
         axes[0, 0].set(yscale="log", ylabel="wealth", ylim=(low, top))
         dashed = chance_handle(f"{threshold:g} = 1 / {error:g}")
         legend_below(fig, [ARMS[arm] for arm in arms], extra=[dashed])
