@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from bbi_utils import paths
 from bbi_utils.oracles.adapters import whole_model
+from bbi_utils.oracles.checkpoints import count_numbers
 from bbi_utils.oracles.endpoint import VERDICT_TOKENS
 from bbi_utils.oracles.references import kind_of
 from bbi_utils.params import Study
@@ -52,24 +50,9 @@ def parameters_of(reference: str) -> float | None:
     reference, _ = whole_model(reference)
     folder = paths.local_model(reference)
     if folder is not None:
-        return float(sum(count_safetensors(file) for file in folder.glob("*.safetensors"))) or None
+        return float(sum(count_numbers(file) for file in folder.glob("*.safetensors"))) or None
     named = re.search(r"(\d+(?:\.\d+)?)B\b", reference)
     return PUBLISHED_PARAMETERS.get(reference, float(named[1]) * 1e9 if named else None)
-
-
-def count_safetensors(file: Path) -> int:
-    """Numbers stored in a safetensors file, from its header alone."""
-    with file.open("rb") as stream:
-        (size,) = struct.unpack("<Q", stream.read(8))
-        header = json.loads(stream.read(size))
-    total = 0
-    for name, tensor in header.items():
-        if name != "__metadata__":
-            count = 1
-            for side in tensor["shape"]:
-                count *= side
-            total += count
-    return total
 
 
 def runs_on_gpu(study: Study) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,11 +119,12 @@ def download(name: str, *, revision: str | None, patterns: tuple[str, ...]) -> P
     except errors.RepositoryNotFoundError as error:
         way = "check the spelling, log in if it is private, or give a folder that exists"
         raise BadInput(f"{reference} does not exist or is private; {way}.") from error
-    except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, OSError) as error:
-        # httpx and requests errors both reach us as one of these: no network and nothing in the cache.
+    except (OSError, ValueError) as error:
+        # No network, a hub that refuses or is busy, or a page in its place that is not the hub's.
         way = "go online once, or give a folder with the model"
+        said = cause_of(error)
         raise BadInput(
-            f"{reference} is not in the local cache and the hub cannot be reached; {way}."
+            f"{reference} is not in the local cache and the hub cannot be reached ({said}); {way}."
         ) from error
 
 
@@ -133,12 +135,22 @@ def refuse_adapter(folder: Path, *, name: str) -> None:
         raise BadInput(f"model {name} is an adapter ({ADAPTER_CONFIG}); expected a whole model here: {way}.")
 
 
+def cause_of(error: BaseException) -> str:
+    """The first line of what an error was raised from in the first place."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]:.200}"
+
+
 def check_files(folder: Path, *, name: str) -> None:
-    """Refuse a folder without config or safetensors; pickled weights run code when they are loaded."""
+    """Refuse a folder without config or whole safetensors; pickled weights run code when they are loaded."""
     refuse_adapter(folder, name=name)
     if not (folder / "config.json").is_file():
         raise BadInput(f"model {name}: no config.json in it; expected a folder written by save_pretrained.")
-    if any(folder.glob("*.safetensors")):
+    read_json(folder / "config.json")
+    if files := sorted(folder.glob("*.safetensors")):
+        for file in files:
+            count_numbers(file)
         return
     pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
     found = (
@@ -147,6 +159,17 @@ def check_files(folder: Path, *, name: str) -> None:
     raise BadInput(
         f"model {name}: {found}; expected *.safetensors (save_pretrained of a recent transformers)."
     )
+
+
+def count_numbers(file: Path) -> int:
+    """How many numbers a safetensors file holds, from its header alone; BadInput for a damaged or cut one."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="numpy") as tensors:
+            return sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise BadInput(f"{file} is no whole safetensors file ({error}); get it anew.") from error
 
 
 def content_hash(folder: Path) -> str:
