@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -15,7 +16,7 @@ from bbi_utils.oracles import Sampling, Terms, load_oracle
 from bbi_utils.oracles.adapters import adapter_folder, base_of, check_adapter, whole_model
 from bbi_utils.oracles.checkpoints import check_files
 from bbi_utils.oracles.references import kind_of
-from bbi_utils.params import Study, unknown
+from bbi_utils.params import MOST_SEED, Study, unknown
 from bbi_utils.paths import hub_cache
 from bbi_utils.plan import BYTES, parameters_of
 from bbi_utils.provenance import gpus
@@ -31,6 +32,7 @@ POSITIVE = (
     "encoder_learning_rate", "encoder_max_length", "lora_r", "lora_alpha", "learning_rate", "epochs",
     "train_batch_size", "max_length", "budget_seeds", "n_budget_test",
 )  # fmt: skip
+LISTS = ("budgets", "strategies", "queries", "encoders", "own_adversaries")
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 PAIR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 FREE_BYTES = 500 * 2**20  # responses, checkpoints and figures of one pair; a full paper run stays below
@@ -52,8 +54,14 @@ def check_values(study: Study) -> None:
     for name in POSITIVE:
         if getattr(study, name) <= 0:
             raise BadInput(f"{name.upper()} is {getattr(study, name)}; expected more than 0")
+    for name, value in study.parameters().items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise BadInput(f"{name} is {value}; expected a finite number")
+    for name in LISTS:
+        if len(set(value := getattr(study, name))) < len(value):
+            raise BadInput(f"{name.upper()} is {list(value)}; expected each of them once")
     ranges = {
-        "seed": study.seed >= 0,
+        "seed": 0 <= study.seed <= MOST_SEED,
         "temperature": study.temperature >= 0,
         "top_p": 0 < study.top_p <= 1,
         "lora_dropout": 0 <= study.lora_dropout < 1,
@@ -65,7 +73,7 @@ def check_values(study: Study) -> None:
         "encoder_layers": study.encoder_layers is None or study.encoder_layers > 0,
         "encoder_trainable_layers": trains_what_is_kept(study),
     }
-    bounds = {"seed": "0 or more", "temperature": "0 or more", "top_p": "above 0 and at most 1",
+    bounds = {"seed": f"from 0 to {MOST_SEED}", "temperature": "0 or more", "top_p": "above 0 and at most 1",
               "lora_dropout": "from 0 to below 1", "confidence": "between 0.5 and 1", "folds": "2 or more",
               "epsilon": "from 0 to below 1", "queries": "a list of numbers above 0",
               "budgets": "a list of numbers above 0", "encoder_layers": "null or more than 0",
@@ -82,6 +90,9 @@ def check_values(study: Study) -> None:
         raise BadInput(f"DEVICE is '{study.device}'; expected auto, cpu, cuda or cuda:N")
     if study.device.startswith("cuda") and not gpus():
         raise BadInput(f"DEVICE is {study.device} but no NVIDIA GPU was found; set DEVICE=auto or DEVICE=cpu")
+    if paths.resolve(study.run_dir).resolve() == paths.ROOT:
+        way = "whose figures a run would replace; expected a folder of its own, such as runs/mine"
+        raise BadInput(f"RUN_DIR is {study.run_dir}, the repository, {way}")
     if not PAIR_NAME.fullmatch(study.pair):
         raise BadInput(f"PAIR is '{study.pair}'; expected letters, digits, '.', '_' and '-'")
 

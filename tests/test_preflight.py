@@ -37,6 +37,11 @@ def test_a_sound_study_passes(study: Study) -> None:
         ({"n_judge": 601}, "N_JUDGE asks for 601, more than N_TEST=600"),
         ({"budgets": (40, 1200)}, "BUDGETS asks for 1200, more than the pool, N_DISTILL=1000"),
         ({"budgets": ()}, "BUDGETS"),
+        ({"budgets": (40, 40)}, "BUDGETS is \\[40, 40\\]; expected each of them once"),
+        ({"seed": 2**32}, "SEED is 4294967296; expected from 0 to 2147483647"),
+        ({"learning_rate": float("nan")}, "LEARNING_RATE is nan; expected a finite number"),
+        ({"temperature": float("inf")}, "TEMPERATURE is inf; expected a finite number"),
+        ({"run_dir": "."}, "RUN_DIR is ., the repository, whose figures a run would replace"),
         ({"temperature": -1.0}, "TEMPERATURE is -1.0; expected 0 or more"),
         ({"top_p": 0.0}, "TOP_P"),
         ({"epochs": 0}, "EPOCHS is 0; expected more than 0"),
@@ -72,6 +77,20 @@ def test_teacher_and_student_must_differ(study: Study) -> None:
 def test_a_folder_without_safetensors_is_no_model(study: Study) -> None:
     (Path(study.judge) / "model.safetensors").unlink()
     with pytest.raises(BadInput, match="safetensors"):
+        preflight.check_study(study)
+
+
+@pytest.mark.parametrize("left", [0, 5, 40])
+def test_a_model_whose_download_was_cut_is_refused(study: Study, left: int) -> None:
+    weights = Path(study.judge) / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:left])
+    with pytest.raises(BadInput, match="model.safetensors is no whole safetensors file .*; get it anew"):
+        preflight.check_study(study)
+
+
+def test_a_model_with_a_damaged_configuration_is_refused(study: Study) -> None:
+    (Path(study.teacher) / "config.json").write_text("{")
+    with pytest.raises(BadInput, match="config.json cannot be read"):
         preflight.check_study(study)
 
 
