@@ -88,7 +88,10 @@ def answer_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
 def build_student(
     checkpoint: Checkpoint, settings: LoraSettings, *, dtype: str, device: str, seed: int
 ) -> Any:
-    """The frozen student with a fresh adapter on it, whose initial values depend on the seed alone."""
+    """The frozen student with a fresh adapter on it, whose initial values depend on the seed alone.
+
+    Raises BadInput where the settings do not fit the model, such as targets that it does not have.
+    """
     import torch
     from peft import LoraConfig, get_peft_model
 
@@ -106,7 +109,14 @@ def build_student(
     )
     with torch.random.fork_rng(), peft_warnings():
         torch.manual_seed(seed)
-        return get_peft_model(model, config)
+        try:
+            return get_peft_model(model, config)
+        except ValueError as error:
+            asked = f"LoRA on {settings.targets} with dropout {settings.dropout}"
+            found = str(error).partition("\n")[0].rstrip(".")
+            raise BadInput(
+                f"{asked} does not fit {checkpoint.label}: {found}; change the targets or the dropout."
+            ) from error
 
 
 def run_key(checkpoint: Checkpoint, settings: LoraSettings, examples: Any, **more: Any) -> str:
@@ -142,7 +152,7 @@ def train_adapter(
     dtype = checkpoints.pick_dtype(dtype, device=device)
     checkpoint = checkpoints.resolve_model(student, revision=settings.revision)
     tokenizer = checkpoints.load_tokenizer(checkpoint)
-    limit = min(settings.max_length, checkpoints.load_config(checkpoint).max_position_embeddings)
+    limit = min(settings.max_length, checkpoints.context_of(checkpoint))
     examples = encode_all(
         tokenizer, prompts, answers, ended=ended, system_prompt=system_prompt, max_length=limit
     )

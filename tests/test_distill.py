@@ -200,6 +200,8 @@ def test_unusable_input_is_refused(tiny_qwen: Path, tmp_path: Path) -> None:
         attempt(["Yes."])
     with pytest.raises(BadInput, match="max_length is 20; raise max_length"):
         attempt(["Yes.", "No."], replace(SETTINGS, max_length=20))
+    with pytest.raises(BadInput, match="does not fit tiny-qwen: Target modules .*nope.* not found"):
+        attempt(["Yes.", "No."], replace(SETTINGS, targets=("nope",)))
     with pytest.raises(BadInput, match="epochs is 0"):
         replace(SETTINGS, epochs=0)
     (tmp_path / "precious").mkdir()

@@ -107,6 +107,15 @@ def test_it_judges(published: tuple[str, Path]) -> None:
     assert np.isfinite(odds).all() and odds.std() > 0
 
 
+def test_a_context_that_nobody_states_is_asked_for(tmp_path: Path) -> None:
+    folder = make_qwen(tmp_path / "model", family="Bloom", n_head=2, n_layer=1)
+    config = json.loads((folder / "config.json").read_text())
+    del config["max_position_embeddings"]
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(BadInput, match="config.json has no max_position_embeddings; write the length"):
+        load_local(folder, sampling=SAMPLING)
+
+
 def tokenizer_of(folder: Path, template: str) -> Any:
     """The tokenizer of a Qwen-shaped checkpoint with this chat template."""
     return load_tokenizer(resolve_model(make_qwen(folder, template=template)))

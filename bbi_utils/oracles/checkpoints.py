@@ -257,6 +257,15 @@ def load_config(checkpoint: Checkpoint) -> Any:
         return AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=trusts_remote_code())
 
 
+def context_of(checkpoint: Checkpoint) -> int:
+    """How many tokens the model can read and write together; BadInput where its config does not say."""
+    length = getattr(load_config(checkpoint).get_text_config(), "max_position_embeddings", None)
+    if not length:
+        way = "write the length of its context there as max_position_embeddings"
+        raise BadInput(f"model {checkpoint.name}: config.json has no max_position_embeddings; {way}.")
+    return int(length)
+
+
 def load_model(checkpoint: Checkpoint, *, quantisation: Quantisation, dtype: str, device: str) -> Any:
     """The language model in eval mode, weights read from safetensors and complete."""
     from transformers import AutoModelForCausalLM

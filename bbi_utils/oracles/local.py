@@ -39,7 +39,7 @@ class LocalOracle:
         self.checkpoint, self.adapter, self.quantisation = checkpoint, adapter, quantisation
         self.dtype, self.device, self.sampling = dtype, device, sampling
         self.tokenizer = checkpoints.load_tokenizer(checkpoint)
-        self.context = checkpoints.load_config(checkpoint).max_position_embeddings
+        self.context = checkpoints.context_of(checkpoint)
         self.settings = self.describe()
         self.fingerprint = fingerprint_of(self.settings)
 
