@@ -120,6 +120,10 @@ class Proxy:
                 ):  # the client may be gone: it timed out or was killed
                     (send if fault is None else FAULTS[fault])(proxy, self, body)
 
+            def handle_one_request(self) -> None:
+                with contextlib.suppress(ConnectionError):  # the same, between two requests
+                    super().handle_one_request()
+
             def log_message(self, *args: Any) -> None:
                 """Quiet."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import MEGABYTES, fill
 from old_stores import make_store_1, responses
 from test_distill import distill, train
 from test_sampling import PROBES, SAME, SAMPLING, run
@@ -19,33 +19,6 @@ from bbi_utils.oracles import load_local
 from bbi_utils.oracles.base import Answer
 from bbi_utils.store import ResponseStore
 from bbi_utils.store_files import export_answers, import_answers
-
-MEGABYTES = 4
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of a few megabytes; mounting one takes root, or the test is skipped."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "none", str(folder)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("no small disk can be mounted here: there is no `mount`")
-    if done.returncode:
-        pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(disk: Path) -> None:
-    """Leave no byte free."""
-    with contextlib.suppress(OSError), (disk / "ballast").open("ab", buffering=0) as file:
-        for size in (65536, 4096, 1):
-            with contextlib.suppress(OSError):
-                while True:
-                    file.write(bytes(size))
 
 
 def some(count: int, *, start: int = 0) -> list[Answer]:
