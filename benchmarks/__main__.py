@@ -6,7 +6,16 @@ import argparse
 import importlib
 import time
 
-NAMES = ("coverage", "known_distance", "folds", "null_audits", "null_worlds", "kernel_speed", "kills", "million")
+NAMES = (
+    "coverage",
+    "known_distance",
+    "folds",
+    "null_audits",
+    "null_worlds",
+    "kernel_speed",
+    "kills",
+    "million",
+)
 
 
 def main() -> None:
