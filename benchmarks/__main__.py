@@ -15,6 +15,7 @@ NAMES = (
     "kernel_speed",
     "kills",
     "million",
+    "by_endpoint",
 )
 
 

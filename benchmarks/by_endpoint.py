@@ -50,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--local", default="runs/pocket", help="compared with it (default: %(default)s)")
     parser.add_argument("--run-dir", default="runs/endpoint", help="made here (default: %(default)s)")
     options = parser.parse_args(arguments)
+    local = RunPaths(options.local, options.pair)
+    if not local.claims.is_file():
+        parser.error(f"there is no run in {options.local} to compare with; make reproduce writes one")
     teacher = load_study("pocket", options.pair).teacher.removeprefix("pocket/")
     with tempfile.TemporaryDirectory() as folder:
         copy = sampling_copy(teacher, Path(folder) / teacher)
@@ -60,7 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with ResponseStore(remote.responses) as store:
         spent = store.spending()
     print(f"{spent.requests:,} requests, {spent.answered:,} answered; {spent.answer_tokens:,} answer tokens")
-    local = RunPaths(options.local, options.pair)
     rows = pd.concat(side_by_side(name, local, remote, options.pair) for name in TABLES)
     print(rows.set_index(["table", "what"]).round(3).to_string())
     print(f"{rows['agrees'].sum()} of {len(rows)} estimates agree within their intervals")
