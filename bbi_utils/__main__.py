@@ -13,6 +13,7 @@ from typing import Any
 
 from bbi_utils import __version__
 from bbi_utils.errors import BadInput
+from bbi_utils.printable import one_line, printable
 from bbi_utils.sample_command import add_sample
 from bbi_utils.store_commands import add_store_commands
 from bbi_utils.verdict_commands import add_audit, add_certify
@@ -106,7 +107,7 @@ def run_reproduce(options: argparse.Namespace) -> int:
     try:
         reproduce(options.profile, named, overrides, dry_run=options.dry_run)
     except StageFailed as failure:
-        print(failure, file=sys.stderr)
+        print(printable(str(failure)), file=sys.stderr)
         return failure.status
     return 0
 
@@ -144,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run: Callable[[argparse.Namespace], int] = options.run
         return run(options)
     except BadInput as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return BAD_INPUT
     except OSError as error:
         # Disk full, no permission: the machine's trouble, named with the file it struck.

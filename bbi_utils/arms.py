@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from bbi_utils.printable import printable
 from bbi_utils.probes.suite import Probe
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def side_by_side(texts: Mapping[str, str], *, width: int = 108, limit: int = 14)
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    lines = text.splitlines() or ["(no answer)"]
+    lines = [printable(line) for line in text.splitlines()] or ["(no answer)"]
     return [part for line in lines for part in textwrap.wrap(line, width) or [""]]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bbi_utils.audit import MOST_FOR_KERNEL, PERMUTATIONS, Audit
 from bbi_utils.certificate import Certificate
 from bbi_utils.certificate_text import render
+from bbi_utils.printable import one_line
 from bbi_utils.recorded import Recorded
 
 
@@ -41,8 +42,8 @@ def _null(null: Certificate) -> str:
     """The floor that a reader should compare with, and a warning where it is not one."""
     best = max(null.rows, key=lambda row: row.advantage)
     said = (
-        f"null, teacher against teacher_2: {best.adversary} ({best.game}) reaches {best.advantage:.3f}, "
-        f"between {best.lower:.3f} and {best.upper:.3f}, on {null.prompts:,} prompts"
+        f"null, teacher against teacher_2: {one_line(best.adversary)} ({best.game}) reaches "
+        f"{best.advantage:.3f}, between {best.lower:.3f} and {best.upper:.3f}, on {null.prompts:,} prompts"
     )
     if max(row.floor for row in null.rows) > 0:
         said += (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bbi_utils.certificate import Certificate, Row
+from bbi_utils.printable import one_line
 
 
 def render(certificate: Certificate, *, seconds: bool = True) -> str:
@@ -28,7 +29,7 @@ def headline(certificate: Certificate) -> str:
         best = max(certificate.rows, key=lambda row: row.floor)
         reached = f"{best.advantage:.3f} ± {(best.upper - best.lower) / 2:.3f}"
         return (
-            f"refuted at {epsilon}: {best.adversary} ({best.game}) reaches {reached}, "
+            f"refuted at {epsilon}: {one_line(best.adversary)} ({best.game}) reaches {reached}, "
             f"at least {best.floor:.3f} at q = {certificate.q}, {level}"
         )
     return (
@@ -73,7 +74,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     spent = "" if row.seconds is None else f"{row.seconds:.1f}"
     size = "" if row.parameters is None else f"{row.parameters:,}"
     bounds = (f"{value:.3f}" for value in (row.advantage, row.lower, row.upper))
-    return row.adversary, row.game, *bounds, f"{row.tied / (sides * row.n):.0%}", size, spent
+    return one_line(row.adversary), row.game, *bounds, f"{row.tied / (sides * row.n):.0%}", size, spent
 
 
 def _categories(certificate: Certificate) -> list[str]:
@@ -85,7 +86,8 @@ def _categories(certificate: Certificate) -> list[str]:
     return [
         head,
         *(
-            f"  {row.category}: {row.advantage:.3f}, at least {row.floor:.3f}, by {row.strongest}"
+            f"  {one_line(row.category)}: {row.advantage:.3f}, at least {row.floor:.3f}, "
+            f"by {one_line(row.strongest)}"
             for row in found
         ),
     ]
@@ -96,8 +98,12 @@ def _most_games(certificate: Certificate) -> int:
 
 
 def _scope(certificate: Certificate) -> str:
-    what = f"{certificate.prompts:,} prompts of {certificate.pair}, {certificate.contrast}"
-    fewer = {f"{row.adversary} on {row.n:,}" for row in certificate.rows if row.n < _most_games(certificate)}
+    what = f"{certificate.prompts:,} prompts of {one_line(certificate.pair)}, {certificate.contrast}"
+    fewer = {
+        f"{one_line(row.adversary)} on {row.n:,}"
+        for row in certificate.rows
+        if row.n < _most_games(certificate)
+    }
     what += f" (fewer: {', '.join(sorted(fewer))})" if fewer else ""
     return (
         f"{what}. lower and upper hold for all {len(certificate.rows)} rows at once. "

@@ -15,3 +15,8 @@ def printable(text: str) -> str:
     or hide what was printed before.
     """
     return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def one_line(text: str) -> str:
+    """The text as `printable` has it, on one line: a name cannot pass for a line of its own."""
+    return printable(" ".join(text.split()))

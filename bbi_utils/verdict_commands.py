@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bbi_utils.printable import printable
+
 EXIT = {"certified": 0, "refuted": 1, "inconclusive": 3}
 STATUS = (
     "exit status: 0 certified, 1 refuted, 3 inconclusive, 2 bad input (one line on stderr, nothing written)"
@@ -140,5 +142,5 @@ def run_certify(options: argparse.Namespace) -> int:
 
 def _say(text: str) -> None:
     """Print, with a question mark for what an old terminal's encoding lacks."""
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding, text = sys.stdout.encoding or "utf-8", printable(text)
     print(text.encode(encoding, errors="replace").decode(encoding))

@@ -72,7 +72,7 @@ def test_all_three_formats_say_the_same_and_the_probe_file_takes_them(tmp_path: 
     chosen = take(found[0], "test", 10, 0)
     assert Counter(probe.category for probe in chosen) == {"billing": 5, "shipping": 5}
     card = dataset_card(found[0], source="mine.csv")
-    assert "`mine.csv`" in card and "| shipping |" in card and "hand-written template" not in card
+    assert "file mine.csv;" in card and "| shipping |" in card and "hand-written template" not in card
 
 
 def test_wordings_of_one_question_stay_on_one_side(tmp_path: Path) -> None:

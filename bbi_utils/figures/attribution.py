@@ -140,7 +140,8 @@ def _heat(
     from matplotlib.patches import Rectangle
 
     grid = part.pivot(index="category", columns="removed", values="cost").reindex(categories)[removed]
-    seaborn.heatmap(grid.astype(float), ax=ax, cmap="Purples", vmin=0, vmax=TOP, cbar=False)
+    bare = {"cbar": False, "xticklabels": False, "yticklabels": False}  # names are written below, as words
+    seaborn.heatmap(grid.astype(float), ax=ax, cmap="Purples", vmin=0, vmax=TOP, **bare)
     for cell in part.itertuples():
         x, y = removed.index(str(cell.removed)), categories.index(str(cell.category))
         ink = "white" if cell.cost > 0.55 * TOP else "black"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bbi_utils.errors import BadInput
+from bbi_utils.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -95,7 +96,7 @@ def name_rows(ax: Axes, names: Sequence[str]) -> None:
 
 def words(name: str) -> str:
     """An identifier as a reader says it: style_format -> style format."""
-    return name.replace("_", " ").replace("ngrams", "n-grams")
+    return one_line(name).replace("_", " ").replace("ngrams", "n-grams")
 
 
 def pairs_in(names: Iterable[str]) -> list[str]:
@@ -110,7 +111,7 @@ def as_drawn(text: str) -> str:
 
 def pair_title(pair: str) -> str:
     """The heading of a pair's panel."""
-    return f"{pair.capitalize()} pair"
+    return f"{one_line(pair).capitalize()} pair"
 
 
 def in_order(found: Iterable[str], known: Iterable[str]) -> list[str]:

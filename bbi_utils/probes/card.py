@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from bbi_utils.printable import one_line
 from bbi_utils.probes.neighbors import THRESHOLD
 from bbi_utils.probes.stream import FRAMES
 from bbi_utils.probes.suite import Probe, categories_in
@@ -47,7 +48,7 @@ _LIMITS = """\
 """
 _OWN = """\
 ## How it was made
-The prompts were read from the file `{source}`; where they come from, this card cannot know. Ids are the first
+The prompts were read from the file {source}; where they come from, this card cannot know. Ids are the first
 16 hexadecimal digits of the prompt's SHA-256, so an id names a prompt in any suite.
 
 **Near-duplicates** stay in, but count as one question: prompts whose sets of character 5-grams have Jaccard
@@ -78,7 +79,8 @@ def dataset_card(probes: Sequence[Probe], *, source: str | None = None) -> str:
         f"{words[len(words) // 2] if words else 0} words in the median, "
         f"{words[0] if words else 0} to {words[-1] if words else 0}.\n"
     )
-    made = (_OWN if source else _MADE).format(source=source, frames=len(FRAMES), threshold=THRESHOLD)
+    values = {"source": _text(source or ""), "frames": len(FRAMES), "threshold": THRESHOLD}
+    made = (_OWN if source else _MADE).format(**values)
     limits = _OWN_LIMITS if source else _LIMITS
     return "\n".join((intro, made, _counts(probes), _examples(probes), limits))
 
@@ -106,5 +108,5 @@ def _examples(probes: Sequence[Probe]) -> str:
 
 def _text(text: str) -> str:
     """A text of any origin on one line of Markdown, shown as it is and never taken for Markdown or HTML."""
-    escaped = html.escape(" ".join(text.split())[:LONGEST], quote=False)
+    escaped = html.escape(one_line(text[:LONGEST]), quote=False)
     return re.sub(r"([\\`*{}\[\]()#+!|~$]|(?<!\w)_|_(?!\w))", r"\\\1", escaped)
