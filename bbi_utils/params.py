@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,8 @@ DEFAULT_PROFILE = "pocket"
 DEFAULT_PAIRS = ("qwen", "llama")
 MOST_SEED = 2**31 - 1  # what every random generator behind the study takes
 ANY_PROFILE = "any"  # a section of a pair file that holds under every profile
+# Where a run writes and whose code it executes: the user's own to say, by a setting, and no file's.
+SETTINGS_ONLY = ("profile", "pair", "pairs", "run_dir", "own_adversaries")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +148,10 @@ def checked(name: str, value: Any, source: str) -> Any:
     try:
         return fit(value, KINDS[name])
     except (TypeError, ValueError):
-        message = f"{name.upper()} in {source} is {value!r}; expected {kind_name(KINDS[name])}"
+        found = (
+            f"{reprlib.repr(value):.80}"  # in full, a few lines of YAML can stand for more than memory holds
+        )
+        message = f"{name.upper()} in {source} is {found}; expected {kind_name(KINDS[name])}"
         raise BadInput(message) from None
 
 
@@ -157,7 +163,7 @@ def read_yaml(path: Path, what: str, name: str) -> dict[str, Any]:
         raise unknown(what, name, (file.stem for file in path.parent.glob("*.yaml")))
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"{paths.shown(path)} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise BadInput(f"{paths.shown(path)} holds {type(content).__name__}; expected `name: value` lines")
@@ -189,7 +195,7 @@ def parse_setting(setting: str) -> tuple[str, Any]:
         raise BadInput(f"setting '{setting}' is not understood; expected name=value, such as seed=1")
     try:
         return name.strip().lower(), yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return name.strip().lower(), text
 
 
@@ -216,6 +222,9 @@ def load_study(
         (f"pairs/{pair}.yaml", read_pair(pair, profile, folder)),
         ("the settings", {name.lower(): value for name, value in (overrides or {}).items()}),
     ]
+    for source, layer in layers[:2]:
+        if said := [name for name in SETTINGS_ONLY if name in layer]:
+            raise BadInput(f"{source} sets {said[0].upper()}, which only the command can (--set {said[0]}=…)")
     for source, layer in layers:
         values |= {name: checked(str(name), value, source) for name, value in layer.items()}
     missing = [name for name in REQUIRED if name not in values]

@@ -93,8 +93,9 @@ def check_values(study: Study) -> None:
     if paths.resolve(study.run_dir).resolve() == paths.ROOT:
         way = "whose figures a run would replace; expected a folder of its own, such as runs/mine"
         raise BadInput(f"RUN_DIR is {study.run_dir}, the repository, {way}")
-    if not PAIR_NAME.fullmatch(study.pair):
-        raise BadInput(f"PAIR is '{study.pair}'; expected letters, digits, '.', '_' and '-'")
+    for pair in (study.pair, *study.pairs):  # names of folders in the run's
+        if not PAIR_NAME.fullmatch(pair):
+            raise BadInput(f"PAIR is '{pair}'; expected letters, digits, '.', '_' and '-'")
 
 
 def trains_what_is_kept(study: Study) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bbi_utils.errors import BadInput
-from bbi_utils.params import DEFAULT_PAIRS, KINDS, Study, fit, load_study, parse_setting
+from bbi_utils.params import DEFAULT_PAIRS, KINDS, SETTINGS_ONLY, Study, fit, load_study, parse_setting
 from bbi_utils.preflight import check_sizes, check_values
 
 
@@ -45,12 +45,12 @@ def test_settings_beat_the_pair_which_beats_the_profile(tmp_path: Path) -> None:
         (tmp_path / kind).mkdir()
     source = load_study("pocket", "qwen").parameters()
     lines = [
-        f"{name.lower()}: {value!r}" for name, value in source.items() if name not in ("PROFILE", "PAIR")
+        f"{name.lower()}: {value!r}" for name, value in source.items() if name.lower() not in SETTINGS_ONLY
     ]
     text = "\n".join(lines).replace("None", "null")
-    (tmp_path / "profiles" / "small.yaml").write_text(text.replace("run_dir: 'runs/pocket'", "run_dir: r"))
+    (tmp_path / "profiles" / "small.yaml").write_text(text)
     (tmp_path / "pairs" / "p.yaml").write_text("any:\n  seed: 5\n  folds: 7\nsmall:\n  folds: 8\n")
-    study = load_study("small", "p", {"EPOCHS": 9}, folder=tmp_path)
+    study = load_study("small", "p", {"EPOCHS": 9, "run_dir": "r"}, folder=tmp_path)
     assert (study.seed, study.folds, study.epochs, study.run_dir) == (5, 8, 9, "r")
 
 
