@@ -70,11 +70,12 @@ def load_encoder(name: str = MINILM, *, revision: str | None = None, device: str
     """A SentenceTransformer for a name as ``encoder_folder`` takes it; BadInput if it cannot be loaded."""
     from sentence_transformers import SentenceTransformer
 
-    from bbi_utils.oracles.checkpoints import loading, pick_device
+    from bbi_utils.oracles.checkpoints import loading, pick_device, trusts_remote_code
 
     folder = str(encoder_folder(name, revision))
     with loading(f"sentence encoder {name}"):
-        return SentenceTransformer(folder, device=pick_device(device))
+        trusted = trusts_remote_code()
+        return SentenceTransformer(folder, device=pick_device(device), trust_remote_code=trusted)
 
 
 def embed(texts: Sequence[str], encoder: Any, *, batch_size: int = 64, progress: bool = False) -> Embedded:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ SMALL_FILES = ("*.json", "*.jinja", "tokenizer.model", "merges.txt", "vocab.txt"
 FILES = (*SMALL_FILES, "*.safetensors")
 REMOTE_CODE = "BBI_TRUST_REMOTE_CODE"
 ADAPTER_CONFIG = "adapter_config.json"
+SHARD = re.compile(r"[^/\\]+\.safetensors")  # a name, and no path
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -148,6 +150,12 @@ def check_files(folder: Path, *, name: str) -> None:
     if not (folder / "config.json").is_file():
         raise BadInput(f"model {name}: no config.json in it; expected a folder written by save_pretrained.")
     read_json(folder / "config.json")
+    for index in folder.glob("*.index.json"):
+        if astray := sorted(file for file in shards(index) if not SHARD.fullmatch(file)):
+            raise BadInput(
+                f"model {name}: {index.name} names {astray[0]!r:.60}, which is never loaded; expected "
+                "names of *.safetensors beside it (save_pretrained of a recent transformers)."
+            )
     if files := sorted(folder.glob("*.safetensors")):
         for file in files:
             count_numbers(file)
@@ -170,6 +178,12 @@ def count_numbers(file: Path) -> int:
             return sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise BadInput(f"{file} is no whole safetensors file ({error}); get it anew.") from error
+
+
+def shards(index: Path) -> set[str]:
+    """The files that an index of weights names."""
+    weight_map = read_json(index).get("weight_map")
+    return set(map(str, weight_map.values())) if isinstance(weight_map, dict) else set()
 
 
 def content_hash(folder: Path) -> str:
