@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from bbi_utils.errors import BadInput
-from bbi_utils.recorded_formats import LONGEST, Columns, read_columns
+from bbi_utils.recorded_formats import Columns, read_columns
 
 REQUIRED = ("prompt_id", "prompt", "teacher", "student")
 OPTIONAL = ("category", "group", "teacher_2")
@@ -79,21 +79,11 @@ def _texts(column: str, cells: list[Any], file: str) -> list[str]:
         if cell is None or cell != cell:  # NaN is what some writers put for a missing text
             texts.append("")
         elif isinstance(cell, kinds) and not isinstance(cell, bool):
-            texts.append(_readable(str(cell), f"{file}, column {column}, row {row}"))
+            texts.append(str(cell))
         else:
             found = f"{type(cell).__name__} {str(cell)[:40]!r}"
             raise BadInput(f"{file}, column {column}, row {row}: found {found}, expected text")
     return texts
-
-
-def _readable(text: str, where: str) -> str:
-    if len(text) > LONGEST:
-        raise BadInput(f"{where}: {len(text):,} characters; at most {LONGEST:,}, is the file damaged?")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise BadInput(f"{where}: half of a surrogate pair, which is no character; write it anew") from error
-    return text
 
 
 def _labelled(texts: dict[str, list[str]]) -> Columns:

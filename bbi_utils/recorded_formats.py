@@ -42,7 +42,21 @@ def read_columns(path: Path, *, required: Sequence[str], optional: Sequence[str]
         raise BadInput(f"{path.name} lacks {', '.join(missing)}; columns found: {found}")
     if not columns[required[0]]:
         raise BadInput(f"{path.name} has columns but no rows; expected one row a prompt")
-    return {name: columns[name] for name in (*required, *optional) if name in columns}
+    columns = {name: columns[name] for name in (*required, *optional) if name in columns}
+    for name, cells in columns.items():
+        for row, cell in enumerate(cells, start=1):
+            if isinstance(cell, str):
+                _readable(cell, f"{path.name}, column {name}, row {row}")
+    return columns
+
+
+def _readable(text: str, where: str) -> None:
+    if len(text) > LONGEST:
+        raise BadInput(f"{where}: {len(text):,} characters; at most {LONGEST:,}, is the file damaged?")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadInput(f"{where}: half of a surrogate pair, which is no character; write it anew") from error
 
 
 def _text(path: Path) -> str:
