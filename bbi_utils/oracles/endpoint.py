@@ -22,6 +22,7 @@ from bbi_utils.oracles.terms import Terms
 from bbi_utils.oracles.wire import LOOPBACK, http_client
 
 KEY_ENV = "OPENAI_API_KEY"
+HIDDEN = b"[key]"
 PROTOCOL = 1  # raise it when what is sent changes, so that old answers are not reused
 VERDICT_TOKENS = 8  # the longest answer of a judge, where a server gives no alternatives: "Answer A"
 
@@ -147,7 +148,7 @@ class EndpointOracle:
                 seed=self.seed_for(request),
                 **more,
             )
-            body = said.http_response.content
+            body = said.http_response.content.replace(self.key().encode(), HIDDEN)  # some servers echo it
         except openai.APIError as error:
             seconds = time.perf_counter() - began
             return read_trouble(error, request.prompt_id, seconds=seconds, hide=self.key())
