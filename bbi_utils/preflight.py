@@ -32,6 +32,7 @@ POSITIVE = (
     "encoder_learning_rate", "encoder_max_length", "lora_r", "lora_alpha", "learning_rate", "epochs",
     "train_batch_size", "max_length", "budget_seeds", "n_budget_test",
 )  # fmt: skip
+INSTALLED_ENCODER = "all-MiniLM-L6-v2"  # a package of the environment holds it
 LISTS = ("budgets", "strategies", "queries", "encoders", "own_adversaries")
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 PAIR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -43,6 +44,7 @@ def check_study(study: Study) -> None:
     check_values(study)
     check_sizes(study)
     check_models(study)
+    check_encoders(study)
     if study.own_adversaries:
         from bbi_utils.adversaries import own_adversaries
 
@@ -167,6 +169,14 @@ def check_without_weights(study: Study, role: str, reference: str, revision: str
         terms=terms,
     )
     oracle.check([])
+
+
+def check_encoders(study: Study) -> None:
+    """Encoders exist and can be loaded safely, as models do."""
+    for role, names in (("sentence_encoder", (study.sentence_encoder,)), ("encoders", study.encoders)):
+        for name in names:
+            if not name.endswith(INSTALLED_ENCODER):
+                check_model(role, name, None)
 
 
 def same_folder(first: str, second: str) -> bool:

@@ -58,6 +58,8 @@ def test_a_sound_study_passes(study: Study) -> None:
         ({"pair": "../x"}, "PAIR"),
         ({"judge": "./nowhere"}, "JUDGE ./nowhere does not exist"),
         ({"judge": "pocket/nobody"}, "JUDGE pocket/nobody does not exist .shipped models:"),
+        ({"encoders": ("some/model",)}, "ENCODERS some/model is neither a folder nor in the local cache"),
+        ({"sentence_encoder": "./nowhere"}, "SENTENCE_ENCODER ./nowhere does not exist"),
         ({"judge": "some/model"}, "neither a folder nor in the local cache"),
         ({"teacher_revision": "main"}, "is a folder and has no revision 'main'"),
     ],
