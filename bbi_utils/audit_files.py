@@ -59,7 +59,7 @@ def write_audit(audit: Audit, folder: Path, *, source: Path) -> list[Path]:
             write_json(partial / "certificate_null.json", audit.null.to_json())
         write_json(partial / CERTIFICATE, audit.certificate.to_json())
         write_json(partial / "manifest.json", _manifest(audit, source, partial))
-        return _moved(partial, folder)
+        return _moved(partial, folder, source=source)
 
 
 def tables_of(audit: Audit) -> dict[str, pd.DataFrame]:
@@ -117,8 +117,13 @@ def _manifest(audit: Audit, source: Path, partial: Path) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _check_room(new: list[Path], folder: Path) -> None:
-    """Raise BadInput where a folder has the name of a file to be written, or a file that of a folder."""
+def _check_room(new: list[Path], folder: Path, *, source: Path) -> None:
+    """Raise BadInput where a folder has the name of a file to be written, or a file that of a folder.
+
+    The answers themselves are never written over either.
+    """
+    if source.resolve() in [(folder / name).resolve() for name in new]:
+        raise BadInput(f"the audit would write over {source}; give another folder to --out")
     for name in new:
         parent = (folder / name).parent
         in_the_way = folder / name if (folder / name).is_dir() else parent
@@ -145,10 +150,10 @@ def _beside(folder: Path) -> Iterator[Path]:
             folder.rmdir()
 
 
-def _moved(partial: Path, folder: Path) -> list[Path]:
+def _moved(partial: Path, folder: Path, *, source: Path) -> list[Path]:
     """The files in their places, the certificate first in the list and last to be moved."""
     new = [file.relative_to(partial) for file in partial.rglob("*") if file.is_file()]
-    _check_room(new, folder)
+    _check_room(new, folder, source=source)
     stale = [folder / CERTIFICATE, folder / "certificate_null.json"]
     stale += [file for name in FIGURES for file in (folder / "figures").glob(f"{name}.*")]
     for file in stale:

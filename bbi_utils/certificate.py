@@ -114,6 +114,8 @@ def certify(
         raise BadInput(f"epsilon {epsilon}; expected a number from 0 to below 1, such as 0.1")
     if not 0 < confidence < 1:
         raise BadInput(f"confidence {confidence}; expected a number between 0 and 1, such as 0.95")
+    if q < 1:
+        raise BadInput(f"{q} queries; expected 1 prompt a game or more")
     table, error = checked(scores), 1.0 - confidence
     games = table if q == 1 else grouped(table, q, seed=seed)
     seen, spent = records(games), _costs(costs)

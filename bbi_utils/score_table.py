@@ -9,6 +9,8 @@ from bbi_utils.errors import BadInput
 from bbi_utils.exact import Counts, Record
 
 COLUMNS = ("pair", "contrast", "adversary", "game", "prompt_id", "correct")
+LABELS = (*COLUMNS[:-1], "category", "fold", "shown")  # the last three where the table has them
+SIDES = {"single": {"teacher", "student"}, "pairwise": {"pair"}}  # what each game shows
 
 
 def checked(scores: pd.DataFrame) -> pd.DataFrame:
@@ -17,15 +19,33 @@ def checked(scores: pd.DataFrame) -> pd.DataFrame:
         raise BadInput(f"scores lack the columns {missing}; expected {list(COLUMNS)}")
     if scores.empty:
         raise BadInput("the scores table is empty; nothing to certify")
-    for name in COLUMNS[:-1]:
+    for name in (name for name in LABELS if name in scores):
         if scores[name].isna().any():
             raise BadInput(f"{int(scores[name].isna().sum())} scores have no {name}; each needs one")
+        if not scores[name].map(pd.api.types.is_hashable).all():
+            raise BadInput(f"the scores' column {name} holds lists; expected text or numbers")
+    _check_games(scores)
     for name in ("pair", "contrast"):
         if (found := scores[name].astype(str).unique()).size > 1:
             raise BadInput(
                 f"scores of {len(found)} {name}s ({', '.join(sorted(found)[:5])}); certify one at a time"
             )
     return _alike(_numbers(scores))
+
+
+def _check_games(scores: pd.DataFrame) -> None:
+    """Both games are known, and the single one is scored from both sides, where the table says from which.
+
+    From the teacher's answers alone, an adversary that always says "teacher" would seem never to err.
+    """
+    if unknown := set(scores["game"].astype(str)) - set(SIDES):
+        raise BadInput(f"unknown game {min(unknown)!r}; expected {' or '.join(SIDES)}")
+    if "shown" not in scores:
+        return
+    for (adversary, game), shown in scores.groupby(["adversary", "game"], sort=False)["shown"]:
+        if set(shown) != SIDES[game]:
+            found, expected = (" and ".join(sorted(map(str, each))) for each in (set(shown), SIDES[game]))
+            raise BadInput(f"{adversary} ({game}) was shown {found}; expected {expected} on every prompt")
 
 
 def _numbers(scores: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +21,8 @@ def read_scores(path: Path, *, pair: str | None = None, contrast: str | None = N
     if table.empty:
         raise BadInput(f"{path.name} has no rows; nothing to certify")
     for name, chosen in (("pair", pair), ("contrast", contrast)):
+        if nameless := int(table[name].isna().sum()):
+            raise BadInput(f"{path.name}: {nameless} scores have no {name}; each needs one")
         found = list(dict.fromkeys(table[name].astype(str)))
         if chosen is None and len(found) > 1:
             raise BadInput(f"{path.name} has {len(found)} {name}s; choose --{name} {' or '.join(found)}")
@@ -39,8 +42,8 @@ def costs_for(scores: pd.DataFrame, path: Path, costs: str | None) -> pd.DataFra
         if name in table:
             table = table[table[name].astype(str) == str(scores[name].iloc[0])]
     for name in COSTS[1:]:
-        if not pd.to_numeric(table[name], errors="coerce").ge(0).all():
-            raise BadInput(f"{file.name}: {name} must be a number from 0 on for every adversary")
+        if not pd.to_numeric(table[name], errors="coerce").between(0, math.inf, inclusive="left").all():
+            raise BadInput(f"{file.name}: {name} must be a finite number from 0 on for every adversary")
     if table["adversary"].duplicated().any():
         raise BadInput(f"{file.name} has an adversary twice; keep one row for each")
     return table

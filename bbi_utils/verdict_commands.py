@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bbi_utils.errors import BadInput
 from bbi_utils.printable import printable
 
 EXIT = {"certified": 0, "refuted": 1, "inconclusive": 3}
@@ -126,6 +127,9 @@ def run_certify(options: argparse.Namespace) -> int:
     from bbi_utils.scores_file import costs_for, read_scores
 
     source = Path(options.scores)
+    out = Path(options.out) if options.out else source.with_name("certificate.json")
+    if out.exists() and (not out.is_file() or out.resolve() == source.resolve()):
+        raise BadInput(f"{out} is no file that a certificate may replace; give another name to --out")
     scores = read_scores(source, pair=options.pair, contrast=options.contrast)
     certificate = certify(
         scores,
@@ -134,7 +138,6 @@ def run_certify(options: argparse.Namespace) -> int:
         q=options.queries,
         costs=costs_for(scores, source, options.costs),
     )
-    out = Path(options.out) if options.out else source.with_name("certificate.json")
     write_json(out, certificate.to_json())
     _say(f"{render(certificate)}\nthe verdict is in {out}")
     return EXIT[certificate.verdict]

@@ -360,6 +360,34 @@ def test_certify_gives_no_verdict_on_broken_scores(
     assert [file.name for file in tmp_path.iterdir()] == ["scores.parquet"]
 
 
+def test_certify_wants_a_pair_for_every_score_and_finite_costs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert certified(tmp_path, scores(0.0).assign(pair=[None, *["p"] * 399])) == 2
+    assert "1 scores have no pair" in capsys.readouterr().err
+    costs = {"adversary": ["a"], "fit_seconds": 1.0, "score_seconds": 1.0, "parameters": np.inf}
+    pd.DataFrame(costs).to_parquet(tmp_path / "costs.parquet")
+    assert certified(tmp_path, scores(0.0)) == 2
+    assert "parameters must be a finite number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", [".", "scores.parquet"])
+def test_certify_writes_over_nothing_but_a_file_of_its_own(
+    tmp_path: Path, out: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert certified(tmp_path, scores(0.0), "--out", str(tmp_path / out)) == 2
+    assert "no file that a certificate may replace" in capsys.readouterr().err
+    assert len(pd.read_parquet(tmp_path / "scores.parquet")) == 400
+
+
+@pytest.mark.usefixtures("cheap", "undrawn")
+def test_the_answers_are_never_written_over(tmp_path: Path) -> None:
+    source = write(tmp_path / "wealth.parquet", rows(40))
+    with pytest.raises(BadInput, match="would write over .*wealth.parquet"):
+        audit_files.write_audit(audit(read_answers(source), Settings(epsilon=0.1)), tmp_path, source=source)
+    assert list(tmp_path.iterdir()) == [source]
+
+
 def test_certify_needs_a_readable_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "text.parquet").write_text("no table")
     scores(0.0).drop(columns="correct").to_parquet(tmp_path / "lacking.parquet")

@@ -111,6 +111,15 @@ def test_the_prompts_it_asks_for_would_decide() -> None:
             "not scored on the same prompts in all its games",
         ),
         (lambda t: t.iloc[:0], "empty"),
+        (lambda t: t.assign(game="chess"), "unknown game 'chess'; expected single or pairwise"),
+        (
+            lambda t: t.assign(game="single", shown="teacher"),
+            "a0 .single. was shown teacher; exp",
+        ),
+        (lambda t: t.assign(shown=None), "60 scores have no shown"),
+        (lambda t: t.assign(fold=np.nan), "60 scores have no fold"),
+        (lambda t: t.assign(prompt_id=[[i] for i in range(60)]), "prompt_id holds lists"),
+        (lambda t: t.assign(category=[["c"]] * 60), "category holds lists"),
         (lambda t: t.assign(pair=np.arange(len(t)).astype(str)), "60 pairs"),
     ],
 )
@@ -126,6 +135,12 @@ def test_broken_scores_get_no_verdict(change, message: str) -> None:
 def test_epsilon_and_confidence_are_fractions(epsilon: float, confidence: float) -> None:
     with pytest.raises(BadInput, match="expected a number"):
         certify(scores(np.ones((30, 1))), epsilon=epsilon, confidence=confidence)
+
+
+@pytest.mark.parametrize("q", [0, -1])
+def test_queries_are_counted_from_one(q: int) -> None:
+    with pytest.raises(BadInput, match=f"{q} queries"):
+        certify(scores(np.ones((30, 1))), epsilon=0.1, q=q)
 
 
 def test_epsilon_of_nothing_can_be_refuted_but_hardly_certified() -> None:

@@ -138,10 +138,10 @@ def refuse_adapter(folder: Path, *, name: str) -> None:
 
 
 def cause_of(error: BaseException) -> str:
-    """The first line of what an error was raised from in the first place."""
+    """The first sentence of what an error was raised from in the first place."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]:.200}"
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0].partition('. ')[0]:.200}"
 
 
 def check_files(folder: Path, *, name: str) -> None:
