@@ -60,12 +60,12 @@ def one_run(
         process = server.Process(target=job, args=(store, *arguments))
         process.start()
         process.join(rng.uniform(0, longest) if len(began) <= kills else None)
-        if process.is_alive():
+        if struck := process.is_alive():
             process.kill()
             process.join()
         if process.exitcode == 0:
             return Run(store, began)
-        if process.exitcode != -9:
+        if not struck:
             raise RuntimeError(f"sampling ended with status {process.exitcode}; what it said is above")
 
 
