@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from canary import assert_nowhere
 from conftest import make_adapter, make_llama, make_qwen, put_in_hub_cache
 from serving import sampling_copy, served
 from test_study import SMALL
@@ -193,9 +194,7 @@ def test_the_whole_study_with_teacher_and_judge_behind_endpoints(
         spent = store.spending()
     assert spent.requests == spent.answered and 0 < spent.cost < settings["max_spend"]
     assert "certificate" in "".join(path.name for path in run.pair_folder.iterdir())
-    assert CANARY not in "".join(capfd.readouterr())
-    for file in (path for path in run.folder.rglob("*") if path.is_file()):
-        assert CANARY.encode() not in file.read_bytes(), file
+    assert_nowhere(CANARY, run.folder, *capfd.readouterr())
 
 
 @pytest.mark.smoke
