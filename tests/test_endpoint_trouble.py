@@ -179,3 +179,13 @@ def test_a_key_that_is_none_is_refused_and_not_shown(spoilt: str, monkeypatch: p
     assert "canary" not in str(error.value)
     monkeypatch.setenv("OPENAI_API_KEY", f"{CANARY}\n")
     assert canned_oracle("http://127.0.0.1:1/v1#m").key() == CANARY
+
+
+def test_no_other_secret_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY", "OPENAI_WEBHOOK_SECRET"):
+        monkeypatch.setenv(name, "another-secret")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "Authorization: another-secret\nX-Mine: another-secret")
+    with Canned() as server:
+        assert canned_oracle(server.reference).ask(Request("p", "Hello.")).outcome == "answered"
+    sent = {name.lower(): value for name, value in server.headers[0].items()}
+    assert sent["authorization"] == f"Bearer {CANARY}" and "another-secret" not in str(server.headers)

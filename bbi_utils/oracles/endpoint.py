@@ -115,9 +115,10 @@ class EndpointOracle:
         """The official client, its own retries off: a request that is not written down is not sent."""
         import openai
 
-        http = http_client(self.base_url, timeout=(self.terms or Terms()).timeout)
+        key, timeout = self.key(), (self.terms or Terms()).timeout
+        http = http_client(self.base_url, key=key, timeout=timeout)
         weakref.finalize(self, http.close)
-        return openai.OpenAI(base_url=self.base_url, api_key=self.key(), max_retries=0, http_client=http)
+        return openai.OpenAI(base_url=self.base_url, api_key=key, max_retries=0, http_client=http)
 
     def check(self, requests: Sequence[Request]) -> None:
         """Raise BadInput where nothing can be asked: no terms, a limit without a price, or no key."""

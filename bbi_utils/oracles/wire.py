@@ -9,14 +9,19 @@ from urllib.parse import urlsplit
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MOST_BYTES = 1 << 24  # of one reply
+# The client adds what its own environment variables say (OPENAI_ORG_ID, OPENAI_CUSTOM_HEADERS), to any host.
+SENT = ("host", "accept", "accept-encoding", "connection", "content-type", "content-length", "user-agent")
+ACCOUNT = ("openai-organization", "openai-project")
+HOST_OF_ACCOUNT = "api.openai.com"
 
 
-def http_client(base_url: str, *, timeout: float) -> Any:
-    """The official client's own HTTP client with three things changed.
+def http_client(base_url: str, *, key: str, timeout: float) -> Any:
+    """The official client's own HTTP client with four things changed.
 
-    Redirects are not followed: prompts and key go where the user said. A reply has `timeout` seconds to
-    arrive and 16 MiB, where the client's own limit is on each silence, so that a trickle would never end.
-    What runs on this machine is asked without the proxy that the environment may name.
+    Of headers only the usual ones and this key are sent, to OpenAI itself also the account that the
+    environment names. Redirects are not followed: prompts and key go where the user said. A reply has
+    `timeout` seconds to arrive and 16 MiB, where the client's own limit is on each silence, so that a trickle
+    would never end. What runs on this machine is asked without the proxy that the environment may name.
     """
     import httpx2
     import openai
@@ -43,9 +48,18 @@ def http_client(base_url: str, *, timeout: float) -> Any:
     def bound(response: Any) -> None:
         response.stream = Bounded(response.stream)
 
+    host = urlsplit(base_url).hostname
+    sent = (*SENT, *ACCOUNT) if host == HOST_OF_ACCOUNT else SENT
+
+    def strip(request: Any) -> None:
+        for name in list(request.headers):
+            if name not in sent and not name.startswith("x-stainless-"):  # these are the client's own
+                del request.headers[name]
+        request.headers["Authorization"] = f"Bearer {key}"
+
     return openai.DefaultHttpxClient(
         follow_redirects=False,
         timeout=timeout,
-        event_hooks={"response": [bound]},
-        trust_env=urlsplit(base_url).hostname not in LOOPBACK,
+        event_hooks={"request": [strip], "response": [bound]},
+        trust_env=host not in LOOPBACK,
     )
