@@ -283,7 +283,7 @@ class Asked:
 def canned_oracle(reference: str, *, timeout: float = 30.0, **terms: Any) -> EndpointOracle:
     """An endpoint oracle on these terms."""
     sampling = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=12)
-    return EndpointOracle(reference, sampling=sampling, terms=Terms(**terms), timeout=timeout)
+    return EndpointOracle(reference, sampling=sampling, terms=Terms(**terms, timeout=timeout))
 
 
 def every(monkeypatch: pytest.MonkeyPatch, does: Callable[..., None]) -> Callable[[int], str]:
