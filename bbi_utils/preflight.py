@@ -139,13 +139,14 @@ def splits_of(study: Study) -> tuple[int, int, int]:
 
 def check_models(study: Study) -> None:
     """Teacher and student differ; every model folder exists and can be loaded safely."""
+    kinds = {role: kind_of(getattr(study, role)) for role in ("teacher", "student", "judge")}
     teacher, student = ((study.teacher, study.teacher_revision), (study.student, study.student_revision))
     if teacher == student or same_folder(study.teacher, study.student):
         message = f"TEACHER and STUDENT are both {study.teacher}: there is nothing to distil or to tell apart"
         raise BadInput(f"{message}; choose two models")
-    for role in ("teacher", "student", "judge"):
+    for role, kind in kinds.items():
         reference, revision = getattr(study, role), getattr(study, f"{role}_revision")
-        if kind_of(reference) == "weights":
+        if kind == "weights":
             check_model(role, reference, revision)
         else:
             check_without_weights(study, role, reference, revision)
@@ -175,6 +176,8 @@ def check_encoders(study: Study) -> None:
     """Encoders exist and can be loaded safely, as models do."""
     for role, names in (("sentence_encoder", (study.sentence_encoder,)), ("encoders", study.encoders)):
         for name in names:
+            if kind_of(name) != "weights":
+                raise BadInput(f"{role.upper()} {name} has no weights here; expected a folder or a hub id")
             if not name.endswith(INSTALLED_ENCODER):
                 check_model(role, name, None)
 

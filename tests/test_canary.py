@@ -21,6 +21,8 @@ from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.notebooks import KERNEL
 from bbi_utils.oracles.base import Answer
+from bbi_utils.params import load_study
+from bbi_utils.preflight import check_study
 from bbi_utils.sampling import sample
 from bbi_utils.store import ResponseStore
 
@@ -86,6 +88,28 @@ def test_an_answer_that_repeats_the_key_is_stored_without_it(
         table = sample(canned_oracle(server.reference), [Asked(0)], store, progress=False)
         assert list(table["answer"]) == ["You sent Bearer [key]."]
         assert_nowhere(CANARY, tmp_path)
+
+
+URL = "https://user:geheim@host.example/v1#m"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"student": URL},
+        {"teacher": URL, "student": URL},
+        {"teacher": URL, "teacher_4bit": True},
+        {"teacher": URL, "teacher_revision": "main"},
+        {"teacher": URL.upper()},
+        {"judge": URL, "judge_revision": "main"},
+        {"sentence_encoder": URL},
+        {"encoders": [URL]},
+    ],
+)
+def test_a_password_in_a_url_is_refused_before_anything_repeats_it(settings: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match="(?i)host.example has a key or password in its URL") as error:
+        check_study(load_study("pocket", "qwen", settings))
+    assert "geheim" not in str(error.value).lower()
 
 
 def failing_notebook(reference: str, store: Path) -> nbformat.NotebookNode:

@@ -29,7 +29,7 @@ VERDICT_TOKENS = 8  # the longest answer of a judge, where a server gives no alt
 
 def is_endpoint(reference: str) -> bool:
     """Whether a model reference names an endpoint: `https://host/v1#model`."""
-    return reference.startswith(("http://", "https://"))
+    return reference.lower().startswith(("http://", "https://"))
 
 
 def parse_reference(reference: str) -> tuple[str, str]:

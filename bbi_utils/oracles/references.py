@@ -7,7 +7,7 @@ from typing import Literal
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Oracle, Sampling
 from bbi_utils.oracles.checkpoints import Quantisation
-from bbi_utils.oracles.endpoint import KEY_ENV, EndpointOracle, is_endpoint
+from bbi_utils.oracles.endpoint import KEY_ENV, EndpointOracle, is_endpoint, parse_reference
 from bbi_utils.oracles.local import load_local
 from bbi_utils.oracles.replay import ReplayOracle, is_recorded
 from bbi_utils.oracles.terms import Terms
@@ -16,8 +16,12 @@ Kind = Literal["endpoint", "recorded", "weights"]
 
 
 def kind_of(reference: str) -> Kind:
-    """`https://host/v1#model` is an endpoint, `answers.jsonl` or `answers.csv#column` recorded answers."""
+    """`https://host/v1#model` is an endpoint, `answers.jsonl` or `answers.csv#column` recorded answers.
+
+    Raises BadInput for a URL that holds a password, before any other message can repeat it.
+    """
     if is_endpoint(reference):
+        parse_reference(reference)
         return "endpoint"
     return "recorded" if is_recorded(reference) else "weights"
 
