@@ -47,8 +47,11 @@ def unloadable() -> list[str]:
     import importlib
     import warnings
 
+    from bbi_utils.oracles.kernels import expect_no_kernels
+
     problems = []
     warnings.simplefilter("ignore")
+    expect_no_kernels()
     for name in LOADED:
         try:
             importlib.import_module(name)

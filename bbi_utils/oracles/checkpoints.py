@@ -20,6 +20,9 @@ from typing import Any, Literal
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
+from bbi_utils.oracles.kernels import expect_no_kernels
+
+expect_no_kernels()  # whoever loads a model imports this module first
 
 Quantisation = Literal["none", "nf4"]
 # Everything but the weights, and then everything that loading reads.
