@@ -32,6 +32,7 @@ POSITIVE = (
     "encoder_learning_rate", "encoder_max_length", "lora_r", "lora_alpha", "learning_rate", "epochs",
     "train_batch_size", "max_length", "budget_seeds", "n_budget_test",
 )  # fmt: skip
+FEWEST_TEST = 20  # prompts; fewer certify nothing
 INSTALLED_ENCODER = "all-MiniLM-L6-v2"  # a package of the environment holds it
 LISTS = ("budgets", "strategies", "queries", "encoders", "own_adversaries")
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
@@ -121,6 +122,9 @@ def check_sizes(study: Study) -> None:
         ("n_budget_test", study.n_budget_test, study.n_test, f"N_TEST={study.n_test}"),
         ("budgets", max(study.budgets), study.n_distill, f"the pool, N_DISTILL={study.n_distill}"),
     )
+    if study.n_test < (least := max(FEWEST_TEST, 2 * study.folds)):
+        why = f"FOLDS={study.folds} takes two prompts a fold, a certificate {FEWEST_TEST} in all"
+        raise BadInput(f"N_TEST is {study.n_test}; expected at least {least}: {why}")
     for name, value, limit, what in limits:
         if value > limit:
             raise BadInput(f"{name.upper()} asks for {value}, more than {what}; ask for at most {limit}")

@@ -34,6 +34,8 @@ def test_a_sound_study_passes(study: Study) -> None:
         ({"n_distill": 4900}, "N_DISTILL 4900 \\+ N_TEST 600 is more than N_PROBES 5000"),
         ({"n_distill": 4100}, "N_DISTILL asks for 4100, more than the 4000 distillation prompts"),
         ({"n_test": 1001}, "N_TEST asks for 1001, more than the 1000 test prompts"),
+        ({"n_test": 5, "n_judge": 5, "n_budget_test": 5}, "N_TEST is 5; expected at least 20"),
+        ({"folds": 400}, "N_TEST is 600; expected at least 800: FOLDS=400 takes two prompts a fold"),
         ({"n_judge": 601}, "N_JUDGE asks for 601, more than N_TEST=600"),
         ({"budgets": (40, 1200)}, "BUDGETS asks for 1200, more than the pool, N_DISTILL=1000"),
         ({"budgets": ()}, "BUDGETS"),
