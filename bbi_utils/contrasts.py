@@ -10,6 +10,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.probes import Probe
 
 NULL = "teacher_resample"  # the teacher's second, independent answer: what nobody should be able to tell
+FEWEST = 3  # prompts; with fewer there is not even anything to read
 CONTRASTS = ("base", "distilled", NULL)
 
 
@@ -20,7 +21,7 @@ def contrast_pairs(
 
     `teacher` and each of `others` (contrast -> answers) have columns prompt_id and answer, as `sample` gives.
     A prompt that any arm answered with nothing is dropped from every contrast: all keep the same prompts.
-    Raises BadInput where an arm has no row for a probe.
+    Raises BadInput where an arm has no row for a probe, or where hardly any prompt is left.
     """
     ids = [probe.id for probe in probes]
     said = {name: _answers(table, ids, arm=name) for name, table in {"teacher": teacher, **others}.items()}
@@ -32,7 +33,12 @@ def contrast_pairs(
             "group": [probe.group for probe in probes],
         }
     )
-    spoke = pd.DataFrame({name: answers.str.strip() != "" for name, answers in said.items()}).all(axis=1)
+    by_arm = pd.DataFrame({name: answers.str.strip() != "" for name, answers in said.items()})
+    spoke = by_arm.all(axis=1)
+    if spoke.sum() < FEWEST:
+        silent = ", ".join(f"{name} {count}" for name, count in (~by_arm).sum().items() if count)
+        found = f"{spoke.sum()} of {len(ids)} prompts were answered by every arm (empty answers: {silent})"
+        raise BadInput(f"{found}; at least {FEWEST} are needed: see how the answers end, and train less hard")
     pairs = {name: about.assign(teacher=said["teacher"], student=said[name]) for name in others}
     kept = {name: table[spoke].reset_index(drop=True) for name, table in pairs.items()}
     return kept, int((~spoke).sum())

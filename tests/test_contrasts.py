@@ -38,3 +38,9 @@ def test_a_prompt_without_an_answer_goes_from_every_contrast() -> None:
 def test_an_arm_that_was_not_asked_is_named() -> None:
     with pytest.raises(BadInput, match="base: no answer to prompt .* and 1 more"):
         contrast_pairs(PROBES, answers("t"), {"base": answers("b").iloc[2:]})
+
+
+def test_arms_that_say_nothing_leave_nothing_to_compare() -> None:
+    silent = answers("b", empty=(0, 1, 2, 3))
+    with pytest.raises(BadInput, match="2 of 6 prompts were answered by every arm .empty answers: base 4.;"):
+        contrast_pairs(PROBES, answers("t"), {"base": silent, "null": answers("n")})

@@ -202,6 +202,9 @@ def test_unusable_input_is_refused(tiny_qwen: Path, tmp_path: Path) -> None:
         attempt(["Yes.", "No."], replace(SETTINGS, max_length=20))
     with pytest.raises(BadInput, match="does not fit tiny-qwen: Target modules .*nope.* not found"):
         attempt(["Yes.", "No."], replace(SETTINGS, targets=("nope",)))
+    with pytest.raises(BadInput, match="distillation diverged .* lower learning_rate, now 1e\\+30"):
+        attempt(["Yes.", "No."], replace(SETTINGS, learning_rate=1e30, epochs=4, warmup=0.0), out="wild")
+    assert not (tmp_path / "wild").exists()
     with pytest.raises(BadInput, match="epochs is 0"):
         replace(SETTINGS, epochs=0)
     (tmp_path / "precious").mkdir()
