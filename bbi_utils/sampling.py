@@ -73,6 +73,7 @@ def sample(
                 buy(oracle, missing, store, bar=bar)
         else:
             compute(oracle, probes, store, have, sample_index, batch_size=batch_size, shown=progress)
+    del have  # of a million ids it takes a tenth of a gigabyte
     return answer_table(store, oracle.fingerprint, ids, sample_index=sample_index)
 
 

@@ -33,9 +33,9 @@ def test_a_process_that_buys_loads_no_model_library() -> None:
 def test_local_sampling_under_kills(
     tiny_qwen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kills.local_part(Namespace(model=str(tiny_qwen), answers=160, **SIZES), tmp_path)
+    kills.local_part(Namespace(model=str(tiny_qwen), answers=96, **SIZES), tmp_path)
     said = capsys.readouterr().out
-    assert "160 answers, 3 kills" in said and "equals the uninterrupted one, row for row" in said
+    assert "96 answers, 3 kills" in said and "equals the uninterrupted one, row for row" in said
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +49,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def test_buying_under_kills_costs_at_most_what_was_in_flight(
     server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kills.bought_part(Namespace(answers=80, **SIZES), tmp_path, server)
+    kills.bought_part(Namespace(answers=60, **SIZES), tmp_path, server)
     said = capsys.readouterr().out
-    assert "80 answers, 3 kills" in said and "requests sent / answers needed: " in said
+    assert "60 answers, 3 kills" in said and "requests sent / answers needed: " in said
 
 
 @pytest.mark.smoke
