@@ -216,7 +216,7 @@ class TrainingRun:
         norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.settings.max_gradient_norm)
         if not (torch.isfinite(loss) and torch.isfinite(norm)):
             now = f"loss {loss.item():.3g}, gradient {norm.item():.3g} at step {step + 1} of {len(self.plan)}"
-            raise BadInput(f"distillation diverged ({now}); lower learning_rate, now {rate:g}, and run again.")
+            raise BadInput(f"distillation diverged ({now}); lower learning_rate (now {rate:g}), run again.")
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         tokens = int((batch["labels"] != IGNORED).sum())

@@ -36,6 +36,7 @@ FEWEST_TEST = 20  # prompts; fewer certify nothing
 INSTALLED_ENCODER = "all-MiniLM-L6-v2"  # a package of the environment holds it
 LISTS = ("budgets", "strategies", "queries", "encoders", "own_adversaries")
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+OF_THE_RUN = ("executed", "figures", "stages")  # folders beside those of the pairs
 PAIR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 FREE_BYTES = 500 * 2**20  # responses, checkpoints and figures of one pair; a full paper run stays below
 
@@ -97,8 +98,9 @@ def check_values(study: Study) -> None:
         way = "whose figures a run would replace; expected a folder of its own, such as runs/mine"
         raise BadInput(f"RUN_DIR is {study.run_dir}, the repository, {way}")
     for pair in (study.pair, *study.pairs):  # names of folders in the run's
-        if not PAIR_NAME.fullmatch(pair):
-            raise BadInput(f"PAIR is '{pair}'; expected letters, digits, '.', '_' and '-'")
+        if not PAIR_NAME.fullmatch(pair) or pair in OF_THE_RUN:
+            taken = f", and none of {', '.join(OF_THE_RUN)}"
+            raise BadInput(f"PAIR is '{pair}'; expected letters, digits, '.', '_' and '-'{taken}")
 
 
 def trains_what_is_kept(study: Study) -> bool:

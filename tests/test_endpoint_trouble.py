@@ -189,3 +189,34 @@ def test_no_other_secret_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPa
         assert canned_oracle(server.reference).ask(Request("p", "Hello.")).outcome == "answered"
     sent = {name.lower(): value for name, value in server.headers[0].items()}
     assert sent["authorization"] == f"Bearer {CANARY}" and "another-secret" not in str(server.headers)
+
+
+@pytest.mark.parametrize("key", ["", "EMPTY", "dummy"])
+def test_a_word_that_stands_for_no_key_stays_in_answers(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    said = {"message": {"content": "There are none, EMPTY or dummy."}, "finish_reason": "eos"}
+    body = json.dumps({"choices": [said], "usage": USAGE}).encode()
+    found = asked(monkeypatch, lambda proxy, handler, _: respond(handler, 200, body))
+    assert found.answer is not None and found.answer.answer == said["message"]["content"]
+    assert found.answer.finish_reason == "stop"
+
+
+def test_a_server_that_wants_another_name_for_the_limit_gets_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sent: list[dict[str, Any]] = []
+
+    def picky(proxy: Proxy, handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        sent.append(json.loads(body))
+        if "max_tokens" in sent[-1]:
+            error(400, message="'max_tokens' is not supported; use 'max_completion_tokens'")(
+                proxy, handler, body
+            )
+        else:
+            respond(handler, 200, json.dumps(SAID).encode())
+
+    with Canned(every(monkeypatch, picky)) as server, ResponseStore(tmp_path / "r") as store:
+        one = canned_oracle(server.reference, concurrency=1)
+        sample(one, [Asked(number) for number in range(3)], store, progress=False)
+    assert ["max_completion_tokens" in body for body in sent] == [False, True, True, True]
+    assert ["max_tokens" in body for body in sent] == [True, False, False, False]

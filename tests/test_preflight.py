@@ -58,6 +58,7 @@ def test_a_sound_study_passes(study: Study) -> None:
         ({"dtype": "half"}, "unknown DTYPE value 'half'"),
         ({"device": "gpu"}, "DEVICE is 'gpu'; expected auto, cpu"),
         ({"pair": "../x"}, "PAIR"),
+        ({"pair": "figures"}, "PAIR is 'figures'; .* none of executed, figures, stages"),
         ({"judge": "./nowhere"}, "JUDGE ./nowhere does not exist"),
         ({"judge": "pocket/nobody"}, "JUDGE pocket/nobody does not exist .shipped models:"),
         ({"encoders": ("some/model",)}, "ENCODERS some/model is neither a folder nor in the local cache"),
@@ -138,7 +139,11 @@ HERE = "http://127.0.0.1:9/v1#m"
         ({"teacher": HERE}, "TEACHER http://127.0.0.1:9/v1#m is an endpoint: .* set TEACHER_4BIT=false"),
         ({"student": HERE}, "nothing can be distilled into it; .* `python -m bbi_utils sample`"),
         ({"judge": "http://127.0.0.1:9/v1"}, "names no model; expected http://127.0.0.1:9/v1#model-name"),
-        ({"judge": "https://host.example/v1#m"}, "NO_KEY_HERE is not set"),
+        ({"judge": "https://host.example/v1#m"}, "NO_SUCH_API_KEY is not set"),
+        (
+            {"judge": HERE, "judge_key": "HF_TOKEN"},
+            "read from HF_TOKEN; expected a variable whose name ends in",
+        ),
         ({"judge": HERE, "judge_revision": "main"}, "is an endpoint: it has no revision main"),
         ({"judge": HERE, "max_spend": 1.0}, "MAX_SPEND is 1, but the price of m at 127.0.0.1:9 is not given"),
         ({"judge": HERE, "judge_price": (1.0,)}, "price is .1.0.; expected two numbers"),
@@ -151,7 +156,7 @@ HERE = "http://127.0.0.1:9/v1#m"
 )
 def test_an_endpoint_that_cannot_work_is_named(study: Study, change: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message) as error:
-        preflight.check_all([dataclasses.replace(study, judge_key="NO_KEY_HERE", **change)])
+        preflight.check_all([dataclasses.replace(study, **{"judge_key": "NO_SUCH_API_KEY", **change})])
     assert "\n" not in str(error.value)
 
 

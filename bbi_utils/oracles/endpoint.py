@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import re
 import time
 import weakref
 from collections.abc import Sequence
@@ -20,8 +21,11 @@ from bbi_utils.oracles.base import Answer, Request, Sampling, fingerprint_of
 from bbi_utils.oracles.replies import Reply, read_reply, read_trouble
 from bbi_utils.oracles.terms import Terms
 from bbi_utils.oracles.wire import LOOPBACK, http_client
+from bbi_utils.printable import printable
 
 KEY_ENV = "OPENAI_API_KEY"
+KEY_NAME = re.compile(r"\w*API_KEY", re.ASCII)
+SHORTEST_KEY = 12  # letters
 HIDDEN = b"[key]"
 PROTOCOL = 1  # raise it when what is sent changes, so that old answers are not reused
 VERDICT_TOKENS = 8  # the longest answer of a judge, where a server gives no alternatives: "Answer A"
@@ -70,7 +74,12 @@ class EndpointOracle:
     ) -> None:
         self.base_url, self.model = parse_reference(reference)
         self.sampling, self.key_env, self.terms = sampling, key_env, terms
-        self.logprobs = logprobs
+        self.logprobs, self.limit = logprobs, "max_tokens"
+        if not KEY_NAME.fullmatch(key_env):
+            raise BadInput(
+                f"the key of {self.name} would be read from {printable(key_env)}; expected a variable whose "
+                "name ends in API_KEY, so that no file can send away another secret"
+            )
         self.settings: dict[str, Any] = {
             "kind": "endpoint",
             "protocol": PROTOCOL,
@@ -145,17 +154,25 @@ class EndpointOracle:
                 messages=messages,
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
-                max_tokens=sampling.max_new_tokens,
                 seed=self.seed_for(request),
+                extra_body={self.limit: sampling.max_new_tokens},
                 **more,
             )
-            body = said.http_response.content.replace(self.key().encode(), HIDDEN)  # some servers echo it
+            body = self.without_key(said.http_response.content)
         except openai.APIError as error:
+            if self.limit == "max_tokens" and "max_completion_tokens" in str(error):
+                self.limit = "max_completion_tokens"  # the name that some servers insist on
+                return Reply("http 400", retry=True, billed=False)
             seconds = time.perf_counter() - began
             return read_trouble(error, request.prompt_id, seconds=seconds, hide=self.key())
         return read_reply(
             body, request.prompt_id, seconds=time.perf_counter() - began, logprobs=self.logprobs > 0
         )
+
+    def without_key(self, body: bytes) -> bytes:
+        """A reply without the key, which some servers repeat; words like "none" and "EMPTY" are no keys."""
+        key = self.key().encode()
+        return body.replace(key, HIDDEN) if len(key) >= SHORTEST_KEY else body
 
     def seed_for(self, request: Request) -> int:
         """31 bits that depend on everything that names this answer."""

@@ -19,8 +19,10 @@ FREE = (401, 402, 403, 404, 405, 409, 425, 429, 500, 501, 503, 529)
 SPENT = ("insufficient_quota", "billing_hard_limit_reached")  # error codes of an account without money
 FILTERED = ("content_filter", "content_policy_violation")  # error codes of a prompt that is refused
 MOST_TOKENS = 10**9  # in one reply; a server that counts more does not count
+# The protocol's own words first, then those that other servers use for the same.
 REASONS: dict[str, FinishReason] = {
     "stop": "stop", "length": "length", "content_filter": "content_filter",
+    "eos": "stop", "eos_token": "stop", "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length",
 }  # fmt: skip
 SHOWN = 300  # characters of a server's own words
 
