@@ -74,13 +74,15 @@ def check_values(study: Study) -> None:
         "queries": bool(study.queries) and min(study.queries) > 0,
         "folds": study.folds >= 2,
         "budgets": bool(study.budgets) and min(study.budgets) > 0,
+        "strategies": bool(study.strategies),
         "encoder_layers": study.encoder_layers is None or study.encoder_layers > 0,
         "encoder_trainable_layers": trains_what_is_kept(study),
     }
     bounds = {"seed": f"from 0 to {MOST_SEED}", "temperature": "0 or more", "top_p": "above 0 and at most 1",
               "lora_dropout": "from 0 to below 1", "confidence": "between 0.5 and 1", "folds": "2 or more",
               "epsilon": "from 0 to below 1", "queries": "a list of numbers above 0",
-              "budgets": "a list of numbers above 0", "encoder_layers": "null or more than 0",
+              "budgets": "a list of numbers above 0", "strategies": "a list of at least one",
+              "encoder_layers": "null or more than 0",
               "encoder_trainable_layers": "null, or from 1 to ENCODER_LAYERS"}  # fmt: skip
     for name, holds in ranges.items():
         if not holds:

@@ -152,6 +152,9 @@ def failure_of(task: Task, failure: dict[str, Any] | None, *, partial: Path, log
     """The error to show for a notebook: bad input as its message alone, anything else with its place."""
     if failure is None:
         tail = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+        if tail and any(words in tail[0] for words in MACHINE_ERRORS):
+            way = "mend that and run again: it continues from here"
+            return StageFailed(f"{paths.shown(task.executed.parent)}: {tail[0]}; {way}", status=2)
         said = f": {tail[0]}" if tail else " (out of memory?)"
         return StageFailed(f"{paths.shown(task.notebook)} was killed{said}", status=1)
     message = failure["message"] or failure["error"]

@@ -39,6 +39,7 @@ def test_a_sound_study_passes(study: Study) -> None:
         ({"n_judge": 601}, "N_JUDGE asks for 601, more than N_TEST=600"),
         ({"budgets": (40, 1200)}, "BUDGETS asks for 1200, more than the pool, N_DISTILL=1000"),
         ({"budgets": ()}, "BUDGETS"),
+        ({"strategies": ()}, "STRATEGIES is .*; expected a list of at least one"),
         ({"budgets": (40, 40)}, "BUDGETS is \\[40, 40\\]; expected each of them once"),
         ({"seed": 2**32}, "SEED is 4294967296; expected from 0 to 2147483647"),
         ({"learning_rate": float("nan")}, "LEARNING_RATE is nan; expected a finite number"),

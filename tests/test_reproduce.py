@@ -22,7 +22,7 @@ from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.params import load_study
 from bbi_utils.refresh import check_defaults, refresh_notebooks
-from bbi_utils.reproduce import Runner, StageFailed, locked, reproduce
+from bbi_utils.reproduce import Runner, StageFailed, failure_of, locked, reproduce
 from bbi_utils.stages import STAGES, make_task, reason_to_run, rows_in
 
 PAIRS = ("qwen", "llama")
@@ -273,6 +273,17 @@ def test_a_notebook_whose_kernel_dies_is_a_failure(empty: Run) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_a_disk_too_full_to_say_what_happened_is_bad_input(finished: Run, tmp_path: Path) -> None:
+    stage = next(stage for stage in STAGES if stage.number == "02")
+    task = make_task(
+        stage, load_study("pocket", "qwen", finished.settings(), pairs=PAIRS), finished.notebooks
+    )
+    log = tmp_path / "02.log"
+    log.write_text("Traceback ...\nOSError: [Errno 28] No space left on device\n")
+    failed = failure_of(task, None, partial=tmp_path / "x.ipynb", log=log)
+    assert failed.status == 2 and "No space left on device; mend that and run again" in str(failed)
+
+
 def test_a_notebook_that_leaves_out_an_output_is_refused(empty: Run) -> None:
     tiny_study.write_notebooks(empty.notebooks, n01='(run / "probes.jsonl").write_text("x")')
     with pytest.raises(BadInput, match="without writing probes.card.md"):
