@@ -202,7 +202,7 @@ def test_unusable_input_is_refused(tiny_qwen: Path, tmp_path: Path) -> None:
         attempt(["Yes.", "No."], replace(SETTINGS, max_length=20))
     with pytest.raises(BadInput, match="does not fit tiny-qwen: Target modules .*nope.* not found"):
         attempt(["Yes.", "No."], replace(SETTINGS, targets=("nope",)))
-    with pytest.raises(BadInput, match="distillation diverged .* lower learning_rate, now 1e\\+30"):
+    with pytest.raises(BadInput, match="distillation diverged .* lower learning_rate .now 1e\\+30"):
         attempt(["Yes.", "No."], replace(SETTINGS, learning_rate=1e30, epochs=4, warmup=0.0), out="wild")
     assert not (tmp_path / "wild").exists()
     with pytest.raises(BadInput, match="epochs is 0"):
@@ -247,7 +247,7 @@ def test_a_damaged_or_foreign_adapter_is_refused(
     torn = Path(shutil.copytree(out, tmp_path / "torn"))
     (torn / "adapter_model.safetensors").write_bytes(b"torn")
     hello = [Request("p", "Hello.")]
-    with pytest.raises(BadInput, match="torn cannot be loaded"):
+    with pytest.raises(BadInput, match="torn cannot be loaded: .* delete its folder and run again"):
         load_local(tiny_qwen, adapter=torn, sampling=Sampling(max_new_tokens=2)).answer(hello)
     (torn / "adapter_model.safetensors").rename(torn / "adapter_model.bin")
     with pytest.raises(BadInput, match="is a pickle and is never loaded"):

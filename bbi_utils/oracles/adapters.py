@@ -111,7 +111,8 @@ def attach_adapter(model: Any, folder: str | Path) -> Any:
     from peft import PeftModel
 
     folder = check_adapter(folder)
-    with loading(f"adapter {folder}"), peft_warnings():
+    way = "delete its folder and run again, which trains it anew, or get them anew"
+    with loading(f"adapter {folder}", way_out=way), peft_warnings():
         try:
             return PeftModel.from_pretrained(model, folder, is_trainable=False).eval()
         except UserWarning as error:

@@ -228,7 +228,7 @@ def pick_dtype(dtype: str, *, device: str) -> str:
 
 
 @contextmanager
-def loading(what: str) -> Iterator[None]:
+def loading(what: str, *, way_out: str = "get them anew") -> Iterator[None]:
     """One clear error for every way in which files on disk can fail to be a model."""
     from safetensors import SafetensorError
 
@@ -244,7 +244,7 @@ def loading(what: str) -> Iterator[None]:
             raise BadInput(f"{what} brings code of its own, which is not run; {way}.") from error
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise BadInput(
-            f"{what} cannot be loaded: {first}; its files are damaged or unsupported: get them anew."
+            f"{what} cannot be loaded: {first}; its files are damaged or unsupported: {way_out}."
         ) from error
 
 
