@@ -96,15 +96,15 @@ def run_sample(options: argparse.Namespace) -> int:
     oracles = {side: oracle_of(side, options) for side in SIDES}
     if oracles["teacher"].fingerprint == oracles["student"].fingerprint:
         raise BadInput(f"teacher and student are both {options.teacher}; there is nothing to tell apart")
-    wanted = [("teacher", "teacher", 0), ("student", "student", 0), ("teacher_2", "teacher", 1)]
-    wanted = wanted[: 2 if options.once else 3]
+    wanted = [("teacher", "teacher", 0), ("teacher_2", "teacher", 1), ("student", "student", 0)]
+    wanted = [each for each in wanted if not (options.once and each[0] == "teacher_2")]
     for _, side, index in wanted:
         oracles[side].check([Request(probe.id, probe.prompt, index) for probe in probes])
     answers: dict[str, pd.DataFrame] = {}
     with ResponseStore(out.with_suffix(".sqlite")) as store:
         for column, side, index in wanted:
             answers[column] = answers_of(oracles[side], probes, store, index, options)
-            if index or side == "student" or options.once:
+            if options.once or column != "teacher":  # one model at a time is loaded
                 oracles[side].release()
         bill = terms_of("teacher", options).bill(store.spending())
     write_answers(probes, answers, out)
