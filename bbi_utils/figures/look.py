@@ -105,8 +105,8 @@ def pairs_in(names: Iterable[str]) -> list[str]:
 
 
 def as_drawn(text: str) -> str:
-    """A user's text as a label: cut where it is long, its dollar signs not the ends of a formula."""
-    return (text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…").replace("$", r"\$")
+    """A user's text as a label, cut where it is long; the style reads no formulas in it."""
+    return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
 
 
 def pair_title(pair: str) -> str:

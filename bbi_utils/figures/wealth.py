@@ -55,6 +55,8 @@ def wealth_figure(wealth: pd.DataFrame, *, error: float = 0.05) -> Figure:
             _panel(ax, wealth[wealth["pair"] == pair], arms, threshold)
             ax.set_title(as_drawn(pair_title(pair)))
         axes[0, 0].set(yscale="log", ylabel="wealth", ylim=(low, top))
+        axes[0, 0].yaxis.set_major_formatter(lambda value, _: f"{value:,g}")  # the default writes formulas
+        axes[0, 0].yaxis.set_minor_formatter("")
         dashed = chance_handle(f"{threshold:g} = 1 / {error:g}")
         legend_below(fig, [ARMS[arm] for arm in arms], extra=[dashed])
     cut = CUT.format(low=low, top=top) if most > top or least < low else ""
