@@ -127,7 +127,14 @@ class ResponseStore:
         self.connection.execute("PRAGMA synchronous = FULL")
 
     def create(self) -> None:
-        self.connection.execute("PRAGMA journal_mode = WAL")
+        for attempt in range(100):  # this one statement does not wait for other processes that do the same
+            try:
+                self.connection.execute("PRAGMA journal_mode = WAL")
+                break
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or attempt == 99:
+                    raise
+                time.sleep(0.1)
         with self.transaction():
             # Another process may have created the tables while this one waited for the lock.
             if self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
