@@ -181,7 +181,7 @@ def count_numbers(file: Path) -> int:
             return sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise BadInput(
-            f"{file} is no whole safetensors file ({error}); it is damaged, get it anew."
+            f"{file} is no whole safetensors file (damaged: {error}); get it anew."
         ) from error
 
 
