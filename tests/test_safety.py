@@ -275,7 +275,7 @@ def hostile(tmp_path: Path) -> Path:
 def test_an_audit_shows_hostile_texts_and_obeys_none(
     hostile: Path, tmp_path: Path, cheap: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    name = "$n\x1b[2J"
+    name = "$n_$ <b>"  # one with control characters is refused
     status = main(["audit", str(hostile), "--epsilon", "0.1", "--out", str(tmp_path / "out"), "--name", name])
     shown = capsys.readouterr()
     assert status == 1 and not UNPRINTABLE.search(shown.out + shown.err)
