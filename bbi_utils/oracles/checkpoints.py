@@ -180,9 +180,7 @@ def count_numbers(file: Path) -> int:
         with safe_open(file, framework="numpy") as tensors:
             return sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise BadInput(
-            f"{file} is no whole safetensors file (damaged: {error}); get it anew."
-        ) from error
+        raise BadInput(f"{file} is no whole safetensors file (damaged: {error}); get it anew.") from error
 
 
 def shards(index: Path) -> set[str]:
