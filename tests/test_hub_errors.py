@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -72,6 +74,32 @@ def test_what_the_hub_refuses_is_named_with_the_way_out(name: str, message: str)
     with pytest.raises(BadInput, match=message) as error:
         resolve_model(f"some/{name}", revision="main")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("closes", "said"), [(True, "ReadError|RemoteProtocolError"), (False, "ReadTimeout")]
+)
+def test_a_hub_that_hangs_up_or_says_nothing_is_out_of_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closes: bool, said: str
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("bbi_utils.oracles.checkpoints.SECONDS_TO_ANSWER", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        if closes:
+            threading.Thread(target=hang_up, args=(server,), daemon=True).start()
+        with pytest.raises(BadInput, match=f"the hub cannot be reached .({said})"):
+            resolve_model("some/model", revision="main")
+
+
+def hang_up(server: socket.socket) -> None:
+    """Close every connection at once, until the server itself is closed."""
+    with contextlib.suppress(OSError):
+        while True:
+            server.accept()[0].close()
 
 
 def test_a_hub_that_does_not_listen_is_out_of_reach(hub: ThreadingHTTPServer) -> None:

@@ -28,6 +28,7 @@ Quantisation = Literal["none", "nf4"]
 # Everything but the weights, and then everything that loading reads.
 SMALL_FILES = ("*.json", "*.jinja", "tokenizer.model", "merges.txt", "vocab.txt")
 FILES = (*SMALL_FILES, "*.safetensors")
+SECONDS_TO_ANSWER = 30.0  # that a hub has, each time it is asked
 REMOTE_CODE = "BBI_TRUST_REMOTE_CODE"
 ADAPTER_CONFIG = "adapter_config.json"
 SHARD = re.compile(r"[^/\\]+\.safetensors")  # a name, and no path
@@ -110,8 +111,10 @@ def is_hub_id(name: str) -> bool:
 
 def download(name: str, *, revision: str | None, patterns: tuple[str, ...]) -> Path:
     """The hub's snapshot folder, named by its commit; offline, the one already in the cache."""
+    import httpx2
     from huggingface_hub import errors, snapshot_download
 
+    bound_waiting()
     reference = f"hub model {name}" + (f" at revision {revision}" if revision else "")
     try:
         wanted = list(files_of_model(patterns))
@@ -124,13 +127,28 @@ def download(name: str, *, revision: str | None, patterns: tuple[str, ...]) -> P
     except errors.RepositoryNotFoundError as error:
         way = "check the spelling, log in if it is private, or give a folder that exists"
         raise BadInput(f"{reference} does not exist or is private; {way}.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, httpx2.HTTPError) as error:
         # No network, a hub that refuses or is busy, or a page in its place that is not the hub's.
         way = "go online once, or give a folder with the model"
         said = cause_of(error)
         raise BadInput(
             f"{reference} is not in the local cache and the hub cannot be reached ({said}); {way}."
         ) from error
+
+
+def bound_waiting() -> None:
+    """Have the hub's client give up on a hub that says nothing; by itself it waits for ever."""
+    from huggingface_hub import get_session
+
+    hooks = get_session().event_hooks
+    if bounded not in hooks["request"]:
+        get_session().event_hooks = {**hooks, "request": [*hooks["request"], bounded]}
+
+
+def bounded(request: Any) -> None:
+    """Give a request a time limit wherever it has none."""
+    limits = request.extensions["timeout"]
+    request.extensions["timeout"] = {part: limit or SECONDS_TO_ANSWER for part, limit in limits.items()}
 
 
 def refuse_adapter(folder: Path, *, name: str) -> None:
