@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from bbi_utils import __version__
+from bbi_utils.commands import add_command
 from bbi_utils.errors import BadInput
 from bbi_utils.printable import one_line, printable
 from bbi_utils.sample_command import add_sample
@@ -57,10 +58,9 @@ def parser() -> argparse.ArgumentParser:
         ("verify", run_verify, "compare a run's tables and figures with the expected ones"),
         ("refresh", run_refresh, "put a run's outputs into the committed notebooks and figures"),
     ):
-        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        command = add_command(commands, name, run=run, text=text)
         command.add_argument("--profile", default="pocket", help="whose run to take (default: %(default)s)")
         command.add_argument("--run-dir", metavar="DIR", help="its folder (default: runs/PROFILE)")
-        command.set_defaults(run=run)
     return top
 
 

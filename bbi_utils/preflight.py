@@ -15,7 +15,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Sampling, Terms, load_oracle
 from bbi_utils.oracles.adapters import adapter_folder, base_of, check_adapter, whole_model
 from bbi_utils.oracles.checkpoints import check_files
-from bbi_utils.oracles.references import kind_of
+from bbi_utils.oracles.references import WORDS, kind_of
 from bbi_utils.params import MOST_SEED, Study, unknown
 from bbi_utils.paths import hub_cache
 from bbi_utils.plan import BYTES, parameters_of
@@ -162,7 +162,7 @@ def check_models(study: Study) -> None:
 
 def check_without_weights(study: Study, role: str, reference: str, revision: str | None) -> None:
     """Raise BadInput where an endpoint or recorded answers cannot take a role, or cannot be had."""
-    what = "an endpoint" if kind_of(reference) == "endpoint" else "a file of recorded answers"
+    what = WORDS[kind_of(reference)]
     if role == "student":
         way = "to compare two models as they are, `python -m bbi_utils sample` both and `audit` the answers"
         raise BadInput(f"STUDENT {reference} is {what}: nothing can be distilled into it; {way}")

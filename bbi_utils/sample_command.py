@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bbi_utils.commands import add_command
 from bbi_utils.errors import BadInput
 
 if TYPE_CHECKING:
@@ -32,13 +33,7 @@ nothing is asked twice. exit status: 0 done, 2 bad input (one line on stderr)"""
 def add_sample(commands: Any) -> None:
     """The command from two models to recorded answers."""
     text = "ask two models the same prompts and record the answers for `audit`"
-    command = commands.add_parser(
-        "sample",
-        help=text,
-        description=f"{text[0].upper()}{text[1:]}.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add_command(commands, "sample", run=run_sample, text=text, epilog=EPILOG)
     command.add_argument("prompts", metavar="PROMPTS", help="a file of prompts, or how many of the suite's")
     for side in SIDES:
         command.add_argument(f"--{side}", required=True, metavar="MODEL", help=f"the {side}")
@@ -47,7 +42,6 @@ def add_sample(commands: Any) -> None:
         _add_side(command, side)
     _add_sampling(command)
     _add_terms(command)
-    command.set_defaults(run=run_sample)
 
 
 def _add_side(command: Any, side: str) -> None:
@@ -129,11 +123,12 @@ def out_file(name: str) -> Path:
 def probes_of(prompts: str, *, seed: int) -> list[Probe]:
     """The prompts of a file, or so many of the suite's."""
     from bbi_utils.probes import build_suite, read_probes
+    from bbi_utils.recorded import LEAST_PROMPTS
 
     if not prompts.isascii() or not prompts.isdigit():
         return read_probes(prompts, seed=seed)
-    if int(prompts) < 20:
-        raise BadInput(f"PROMPTS is {prompts}; an audit needs at least 20")
+    if int(prompts) < LEAST_PROMPTS:
+        raise BadInput(f"PROMPTS is {prompts}; an audit needs at least {LEAST_PROMPTS}")
     return build_suite(n=int(prompts), seed=seed)
 
 

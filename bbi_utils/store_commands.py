@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bbi_utils.commands import add_command
 from bbi_utils.errors import BadInput
 
 EPILOG = """\
@@ -24,17 +25,10 @@ def add_store_commands(commands: Any) -> None:
         ("export", run_export, "write a response store's answers to a file", ("store", "file")),
         ("import", run_import, "append a file's answers to a response store", ("file", "store")),
     ):
-        command = commands.add_parser(
-            name,
-            help=text,
-            description=f"{text[0].upper()}{text[1:]}.",
-            epilog=EPILOG,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        command = add_command(commands, name, run=run, text=text, epilog=EPILOG)
         helps = {"store": "a responses.sqlite", "file": "a .jsonl or .parquet file"}
         for place in places:
             command.add_argument(place, metavar=place.upper(), help=helps[place], type=Path)
-        command.set_defaults(run=run)
 
 
 def run_export(options: argparse.Namespace) -> int:

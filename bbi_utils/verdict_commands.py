@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bbi_utils.commands import add_command
 from bbi_utils.errors import BadInput
 from bbi_utils.printable import printable
 
@@ -35,7 +36,8 @@ examples:
 
 def add_audit(commands: Any) -> None:
     """The command from recorded answers to a verdict (C2 to C5)."""
-    command = _added(commands, "audit", run_audit, AUDIT_EPILOG, "judge two models by their recorded answers")
+    text = "judge two models by their recorded answers"
+    command = add_command(commands, "audit", run=run_audit, text=text, epilog=AUDIT_EPILOG)
     command.add_argument("file", metavar="FILE", help="the recorded answers: .jsonl, .parquet or .csv")
     _add_epsilon(command)
     games = ("both", "single", "pairwise")
@@ -55,7 +57,8 @@ def add_audit(commands: Any) -> None:
 
 def add_certify(commands: Any) -> None:
     """The command from scores to a verdict (C3 to C5)."""
-    command = _added(commands, "certify", run_certify, CERTIFY_EPILOG, "judge a table of scores")
+    text = "judge a table of scores"
+    command = add_command(commands, "certify", run=run_certify, text=text, epilog=CERTIFY_EPILOG)
     command.add_argument("scores", metavar="SCORES", help="the scores of every adversary, a .parquet file")
     _add_epsilon(command)
     command.add_argument("--pair", help="which pair, where the table has several")
@@ -67,18 +70,6 @@ def add_certify(commands: Any) -> None:
         help="what they cost (default: costs.parquet beside SCORES, if it is there)",
     )
     command.add_argument("--out", metavar="FILE", help="default: certificate.json beside SCORES")
-
-
-def _added(commands: Any, name: str, run: Any, epilog: str, text: str) -> Any:
-    command = commands.add_parser(
-        name,
-        help=text,
-        description=f"{text[0].upper()}{text[1:]}.",
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.set_defaults(run=run)
-    return command
 
 
 def _add_epsilon(command: Any) -> None:

@@ -275,8 +275,11 @@ def hostile(tmp_path: Path) -> Path:
 def test_an_audit_shows_hostile_texts_and_obeys_none(
     hostile: Path, tmp_path: Path, cheap: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    name = "$n_$ <b>"  # one with control characters is refused
-    status = main(["audit", str(hostile), "--epsilon", "0.1", "--out", str(tmp_path / "out"), "--name", name])
+    command = ["audit", str(hostile), "--epsilon", "0.1", "--out", str(tmp_path / "out"), "--name"]
+    assert main([*command, "$n\x1b[2J"]) == 2  # a name of one's own may not have any
+    shown = capsys.readouterr()
+    assert shown.out == "" and not UNPRINTABLE.search(shown.err) and not (tmp_path / "out").exists()
+    status = main([*command, "$n_$ <b>"])
     shown = capsys.readouterr()
     assert status == 1 and not UNPRINTABLE.search(shown.out + shown.err)
     assert not any(line.startswith("certified") for line in shown.out.splitlines())

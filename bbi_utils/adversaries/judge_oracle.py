@@ -8,8 +8,6 @@ it is bought once.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,9 +26,8 @@ from bbi_utils.store import ResponseStore
 
 ALTERNATIVES = 20  # the most that the protocol offers
 SPELLINGS = {letter: (letter, f" {letter}") for letter in "AB"}
-Verdict = tuple[
-    str, "list[list[Any]] | None"
-]  # the text; [token, log-probability] of the first token's rivals
+# The text, and [token, log-probability] of each alternative to its first token.
+Verdict = tuple[str, list[list[Any]] | None]
 
 
 @dataclass(frozen=True)
@@ -118,11 +115,5 @@ def log_odds(text: str, first: list[list[Any]] | None) -> float:
     alternatives = dict(map(tuple, first))
     least = min(alternatives.values())
     found = [[alternatives[s] for s in SPELLINGS[letter] if s in alternatives] or [least] for letter in "AB"]
-    return _log_sum(found[0]) - _log_sum(found[1])
-
-
-def _log_sum(values: Iterable[float]) -> float:
-    """log of the sum of exponentials."""
-    values = list(values)
-    most = max(values)
-    return most + math.log(sum(math.exp(value - most) for value in values))
+    of_a, of_b = (np.logaddexp.reduce(values) for values in found)
+    return float(of_a - of_b)

@@ -13,6 +13,7 @@ from bbi_utils.oracles.replay import ReplayOracle, is_recorded
 from bbi_utils.oracles.terms import Terms
 
 Kind = Literal["endpoint", "recorded", "weights"]
+WORDS: dict[Kind, str] = {"endpoint": "an endpoint", "recorded": "a file of recorded answers"}
 
 
 def kind_of(reference: str) -> Kind:
@@ -55,8 +56,7 @@ def load_oracle(
         )
     for name, value, neutral in (("revision", revision, None), ("quantisation", quantisation, "none")):
         if value != neutral:
-            what = "an endpoint" if kind == "endpoint" else "a file of recorded answers"
-            raise BadInput(f"{reference} is {what}: it has no {name} {value}; drop it")
+            raise BadInput(f"{reference} is {WORDS[kind]}: it has no {name} {value}; drop it")
     if kind == "recorded":
         return ReplayOracle(reference)
     return EndpointOracle(reference, sampling=sampling, key_env=key_env, terms=terms)
