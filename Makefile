@@ -54,7 +54,7 @@ verify: $(READY) ## compare the last run's numbers with figures/expected
 	@$(RUN) -m bbi_utils verify --profile '$(PROFILE)' $(if $(RUN_DIR),--run-dir '$(RUN_DIR)')
 
 test: $(READY) ## run the tests (MARK=gpu or MARK=download for those that need one)
-	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile -m '$(MARK)'
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m '$(MARK)'
 
 lint: $(READY) ## check style and types, notebooks included
 	@$(RUN) -m ruff check $(wildcard $(ALL_CODE))

@@ -12,6 +12,13 @@ from typing import Any
 
 import pytest
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with whole notebooks in them come first, so that no worker is left alone with one at the end."""
+    long = {item.path for item in items if item.get_closest_marker("smoke")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 CHATML = (
     "{%- for m in messages %}"
     "{{- '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{%- endfor %}"
