@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -13,10 +14,27 @@ from typing import Any
 import pytest
 
 
+def pytest_configure() -> None:
+    """A core for each worker and all that it starts; threads of several on one core wait for one another."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with whole notebooks in them come first, so that no worker is left alone with one at the end."""
     long = {item.path for item in items if item.get_closest_marker("smoke")}
     items.sort(key=lambda item: item.path not in long)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def environment_of_its_own() -> Iterator[None]:
+    """The driver keeps the pocket profile offline for the rest of its process; here that ends with a file."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 CHATML = (

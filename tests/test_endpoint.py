@@ -98,9 +98,11 @@ def test_without_terms_or_key_nothing_is_asked(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.smoke
 def test_a_real_server_answers_and_the_same_seed_answers_alike(server: str, tmp_path: Path) -> None:
     one = oracle(server, sampling=SAMPLING, concurrency=1)
-    replies = [one.ask(Request("p", "What is the capital of Peru?", index)) for index in (0, 0, 1, 2, 3)]
+    # The seeds depend on the port, so every run draws others: a question to which many answers are likely.
+    asked = "We found a green frog in the garden. What should we call it?"
+    replies = [one.ask(Request("p", asked, index)) for index in (0, 0, *range(1, 8))]
     texts = [reply.answer.answer for reply in replies if reply.answer]
-    assert len(texts) == 5 and texts[0] == texts[1] and len(set(texts)) > 1
+    assert len(texts) == 9 and texts[0] == texts[1] and len(set(texts)) > 1
     assert replies[0].prompt_tokens and replies[0].answer_tokens and replies[0].billed
     with ResponseStore(tmp_path / "r.sqlite") as store:
         table = sample(one, PROBES[:12], store, progress=False)
