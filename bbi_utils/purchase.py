@@ -3,7 +3,8 @@
 The store's ledger is the truth about money. A request that was sent and whose outcome is not known (the
 process was killed, the connection dropped) counts with the most it can have cost, until and unless an outcome
 is known. Before each request that most is added to what is already committed; where the sum would exceed
-`max_spend`, the request is not sent. So the limit holds whatever happens to us. A server that bills more than
+`max_spend`, the request is not sent before replies make room, and the run ends when none is to come. So the
+limit holds whatever happens to us, as one process at a time buys into a store. A server that bills more than
 the longest answer (thinking, a long system prompt of its own) is taken to do so again.
 """
 
@@ -77,9 +78,8 @@ class Purchase:
             pool.shutdown(wait=False)  # nobody who presses Ctrl-C waits for a time-out
         if self.stopped:
             left = len(self.waiting)
-            raise BadInput(
-                f"{self.oracle.name}: {self.stopped}; {left} answers are missing, all others are kept"
-            )
+            missing = "1 answer is missing" if left == 1 else f"{left} answers are missing"
+            raise BadInput(f"{self.oracle.name}: {self.stopped}; {missing}, all others are kept")
 
     def send_what_may_be_sent(self, pool: ThreadPoolExecutor) -> None:
         """Fill the free places with requests whose time has come."""
@@ -90,8 +90,10 @@ class Purchase:
             and len(self.flying) < self.places
             and max(self.waiting[0].when, self.silent_until) <= now
         ):
-            reserved = self.most_it_can_cost(self.waiting[0].request) * self.excess
-            if self.terms.max_spend is not None and self.committed + reserved > self.terms.max_spend:
+            reserved = self.reserve_for_next
+            if self.too_dear:
+                if self.flying:
+                    return  # what they cost less than was reserved may be enough
                 self.stopped = (
                     f"the next request could exceed MAX_SPEND {self.terms.max_spend:g} "
                     f"({self.terms.say(self.committed)}, up to {reserved:.2g} more); raise it and run again"
@@ -114,6 +116,17 @@ class Purchase:
         alone = self.terms.max_spend is not None and not self.answered
         return 1 if alone else self.terms.concurrency
 
+    @property
+    def reserve_for_next(self) -> float:
+        """The most that the next request can cost on this server, for all that is known of it."""
+        return self.most_it_can_cost(self.waiting[0].request) * self.excess
+
+    @property
+    def too_dear(self) -> bool:
+        """Whether the next request could exceed the limit."""
+        limit = self.terms.max_spend
+        return limit is not None and self.committed + self.reserve_for_next > limit
+
     def most_it_can_cost(self, request: Request) -> float:
         """No token is shorter than a byte, and no answer longer than it may be."""
         sampling = self.oracle.sampling
@@ -123,6 +136,8 @@ class Purchase:
     def seconds_to_wait(self) -> float | None:
         """Until the next request may be sent; None where only a reply can change anything."""
         if not self.waiting or self.stopped or len(self.flying) >= self.places:
+            return None
+        if self.flying and self.too_dear:
             return None
         return max(0.0, max(self.waiting[0].when, self.silent_until) - time.monotonic())
 

@@ -67,10 +67,13 @@ def sample(
     if not have.issuperset(ids):
         store.register(oracle.fingerprint, name=oracle.name, settings=oracle.settings)
         if isinstance(oracle, EndpointOracle):
-            missing = [Request(one.id, one.prompt, sample_index) for one in probes if one.id not in have]
-            oracle.check(missing)
-            with start_bar(oracle, missing=len(missing), total=len(ids), shown=progress) as bar:
-                buy(oracle, missing, store, bar=bar)
+            with store.sole_buyer():
+                # Looked up once more: another process may have bought some before this one could begin.
+                have = store.known(oracle.fingerprint, sample_index=sample_index, among=ids)
+                missing = [Request(one.id, one.prompt, sample_index) for one in probes if one.id not in have]
+                oracle.check(missing)
+                with start_bar(oracle, missing=len(missing), total=len(ids), shown=progress) as bar:
+                    buy(oracle, missing, store, bar=bar)
         else:
             compute(oracle, probes, store, have, sample_index, batch_size=batch_size, shown=progress)
     del have  # of a million ids it takes a tenth of a gigabyte

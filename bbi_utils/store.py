@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from bbi_utils import store_schema
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer
@@ -20,6 +22,7 @@ from bbi_utils.store_schema import APPLICATION_ID, SCHEMA_VERSION
 INSERT = "INSERT INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 COLUMNS = "prompt_id, answer, finish_reason, prompt_tokens, answer_tokens, seconds"
 AT_ONCE = 900  # prompt ids in one query; older builds of SQLite stop at 999
+MANY = 100_000  # from so many prompt ids on it is faster to read all answers than to look each one up
 # What SQLite says -> what to do about it.
 WAYS_OUT = {
     "not a database": "not a response store, or damaged; move it away and run again (it is sampled anew)",
@@ -186,17 +189,44 @@ class ResponseStore:
         among: Collection[str] | None = None,
         columns: str = COLUMNS,
     ) -> Iterator[tuple[Any, ...]]:
-        """The same as rows, in no order that can be relied on and without holding them all in memory."""
+        """The same as rows, in no order that can be relied on and without holding them all in memory.
+
+        `columns` begin with prompt_id.
+        """
         query = f"SELECT {columns} FROM responses WHERE fingerprint = ? AND sample_index = ?"
         with self.explained():
-            if among is None:
-                yield from self.connection.execute(query, (fingerprint, sample_index))
+            if among is None or len(among) >= MANY:
+                wanted = None if among is None else set(among)
+                for row in self.connection.execute(query, (fingerprint, sample_index)):
+                    if wanted is None or row[0] in wanted:
+                        yield row
                 return
             ids = sorted(among)  # neighbours lie on one page of the file
             for start in range(0, len(ids), AT_ONCE):
                 some = ids[start : start + AT_ONCE]
                 one_of = f"{query} AND prompt_id IN ({', '.join('?' * len(some))})"
                 yield from self.connection.execute(one_of, (fingerprint, sample_index, *some))
+
+    @contextlib.contextmanager
+    def sole_buyer(self) -> Iterator[None]:
+        """One process at a time buys answers into this file: two would pay twice, and past a limit.
+
+        The lock is a file beside it, and the system drops it with its holder. Raises BadInput while another
+        process holds it.
+        """
+        lock = FileLock(f"{self.path}.lock")
+        with self.explained():
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                raise BadInput(
+                    f"response store {self.path}: another process is buying answers into it; "
+                    "wait for that one or stop it, then run again."
+                ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def intend(self, fingerprint: str, prompt_id: str, *, sample_index: int = 0, reserved: float) -> int:
         """Write down a request before it is sent; returns its number. `reserved`: the most it can cost."""

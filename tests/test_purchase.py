@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from serving import Asked, Canned, Proxy, canned_oracle, every, respond, send
 
+from bbi_utils import purchase
 from bbi_utils.errors import BadInput
 from bbi_utils.sampling import sample
 from bbi_utils.store import ResponseStore
@@ -84,3 +86,58 @@ def test_an_outage_ends_the_run_however_many_prompts_wait(
             sample(canned_oracle(server.reference), [Asked(n) for n in range(100)], store, progress=False)
         assert store.spending().answered == 20
     assert server.seen < 20 + 8 * 10
+
+
+@pytest.mark.parametrize("short", [0.0, 1e-6])
+def test_a_limit_waits_for_replies_that_make_room(
+    short: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each may cost thirty times what it does cost, so those in flight stand in the way of the rest."""
+    waits, wait = [], purchase.Purchase.seconds_to_wait
+
+    def counted(self: purchase.Purchase) -> float | None:
+        waits.append(wait(self))
+        return waits[-1]
+
+    def slowly(proxy: Proxy, handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        time.sleep(0.02)
+        send(proxy, handler, body)
+
+    monkeypatch.setattr(purchase.Purchase, "seconds_to_wait", counted)
+    probes = [Asked(number) for number in range(100, 140)]
+    costs, reserved = 11e-6, (len(probes[0].prompt) + purchase.TEMPLATE_TOKENS + 12) * 1e-6
+    with Canned(every(monkeypatch, slowly)) as server, ResponseStore(tmp_path / "r") as store:
+        limit = 39 * costs + reserved - short
+        one = canned_oracle(server.reference, price=(1.0, 1.0), max_spend=limit + 1e-12)
+        if short:
+            with pytest.raises(BadInput, match=r"could exceed MAX_SPEND .*; 1 answer is missing"):
+                sample(one, probes, store, progress=False)
+        else:
+            sample(one, probes, store, progress=False)
+        assert store.spending().answered == server.seen == 40 - bool(short)
+    assert len(waits) <= 2 * 40  # it sleeps until a reply is there
+
+
+def test_one_process_at_a_time_buys_into_a_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Two would buy the same answers twice, and each could spend the limit."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def held(proxy: Proxy, handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        asked.set()
+        go_on.wait(20)
+        send(proxy, handler, body)
+
+    probes = [Asked(number) for number in range(5)]
+    with Canned(every(monkeypatch, held)) as server, ThreadPoolExecutor(1) as other:
+        one = canned_oracle(server.reference)
+
+        def buy_all() -> int:
+            with ResponseStore(tmp_path / "r") as store:
+                return len(sample(one, probes, store, progress=False))
+
+        first = other.submit(buy_all)
+        assert asked.wait(20)
+        with pytest.raises(BadInput, match="another process is buying answers into it; wait for that one"):
+            buy_all()
+        go_on.set()
+        assert first.result() == buy_all() == server.seen == 5
