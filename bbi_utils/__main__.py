@@ -107,7 +107,7 @@ def run_reproduce(options: argparse.Namespace) -> int:
     try:
         reproduce(options.profile, named, overrides, dry_run=options.dry_run)
     except StageFailed as failure:
-        print(printable(str(failure)), file=sys.stderr)
+        print(printable(f"error: {failure}"), file=sys.stderr)
         return failure.status
     return 0
 

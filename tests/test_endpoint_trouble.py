@@ -14,6 +14,7 @@ from serving import SAID, USAGE, Asked, Canned, Proxy, canned_oracle, every, fre
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Request, Terms
+from bbi_utils.oracles.chat import VARIABLES
 from bbi_utils.oracles.endpoint import parse_reference
 from bbi_utils.oracles.replies import Reply, read_reply
 from bbi_utils.sampling import sample
@@ -107,7 +108,7 @@ def test_nobody_there_costs_nothing_and_is_said(monkeypatch: pytest.MonkeyPatch,
     nobody = canned_oracle(f"http://127.0.0.1:{free_port()}/v1#m", price=(1.0, 1.0), max_spend=1.0)
     with ResponseStore(tmp_path / "r") as store:
         with pytest.raises(
-            BadInput, match=r"8 requests in a row failed, last with connection \(.*refused.*1 answers are"
+            BadInput, match=r"8 requests in a row failed, last with connection \(.*refused.*1 answer is"
         ):
             sample(nobody, [Asked(0)], store, progress=False)
         assert store.spending().requests == 8 and store.spending().at_most == 0
@@ -201,22 +202,54 @@ def test_a_word_that_stands_for_no_key_stays_in_answers(monkeypatch: pytest.Monk
     assert found.answer.finish_reason == "stop"
 
 
-def test_a_server_that_wants_another_name_for_the_limit_gets_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_server_that_refuses_a_field_is_spared_it(
+    concurrency: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """One name of the limit is as good as the other, and hosts with no template need no words for it."""
+    monkeypatch.setattr("bbi_utils.oracles.backoff.BASE", 0.01)
     sent: list[dict[str, Any]] = []
 
     def picky(proxy: Proxy, handler: BaseHTTPRequestHandler, body: bytes) -> None:
         sent.append(json.loads(body))
-        if "max_tokens" in sent[-1]:
-            error(400, message="'max_tokens' is not supported; use 'max_completion_tokens'")(
-                proxy, handler, body
-            )
-        else:
+        refused = None
+        if "chat_template_kwargs" in sent[-1]:
+            refused = error(422, message="Unknown parameter: 'chat_template_kwargs'.")
+        elif "max_tokens" in sent[-1]:
+            refused = error(400, message="'max_tokens' is not supported; use 'max_completion_tokens'")
+        if refused is None:
             respond(handler, 200, json.dumps(SAID).encode())
+        else:
+            time.sleep(0.1)  # several are on their way when the first is refused
+            refused(proxy, handler, body)
 
     with Canned(every(monkeypatch, picky)) as server, ResponseStore(tmp_path / "r") as store:
-        one = canned_oracle(server.reference, concurrency=1)
-        sample(one, [Asked(number) for number in range(3)], store, progress=False)
-    assert ["max_completion_tokens" in body for body in sent] == [False, True, True, True]
-    assert ["max_tokens" in body for body in sent] == [True, False, False, False]
+        one = canned_oracle(server.reference, concurrency=concurrency, price=(1.0, 1.0))
+        table = sample(one, [Asked(number) for number in range(12)], store, progress=False)
+        assert store.spending().at_most < 12 * one.terms.cost(400, 12)  # a refusal costs nothing
+    assert len(table) == 12 and 14 <= len(sent) <= 12 + 2 * concurrency
+    for body in sent[-12:]:
+        assert "max_completion_tokens" in body and not {"chat_template_kwargs", "max_tokens"} & set(body)
+
+
+def test_what_a_server_refuses_that_was_not_sent_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = asked(monkeypatch, error(400, message="chat_template_kwargs and max_completion_tokens: no"))
+    assert found.retry
+    with Canned(every(monkeypatch, error(400, message="chat_template_kwargs: no"))) as server:
+        one = canned_oracle(server.reference)
+        assert [one.ask(Request("p", "Hello.")).retry for _ in range(3)] == [True, False, False]
+
+
+def test_a_model_behind_an_endpoint_is_told_not_to_think_aloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a local one is, on the same pinned date; where it thinks all the same, nothing more is bought."""
+    sent: list[dict[str, Any]] = []
+
+    def thinks(proxy: Proxy, handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        sent.append(json.loads(body))
+        choice = {"finish_reason": "stop", "message": {"content": "\n<think>\nHm.\n</think>\nLima."}}
+        respond(handler, 200, json.dumps({"choices": [choice], "usage": USAGE}).encode())
+
+    found = asked(monkeypatch, thinks)
+    assert sent[0]["chat_template_kwargs"] == VARIABLES and VARIABLES["enable_thinking"] is False
+    assert found.answer is None and not found.retry and found.billed and found.answer_tokens == 2
+    assert "begin with a thought" in str(found.fatal) and "--reasoning-parser" in str(found.fatal)

@@ -96,3 +96,16 @@ def test_a_hub_id_is_loaded_from_the_cache_by_branch_and_by_commit(home: Path, t
     assert "hub model some/model at revision v3 is not in the local cache" in found[4]
     commits = {role: (one["revision"], one["commit"]) for role, one in manifest.items()}
     assert commits == {"teacher": (None, SECOND), "student": (None, FIRST), "judge": ("v2", SECOND)}
+
+
+def test_weights_that_lie_there_twice_are_fetched_once() -> None:
+    from huggingface_hub.utils import filter_repo_objects
+
+    from bbi_utils.oracles.checkpoints import FILES, UNREAD
+
+    there = ["config.json", "model-00001-of-00002.safetensors", "model.safetensors.index.json"]
+    more = ["consolidated.safetensors", "consolidated-00001-of-00002.safetensors", "original/params.json"]
+    wanted = filter_repo_objects(
+        [*there, *more, "pytorch_model.bin"], allow_patterns=FILES, ignore_patterns=UNREAD
+    )
+    assert list(wanted) == there

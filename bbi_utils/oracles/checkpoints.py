@@ -28,6 +28,10 @@ Quantisation = Literal["none", "nf4"]
 # Everything but the weights, and then everything that loading reads.
 SMALL_FILES = ("*.json", "*.jinja", "tokenizer.model", "merges.txt", "vocab.txt")
 FILES = (*SMALL_FILES, "*.safetensors")
+UNREAD = (
+    "consolidated*.safetensors",
+    "original/*",
+)  # the same weights once more, as some hub models have them
 SECONDS_TO_ANSWER = 30.0  # that a hub has, each time it is asked
 REMOTE_CODE = "BBI_TRUST_REMOTE_CODE"
 ADAPTER_CONFIG = "adapter_config.json"
@@ -118,7 +122,9 @@ def download(name: str, *, revision: str | None, patterns: tuple[str, ...]) -> P
     reference = f"hub model {name}" + (f" at revision {revision}" if revision else "")
     try:
         wanted = list(files_of_model(patterns))
-        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
+        return Path(
+            snapshot_download(name, revision=revision, allow_patterns=wanted, ignore_patterns=list(UNREAD))
+        )
     except errors.GatedRepoError as error:
         way = "accept its licence on the hub and log in with `hf auth login` (or set HF_TOKEN)"
         raise BadInput(f"{reference} is gated; {way}.") from error

@@ -12,22 +12,27 @@ import os
 import re
 import time
 import weakref
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer, Request, Sampling, fingerprint_of
+from bbi_utils.oracles.chat import VARIABLES
 from bbi_utils.oracles.replies import Reply, read_reply, read_trouble
 from bbi_utils.oracles.terms import Terms
 from bbi_utils.oracles.wire import LOOPBACK, http_client
 from bbi_utils.printable import printable
 
+if TYPE_CHECKING:
+    import openai
+
 KEY_ENV = "OPENAI_API_KEY"
 KEY_NAME = re.compile(r"\w*API_KEY", re.ASCII)
 SHORTEST_KEY = 12  # letters
 HIDDEN = b"[key]"
-PROTOCOL = 1  # raise it when what is sent changes, so that old answers are not reused
+PROTOCOL = 2  # raise it when what is sent changes, so that old answers are not reused
+TEMPLATE = "chat_template_kwargs"  # the field in which vLLM and its kin take a template's variables
 VERDICT_TOKENS = 8  # the longest answer of a judge, where a server gives no alternatives: "Answer A"
 
 
@@ -59,8 +64,9 @@ def parse_reference(reference: str) -> tuple[str, str]:
 class EndpointOracle:
     """A chat model that others run. Without `terms` it only stands for answers that are stored already.
 
-    It is sent a seed for each prompt and sample; whether the server heeds it, only the server knows.
-    `logprobs` asks for so many alternatives of the first token (see `adversaries.judge_endpoint`).
+    It is sent a seed for each prompt and sample, and the variables that a local template gets, so
+    that one that can think aloud answers at once; whether the server heeds them, only the server knows.
+    `logprobs` asks for so many alternatives of the first token (see `adversaries.judge_oracle`).
     """
 
     def __init__(
@@ -74,7 +80,8 @@ class EndpointOracle:
     ) -> None:
         self.base_url, self.model = parse_reference(reference)
         self.sampling, self.key_env, self.terms = sampling, key_env, terms
-        self.logprobs, self.limit = logprobs, "max_tokens"
+        self.logprobs = logprobs
+        self.limit, self.says_template = "max_tokens", True  # what this server takes, until it refuses it
         if not KEY_NAME.fullmatch(key_env):
             raise BadInput(
                 f"the key of {self.name} would be read from {printable(key_env)}; expected a variable whose "
@@ -90,6 +97,7 @@ class EndpointOracle:
             "max_new_tokens": sampling.max_new_tokens,
             "seed": sampling.seed,
             "system_prompt": sampling.system_prompt,
+            "template": VARIABLES,
             "logprobs": logprobs,
         }
         self.fingerprint = fingerprint_of(self.settings)
@@ -148,6 +156,9 @@ class EndpointOracle:
         if sampling.system_prompt is not None:
             messages.insert(0, {"role": "system", "content": sampling.system_prompt})
         more = {"logprobs": True, "top_logprobs": self.logprobs} if self.logprobs else {}
+        fields: dict[str, Any] = {self.limit: sampling.max_new_tokens}
+        if self.says_template:
+            fields[TEMPLATE] = VARIABLES
         try:
             said = self.client.chat.completions.with_raw_response.create(
                 model=self.model,
@@ -155,19 +166,30 @@ class EndpointOracle:
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
                 seed=self.seed_for(request),
-                extra_body={self.limit: sampling.max_new_tokens},
+                extra_body=fields,
                 **more,
             )
             body = self.without_key(said.http_response.content)
         except openai.APIError as error:
-            if self.limit == "max_tokens" and "max_completion_tokens" in str(error):
-                self.limit = "max_completion_tokens"  # the name that some servers insist on
-                return Reply("http 400", retry=True, billed=False)
+            if self.adapts(error, fields):
+                return Reply("field refused", retry=True, billed=False)
             seconds = time.perf_counter() - began
             return read_trouble(error, request.prompt_id, seconds=seconds, hide=self.key())
         return read_reply(
             body, request.prompt_id, seconds=time.perf_counter() - began, logprobs=self.logprobs > 0
         )
+
+    def adapts(self, error: openai.APIError, sent: Mapping[str, Any]) -> bool:
+        """Whether the server refused a field that it can be spared; it is not sent to it again."""
+        if getattr(error, "status_code", None) not in (400, 422):
+            return False
+        if "max_tokens" in sent and "max_completion_tokens" in str(error):
+            self.limit = "max_completion_tokens"  # the name that some servers insist on
+            return True
+        if TEMPLATE in sent and TEMPLATE in str(error):
+            self.says_template = False
+            return True
+        return False
 
     def without_key(self, body: bytes) -> bytes:
         """A reply without the key, which some servers repeat; words like "none" and "EMPTY" are no keys."""

@@ -24,6 +24,11 @@ REASONS: dict[str, FinishReason] = {
     "stop": "stop", "length": "length", "content_filter": "content_filter",
     "eos": "stop", "eos_token": "stop", "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length",
 }  # fmt: skip
+THOUGHT = "<think>"
+NO_THOUGHTS = (
+    "its answers begin with a thought (<think>): it would be compared instead of the answer; have the server "
+    "keep thoughts apart (vLLM: --reasoning-parser), or take a model that answers at once"
+)
 SHOWN = 300  # characters of a server's own words
 
 
@@ -74,6 +79,8 @@ def read_reply(body: bytes, prompt_id: str, *, seconds: float, logprobs: bool = 
         return Reply("malformed", retry=True, **_counts(tokens))
     if reason is None or not isinstance(said, str) or not _is_text(said):
         return Reply("malformed", retry=True, **_counts(tokens))
+    if said.lstrip().startswith(THOUGHT):
+        return Reply("thought", billed=True, fatal=NO_THOUGHTS, **_counts(tokens))
     said = json.dumps({"text": said.strip(), "first": alternatives}) if logprobs else said.strip()
     counts = tokens or (0, 0)
     answer = Answer(prompt_id, said, reason, counts[0], counts[1], seconds)
