@@ -70,13 +70,14 @@ def one_run(
 
 
 def runs_under_kills(
-    job: Job, folder: Path, *arguments: Any, kills: int, longest: float, seed: int
+    job: Job, folder: Path, *arguments: Any, kills: int, per_store: int, longest: float, seed: int
 ) -> list[Run]:
-    """Stores made under so many kills in all: where one is done before that, another is begun."""
+    """Stores made under so many kills in all: where one is done, or had its share, another is begun."""
     rng, runs = random.Random(seed), list[Run]()
     while (left := kills - sum(run.kills for run in runs)) > 0:
         store = folder / f"{job.__name__}-{len(runs)}.sqlite"
-        runs.append(one_run(job, store, arguments, kills=left, longest=longest, rng=rng))
+        share = min(left, per_store)
+        runs.append(one_run(job, store, arguments, kills=share, longest=longest, rng=rng))
     return runs
 
 
@@ -138,18 +139,26 @@ def count_requests(runs: Sequence[Run], sent: int, *, count: int, concurrency: i
     bound = (needed + kills * concurrency) / needed
     print(f"  requests sent / answers needed: {sent:,} / {needed:,} = {sent / needed:.3f}")
     print(f"  bound, (needed + kills x in flight) / needed: {bound:.3f} with {concurrency} in flight")
+    worst = max(ledger.requests for ledger in ledgers)
+    most = max(run.kills for run in runs)
     print(
-        f"  lost by one kill: {sum(lost) / kills:.1f} on average, {max(lost)} at most; with one kill only "
-        f"that is a ratio of {1 + max(lost) / count:.4f}, of {1 + concurrency / count:.4f} allowed"
+        f"  the store with most requests: {worst:,} / {count:,} = {worst / count:.4f}; "
+        f"{1 + most * concurrency / count:.4f} is the bound with {most} kill(s)"
     )
+    print(f"  lost by one kill: {sum(lost) / kills:.1f} on average, {max(lost)} at most")
     print(f"  written down and killed before they were sent: {written - sent}", flush=True)
+
+
+def how(options: argparse.Namespace) -> dict[str, Any]:
+    """How sampling is killed."""
+    per_store = options.per_store or options.kills
+    return {"kills": options.kills, "per_store": per_store, "longest": options.longest, "seed": options.seed}
 
 
 def local_part(options: argparse.Namespace, folder: Path) -> None:
     arguments = (options.model, options.answers)
     peace = in_peace(sample_local, folder / "local.sqlite", *arguments)
-    how: dict[str, Any] = {"kills": options.kills, "longest": options.longest, "seed": options.seed}
-    runs = runs_under_kills(sample_local, folder, *arguments, **how)
+    runs = runs_under_kills(sample_local, folder, *arguments, **how(options))
     compare(f"local, {options.model}", runs, peace, count=options.answers)
 
 
@@ -172,8 +181,7 @@ def bought_part(options: argparse.Namespace, folder: Path, server: str) -> None:
         require(
             before == options.answers, f"{before} requests for {options.answers} answers without any kill"
         )
-        how: dict[str, Any] = {"kills": options.kills, "longest": options.longest, "seed": options.seed}
-        runs = runs_under_kills(sample_endpoint, folder, *arguments, **how)
+        runs = runs_under_kills(sample_endpoint, folder, *arguments, **how(options))
         compare("endpoint on loopback", runs, peace, count=options.answers)
         sent = proxy.seen - before
     count_requests(runs, sent, count=options.answers, concurrency=options.concurrency)
@@ -184,6 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kills", type=int, default=50, help="of each kind (default: %(default)s)")
+    parser.add_argument("--per-store", type=int, help="kills of one store at most (default: all of them)")
     parser.add_argument("--answers", type=int, default=1500, help="in a store (default: %(default)s)")
     parser.add_argument(
         "--concurrency", type=int, default=8, help="requests at a time (default: %(default)s)"

@@ -22,7 +22,7 @@ from bbi_utils.store import ResponseStore
 from benchmarks import kills
 from benchmarks.lives import GREEDY, probes
 
-SIZES = {"kills": 3, "concurrency": 4, "longest": 1.5, "seed": 1}
+SIZES = {"kills": 3, "per_store": None, "concurrency": 4, "longest": 1.5, "seed": 1}
 
 
 def test_a_process_that_buys_loads_no_model_library() -> None:
