@@ -198,6 +198,8 @@ def test_the_whole_study_with_teacher_and_judge_behind_endpoints(
         spent = store.spending()
     assert spent.requests == spent.answered and 0 < spent.cost < settings["max_spend"]
     assert "certificate" in "".join(path.name for path in run.pair_folder.iterdir())
+    sampled = (run.folder / "executed" / "qwen" / "02_sample_teacher.ipynb").read_text()
+    assert "weights were loaded:    False" in sampled
     assert_nowhere(CANARY, run.folder, *capfd.readouterr())
 
 

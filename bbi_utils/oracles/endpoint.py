@@ -78,7 +78,7 @@ class EndpointOracle:
         terms: Terms | None = None,
         logprobs: int = 0,
     ) -> None:
-        self.base_url, self.model = parse_reference(reference)
+        self.base_url, self.model_name = parse_reference(reference)
         self.sampling, self.key_env, self.terms = sampling, key_env, terms
         self.logprobs = logprobs
         self.limit, self.says_template = "max_tokens", True  # what this server takes, until it refuses it
@@ -91,7 +91,7 @@ class EndpointOracle:
             "kind": "endpoint",
             "protocol": PROTOCOL,
             "base_url": self.base_url,
-            "model": self.model,
+            "model": self.model_name,
             "temperature": float(sampling.temperature),
             "top_p": float(sampling.top_p),
             "max_new_tokens": sampling.max_new_tokens,
@@ -105,12 +105,12 @@ class EndpointOracle:
     @property
     def name(self) -> str:
         """The model and the host that runs it."""
-        return f"{self.model} at {urlsplit(self.base_url).netloc}"
+        return f"{self.model_name} at {urlsplit(self.base_url).netloc}"
 
     @property
     def stream(self) -> str:
         """Names this oracle's seeds."""
-        return f"{self.base_url}#{self.model}"
+        return f"{self.base_url}#{self.model_name}"
 
     def key(self) -> str:
         """The API key; a server on this machine may do without one."""
@@ -161,7 +161,7 @@ class EndpointOracle:
             fields[TEMPLATE] = VARIABLES
         try:
             said = self.client.chat.completions.with_raw_response.create(
-                model=self.model,
+                model=self.model_name,
                 messages=messages,
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
