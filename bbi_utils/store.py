@@ -30,6 +30,7 @@ WAYS_OUT = {
     "readonly": "it cannot be written; give yourself write permission or choose another run folder",
     "unable to open": "it cannot be opened; check that its folder exists and is writable",
     "full": "there is no space left; free some and run again, finished batches are kept",
+    "no space": "free some and run again, finished batches are kept",
     "disk i/o": "the disk failed or is full; free space and run again, finished batches are kept",
     "locked": "another process is writing to it; wait for that one or stop it, then run again",
 }

@@ -159,7 +159,7 @@ def save_adapter(model: Any, out: Path, *, key: str, curve: Curve, base: Checkpo
 
 
 def tidy_config(path: Path, *, base: Checkpoint) -> None:
-    """Same bytes every time: sort what peft keeps as sets, name the base by its label, not its path."""
+    """Same bytes every time: sort what peft keeps as sets, and name the base as the user does."""
     config = {name: canonical(value) for name, value in read_json(path).items()}
-    config.update(base_model_name_or_path=base.label, revision=base.commit)
+    config.update(base_model_name_or_path=base.name, revision=base.commit)
     path.write_text(json.dumps(config, indent=2, sort_keys=True))

@@ -177,6 +177,16 @@ def test_a_finished_run_is_not_repeated_and_its_files_are_the_same_bytes(
     assert train(tiny_qwen, out).equals(curve)
 
 
+def test_a_trained_adapter_is_a_model_by_itself(trained: tuple[Path, Any], tiny_qwen: Path) -> None:
+    """It names its base, so that its folder can be sampled, audited, or be a teacher."""
+    out, sampling = trained[0], Sampling(temperature=0.0, top_p=1.0, max_new_tokens=6)
+    asked = [Request("p", PROMPTS[0])]
+    alone, on_base = load_local(out, sampling=sampling), load_local(tiny_qwen, sampling=sampling, adapter=out)
+    assert alone.checkpoint.folder == on_base.checkpoint.folder == tiny_qwen
+    said = [oracle.answer(asked)[0].answer for oracle in (alone, on_base)]
+    assert said[0] == said[1] != load_local(tiny_qwen, sampling=sampling).answer(asked)[0].answer
+
+
 def test_the_hash_follows_content_not_place(trained: tuple[Path, Any], tmp_path: Path) -> None:
     out, _ = trained
     moved = Path(shutil.copytree(out, tmp_path / "moved"))
