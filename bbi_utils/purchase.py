@@ -162,6 +162,7 @@ class Purchase:
             prompt_tokens=reply.prompt_tokens,
             answer_tokens=reply.answer_tokens,
             cost=cost,
+            served=reply.served,
         )
         self.committed += 0.0 if cost is None else cost - reserved
         if cost:

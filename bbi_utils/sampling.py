@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -74,10 +75,22 @@ def sample(
                 oracle.check(missing)
                 with start_bar(oracle, missing=len(missing), total=len(ids), shown=progress) as bar:
                     buy(oracle, missing, store, bar=bar)
+            warn_of_mixture(oracle, store)
         else:
             compute(oracle, probes, store, have, sample_index, batch_size=batch_size, shown=progress)
     del have  # of a million ids it takes a tenth of a gigabyte
     return answer_table(store, oracle.fingerprint, ids, sample_index=sample_index)
+
+
+def warn_of_mixture(oracle: EndpointOracle, store: ResponseStore) -> None:
+    """Say so where one name stood for several models: what is found of a mixture holds for none of them."""
+    served = store.spending(oracle.fingerprint).served
+    if len(served) > 1:
+        warnings.warn(
+            f"{oracle.name}: the server says that {len(served)} models answered ({', '.join(served)}); "
+            "name one of them, so that all answers are from the same",
+            stacklevel=3,
+        )
 
 
 def compute(

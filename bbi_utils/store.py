@@ -7,7 +7,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -40,7 +40,8 @@ WAYS_OUT = {
 class Spending:
     """What was sent to endpoints: requests, of these answered, failed, and of unknown outcome; tokens, cost.
 
-    cost is the sum of what is known, at_most the most that all others can have cost.
+    cost is the sum of what is known, at_most the most that all others can have cost. served: the models that
+    answered, as the servers name them.
     """
 
     requests: int
@@ -51,6 +52,7 @@ class Spending:
     answer_tokens: int
     cost: float
     at_most: float
+    served: tuple[str, ...] = ()
 
 
 class ResponseStore:
@@ -147,8 +149,8 @@ class ResponseStore:
     def upgrade(self) -> None:
         """Bring an older file up to date, all or nothing; another process may be doing the same."""
         with self.transaction():
-            if self.pragma("user_version") == 1:
-                store_schema.upgrade(self.connection)
+            if 0 < (version := self.pragma("user_version")) < SCHEMA_VERSION:
+                store_schema.upgrade(self.connection, version)
 
     def register(self, fingerprint: str, *, name: str, settings: Mapping[str, Any]) -> None:
         """Record what a fingerprint stands for."""
@@ -248,17 +250,19 @@ class ResponseStore:
         prompt_tokens: int | None = None,
         answer_tokens: int | None = None,
         cost: float | None,
+        served: str | None = None,
     ) -> None:
         """What became of a request, and its answer if there is one, in one transaction.
 
-        cost None: not known; what was reserved then counts as the most it can have been.
+        cost None: not known; what was reserved then counts as the most it can have been. served: the server's
+        name of the model that answered.
         """
         update = (
-            "UPDATE requests SET outcome = ?, prompt_tokens = ?, answer_tokens = ?, cost = ? "
+            "UPDATE requests SET outcome = ?, prompt_tokens = ?, answer_tokens = ?, cost = ?, served = ? "
             "WHERE request = ? RETURNING fingerprint"
         )
         with self.transaction():
-            row = (outcome, prompt_tokens, answer_tokens, cost, request)
+            row = (outcome, prompt_tokens, answer_tokens, cost, served, request)
             (fingerprint,) = self.connection.execute(update, row).fetchone()
             if answer is not None:
                 self.connection.execute(INSERT, row_of(fingerprint, answer, sample_index))
@@ -272,8 +276,14 @@ class ResponseStore:
                 total(reserved) FILTER (WHERE cost IS NULL)
             FROM requests WHERE ?1 IS NULL OR fingerprint = ?1
         """
+        names = """
+            SELECT DISTINCT served FROM requests
+            WHERE served IS NOT NULL AND (?1 IS NULL OR fingerprint = ?1) ORDER BY served
+        """
         with self.explained():
-            return Spending(*self.connection.execute(query, (fingerprint,)).fetchone())
+            sums = self.connection.execute(query, (fingerprint,)).fetchone()
+            served = self.connection.execute(names, (fingerprint,)).fetchall()
+        return replace(Spending(*sums), served=tuple(name for (name,) in served))
 
     def excess(self, fingerprint: str) -> float:
         """The most that a request to an endpoint oracle has cost, as a multiple of what was reserved."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 APPLICATION_ID = 0x62626931  # "bbi1": tells our files from any other SQLite file
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 FINGERPRINTS = """
 CREATE TABLE fingerprints (
     fingerprint TEXT PRIMARY KEY,
@@ -28,6 +28,7 @@ CREATE TABLE responses (
 """
 # The ledger: one row an HTTP request. outcome is NULL while it is in flight, and for good if the process was
 # killed then; cost is NULL where it is not known, and the reserved amount is then the most it can have been.
+# served is the server's own name of the model that answered: it tells when an alias moves to another one.
 REQUESTS = """
 CREATE TABLE requests (
     request INTEGER PRIMARY KEY,
@@ -39,7 +40,8 @@ CREATE TABLE requests (
     outcome TEXT,
     prompt_tokens INTEGER,
     answer_tokens INTEGER,
-    cost REAL
+    cost REAL,
+    served TEXT
 )
 """
 
@@ -52,11 +54,21 @@ def create(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
-def upgrade(connection: sqlite3.Connection) -> None:
-    """From version 1, which knew fewer finish reasons and no requests; in the caller's transaction."""
-    connection.execute("ALTER TABLE responses RENAME TO responses_1")
-    connection.execute(RESPONSES)
-    connection.execute("INSERT INTO responses SELECT * FROM responses_1")
-    connection.execute("DROP TABLE responses_1")
-    connection.execute(REQUESTS)
+def upgrade(connection: sqlite3.Connection, version: int) -> None:
+    """From version 1, which knew fewer finish reasons and no requests, or from 2, which did not know by which
+    model they were served; in the caller's transaction.
+    """
+    if version == 1:
+        _remake(connection, "responses", RESPONSES, columns="*")
+        connection.execute(REQUESTS)
+    else:
+        _remake(connection, "requests", REQUESTS, columns="*, NULL")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _remake(connection: sqlite3.Connection, table: str, statement: str, *, columns: str) -> None:
+    """Make a table anew and fill it from the one that had its name."""
+    connection.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
+    connection.execute(statement)
+    connection.execute(f"INSERT INTO {table} SELECT {columns} FROM old_{table}")
+    connection.execute(f"DROP TABLE old_{table}")

@@ -1,4 +1,4 @@
-"""Response stores as version 1 of their schema wrote them."""
+"""Response stores as older versions of their schema wrote them."""
 
 from __future__ import annotations
 
@@ -39,6 +39,36 @@ def make_store_1(path: Path, *, answers: int, letters: int = 100) -> Path:
     connection.execute("BEGIN")
     connection.executemany("INSERT INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     connection.execute("COMMIT")
+    connection.close()
+    return path
+
+
+REASONS_1, REASONS_2 = "('stop', 'length')", "('stop', 'length', 'content_filter', 'refusal')"
+REQUESTS_2 = """
+CREATE TABLE requests (
+    request INTEGER PRIMARY KEY,
+    fingerprint TEXT NOT NULL REFERENCES fingerprints,
+    prompt_id TEXT NOT NULL,
+    sample_index INTEGER NOT NULL,
+    began REAL NOT NULL,
+    reserved REAL NOT NULL,
+    outcome TEXT,
+    prompt_tokens INTEGER,
+    answer_tokens INTEGER,
+    cost REAL
+);
+INSERT INTO requests VALUES (1, 'f1', 'p0', 0, 1.5, 2.0, 'answered', 3, 1, 0.5);
+INSERT INTO requests VALUES (7, 'f1', 'x', 0, 2.5, 2.0, NULL, NULL, NULL, NULL);
+PRAGMA user_version = 2;
+"""
+
+
+def make_store_2(path: Path) -> Path:
+    """A version 2 store with two answers and two requests, one of them of unknown outcome."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.executescript(SCHEMA_1.replace(REASONS_1, REASONS_2) + REQUESTS_2)
+    rows = [("f1", f"p{i}", 0, "Yes.", "stop", 3, 1, 0.1) for i in range(2)]
+    connection.executemany("INSERT INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     connection.close()
     return path
 

@@ -96,7 +96,7 @@ def test_another_schema_version_is_refused(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 7")
     connection.close()
-    with pytest.raises(BadInput, match="schema version 7, expected 2"):
+    with pytest.raises(BadInput, match="schema version 7, expected 3"):
         ResponseStore(path)
 
 

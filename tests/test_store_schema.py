@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from old_stores import make_store_1, responses
+from old_stores import make_store_1, make_store_2, responses
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer
@@ -43,6 +43,20 @@ def test_an_upgraded_file_is_like_a_new_one_with_the_old_answers(tmp_path: Path)
         assert {"new", "p", "p0"} <= store.known("f1") and store.spending().answered == 1
 
 
+def test_a_ledger_of_version_2_is_kept(tmp_path: Path) -> None:
+    old = make_store_2(tmp_path / "old.sqlite")
+    before = responses(old)
+    ResponseStore(tmp_path / "new.sqlite").close()
+    with ResponseStore(old) as store:
+        spent = store.spending()
+        assert (spent.requests, spent.answered, spent.unknown) == (2, 1, 1)
+        assert (spent.cost, spent.at_most, spent.served) == (0.5, 2.0, ())
+        request = store.intend("f1", "p", reserved=1.0)
+        store.conclude(request, outcome="answered", cost=0.5, served="model-0613")
+        assert request == 8 and store.spending().served == ("model-0613",)
+    assert schema(old) == schema(tmp_path / "new.sqlite") and responses(old) == before
+
+
 OPEN = """
 import sys
 from bbi_utils.store import ResponseStore
@@ -63,7 +77,7 @@ def test_several_processes_may_open_it_at_once(kind: str, tmp_path: Path) -> Non
         child.stdin.write("now\n")
         child.stdin.flush()
     found = [child.communicate(timeout=60) for child in children]
-    assert found == [("10000 2\n" if kind == "old" else "0 2\n", "")] * 4
+    assert found == [("10000 3\n" if kind == "old" else "0 3\n", "")] * 4
     assert ("ok",) in schema(path)
 
 
@@ -101,7 +115,7 @@ def test_a_kill_at_any_instant_leaves_the_old_file(instant: str, tmp_path: Path)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert (responses(path), schema(path)) == before
     with ResponseStore(path) as store:
-        assert store.pragma("user_version") == 2
+        assert store.pragma("user_version") == 3
     assert responses(path) == before[0]
 
 

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from bbi_utils.oracles.base import Answer, FinishReason
-from bbi_utils.printable import printable
+from bbi_utils.printable import one_line, printable
 
 AGAIN = (408, 409, 425, 429)  # HTTP statuses that may pass, beside those from 500 on
 # With these nothing was computed; after any other trouble hosts may charge for what they did (a refused or
@@ -39,7 +39,7 @@ class Reply:
     retry: whether the same request may be sent again; retry_after: seconds that the server asks to wait.
     billed: False where nothing can have been charged, None where that is not known. fatal: why nothing more
     should be sent, with the way out. why: what server or network said of it. Token counts are the server's
-    own, None where it gave none.
+    own, None where it gave none; served is its own name of the model that answered.
     """
 
     outcome: str
@@ -51,6 +51,7 @@ class Reply:
     billed: bool | None = None
     fatal: str | None = None
     why: str = ""
+    served: str | None = None
 
 
 def read_reply(body: bytes, prompt_id: str, *, seconds: float, logprobs: bool = False) -> Reply:
@@ -84,7 +85,13 @@ def read_reply(body: bytes, prompt_id: str, *, seconds: float, logprobs: bool = 
     said = json.dumps({"text": said.strip(), "first": alternatives}) if logprobs else said.strip()
     counts = tokens or (0, 0)
     answer = Answer(prompt_id, said, reason, counts[0], counts[1], seconds)
-    return Reply("answered", answer, billed=True, **_counts(tokens))
+    return Reply("answered", answer, billed=True, served=_named(content.get("model")), **_counts(tokens))
+
+
+def _named(model: Any) -> str | None:
+    """The name that the server gives the model: of an alias, what stands behind it at the moment."""
+    fine = isinstance(model, str) and _is_text(model)
+    return one_line(model)[:SHOWN] or None if fine else None
 
 
 def _tokens(usage: Any) -> tuple[int, int] | None:

@@ -69,7 +69,8 @@ class Terms:
         """One line of what was sent to endpoints, and what it cost."""
         if not spending.requests:
             return "none"
-        parts = [f"{spending.answered:,} answered of {spending.requests:,}"]
+        by = f" by {', '.join(spending.served)}" if spending.served else ""
+        parts = [f"{spending.answered:,} answered of {spending.requests:,}{by}"]
         if spending.unknown:
             parts.append(f"{spending.unknown:,} of unknown outcome")
         parts.append(f"{spending.prompt_tokens:,} + {spending.answer_tokens:,} tokens")
