@@ -95,6 +95,16 @@ def test_without_terms_or_key_nothing_is_asked(tmp_path: Path, monkeypatch: pyte
         assert store.spending().requests == 0
 
 
+def test_a_key_on_an_open_line_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.warns(UserWarning, match="m at 10.0.0.5:8000: over http:// the API key can be read") as said:
+        oracle("http://10.0.0.5:8000/v1#m").check([])
+    assert CANARY not in str(said[0].message)
+    for fine in ("https://10.0.0.5:8000/v1#m", "http://127.0.0.1:8000/v1#m"):
+        oracle(fine).check([])
+    monkeypatch.setenv("OPENAI_API_KEY", "EMPTY")
+    oracle("http://10.0.0.5:8000/v1#m").check([])
+
+
 @pytest.mark.smoke
 def test_a_real_server_answers_and_the_same_seed_answers_alike(server: str, tmp_path: Path) -> None:
     one = oracle(server, sampling=SAMPLING, concurrency=1)

@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import time
+import warnings
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -145,7 +146,12 @@ class EndpointOracle:
                 "notebook that samples it (02, or 05 for the judge) with the same settings first"
             )
         self.terms.check(self.name)
-        self.key()
+        parts = urlsplit(self.base_url)
+        if len(self.key()) >= SHORTEST_KEY and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            warnings.warn(
+                f"{self.name}: over http:// the API key can be read on its way; use https:// where you can",
+                stacklevel=2,
+            )
 
     def ask(self, request: Request) -> Reply:
         """Send one request and say what became of it; raises nothing that a server or network can cause."""
