@@ -7,6 +7,7 @@ import errno
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
@@ -135,6 +136,13 @@ def interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def warning_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning on one line, as errors are, without the place in the code that gave it."""
+    return f"warning: {one_line(str(message))}\n"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status. Bad input is one line on stderr and 2.
 
@@ -171,4 +179,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, interrupt)
+    warnings.formatwarning = warning_line
     sys.exit(main())

@@ -58,6 +58,15 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing() -> None:
     assert sorted(paths.ROOT.glob("runs/*")) == before
 
 
+def test_a_warning_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
+    there = ["--set", "teacher=http://10.0.0.5:8000/v1#big", "--set", "teacher_4bit=false"]
+    command = [sys.executable, "-m", "bbi_utils", "reproduce", "--pair", "qwen", "--dry-run", *there]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr.startswith("warning: big at 10.0.0.5:8000: over http:// the API key")
+    assert done.stderr.count("\n") == 1 and "canary" not in done.stderr + done.stdout
+
+
 def test_a_failed_stage_is_1_and_a_stop_is_130(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
