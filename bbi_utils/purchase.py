@@ -91,7 +91,7 @@ class Purchase:
             and max(self.waiting[0].when, self.silent_until) <= now
         ):
             reserved = self.reserve_for_next
-            if self.too_dear:
+            if self.exceeds_limit(reserved):
                 if self.flying:
                     return  # what they cost less than was reserved may be enough
                 self.stopped = (
@@ -121,11 +121,10 @@ class Purchase:
         """The most that the next request can cost on this server, for all that is known of it."""
         return self.most_it_can_cost(self.waiting[0].request) * self.excess
 
-    @property
-    def too_dear(self) -> bool:
-        """Whether the next request could exceed the limit."""
+    def exceeds_limit(self, reserved: float) -> bool:
+        """Whether a request that may cost so much could exceed the limit."""
         limit = self.terms.max_spend
-        return limit is not None and self.committed + self.reserve_for_next > limit
+        return limit is not None and self.committed + reserved > limit
 
     def most_it_can_cost(self, request: Request) -> float:
         """No token is shorter than a byte, and no answer longer than it may be."""
@@ -137,7 +136,7 @@ class Purchase:
         """Until the next request may be sent; None where only a reply can change anything."""
         if not self.waiting or self.stopped or len(self.flying) >= self.places:
             return None
-        if self.flying and self.too_dear:
+        if self.flying and self.exceeds_limit(self.reserve_for_next):
             return None
         return max(0.0, max(self.waiting[0].when, self.silent_until) - time.monotonic())
 

@@ -68,22 +68,26 @@ def sample(
     if not have.issuperset(ids):
         store.register(oracle.fingerprint, name=oracle.name, settings=oracle.settings)
         if isinstance(oracle, EndpointOracle):
-            with store.sole_buyer():
-                # Looked up once more: another process may have bought some before this one could begin.
-                have = store.known(oracle.fingerprint, sample_index=sample_index, among=ids)
-                missing = [Request(one.id, one.prompt, sample_index) for one in probes if one.id not in have]
-                oracle.check(missing)
-                with start_bar(oracle, missing=len(missing), total=len(ids), shown=progress) as bar:
-                    buy(oracle, missing, store, bar=bar)
-            warn_of_mixture(oracle, store)
+            buy_missing(oracle, probes, store, sample_index, shown=progress)
         else:
             compute(oracle, probes, store, have, sample_index, batch_size=batch_size, shown=progress)
     del have  # of a million ids it takes a tenth of a gigabyte
     return answer_table(store, oracle.fingerprint, ids, sample_index=sample_index)
 
 
-def warn_of_mixture(oracle: EndpointOracle, store: ResponseStore) -> None:
-    """Say so where one name stood for several models: what is found of a mixture holds for none of them."""
+def buy_missing(
+    oracle: EndpointOracle, probes: Sequence[Asked], store: ResponseStore, sample_index: int, *, shown: bool
+) -> None:
+    """Buy every answer that the store lacks; warns where one name stood for several models, for what is found
+    of a mixture holds for none of them.
+    """
+    with store.sole_buyer():
+        # Looked up now: another process may have bought some before this one could begin.
+        have = store.known(oracle.fingerprint, sample_index=sample_index, among=[one.id for one in probes])
+        missing = [Request(one.id, one.prompt, sample_index) for one in probes if one.id not in have]
+        oracle.check(missing)
+        with start_bar(oracle, missing=len(missing), total=len(probes), shown=shown) as bar:
+            buy(oracle, missing, store, bar=bar)
     served = store.spending(oracle.fingerprint).served
     if len(served) > 1:
         warnings.warn(

@@ -43,6 +43,7 @@ def make_store_1(path: Path, *, answers: int, letters: int = 100) -> Path:
     return path
 
 
+# Written out and not derived from today's schema: what lies on disks does not change with it.
 REASONS_1, REASONS_2 = "('stop', 'length')", "('stop', 'length', 'content_filter', 'refusal')"
 REQUESTS_2 = """
 CREATE TABLE requests (

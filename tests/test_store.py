@@ -124,7 +124,7 @@ UNPRIVILEGED = """
 import os, sys
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer
-from bbi_utils.store import MANY, ResponseStore
+from bbi_utils.store import ResponseStore
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
@@ -169,7 +169,7 @@ def test_a_readonly_store_says_so(file_mode: int | None, folder_mode: int, said:
 WRITER = """
 import sys
 from bbi_utils.oracles.base import Answer
-from bbi_utils.store import MANY, ResponseStore
+from bbi_utils.store import ResponseStore
 number = int(sys.argv[2])
 sys.stdin.readline()
 with ResponseStore(sys.argv[1]) as store:

@@ -190,9 +190,8 @@ def test_the_whole_study_with_teacher_and_judge_behind_endpoints(
     run = RunPaths(settings["run_dir"], "qwen")
     remote = [each for each in oracles(run).values() if each.get("kind") == "endpoint"]
     here = [name for name, each in oracles(run).items() if "kind" not in each]
-    assert len(remote) == 2 and len(here) + len(remote) == len(
-        oracles(run)
-    )  # teacher and judge, and nobody else
+    # Teacher and judge, and nobody else.
+    assert len(remote) == 2 and len(here) + len(remote) == len(oracles(run))
     assert here and all(name.startswith("pocket/qwen-student") for name in here)
     with ResponseStore(run.responses) as store:
         spent = store.spending()

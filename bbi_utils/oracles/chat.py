@@ -16,6 +16,7 @@ TODAY = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
 # compares answers: thoughts would fill max_new_tokens before the answer begins, whoever reads one reads the
 # style of the thoughts, and a judge is asked for its first token. Templates without the variable ignore it.
 VARIABLES = {"date_string": PINNED_DATE, "enable_thinking": False}
+THOUGHT = "<think>"  # how such a thought begins
 SENTINEL = "bbi-sentinel"
 
 
@@ -25,9 +26,9 @@ def render(tokenizer: Any, prompt: str, *, system_prompt: str | None = None) -> 
     if system_prompt is not None:
         messages.insert(0, {"role": "system", "content": system_prompt})
     text = written(tokenizer, messages, add_generation_prompt=True)
-    if text.rstrip().endswith("<think>"):
+    if text.rstrip().endswith(THOUGHT):
         raise BadInput(
-            f"chat template of {tokenizer.name_or_path} opens every answer with a thought (<think>) that "
+            f"chat template of {tokenizer.name_or_path} opens every answer with a thought ({THOUGHT}) that "
             "cannot be switched off; expected a model that answers at once, such as its instruct variant."
         )
     return text

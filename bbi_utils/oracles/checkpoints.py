@@ -28,10 +28,7 @@ Quantisation = Literal["none", "nf4"]
 # Everything but the weights, and then everything that loading reads.
 SMALL_FILES = ("*.json", "*.jinja", "tokenizer.model", "merges.txt", "vocab.txt")
 FILES = (*SMALL_FILES, "*.safetensors")
-UNREAD = (
-    "consolidated*.safetensors",
-    "original/*",
-)  # the same weights once more, as some hub models have them
+UNREAD = ("consolidated*.safetensors", "original/*")  # the same weights once more, in some hub models
 SECONDS_TO_ANSWER = 30.0  # that a hub has, each time it is asked
 REMOTE_CODE = "BBI_TRUST_REMOTE_CODE"
 ADAPTER_CONFIG = "adapter_config.json"

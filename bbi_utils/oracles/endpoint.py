@@ -113,10 +113,15 @@ class EndpointOracle:
         """Names this oracle's seeds."""
         return f"{self.base_url}#{self.model_name}"
 
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether nothing that is sent leaves this machine."""
+        return urlsplit(self.base_url).hostname in LOOPBACK
+
     def key(self) -> str:
         """The API key; a server on this machine may do without one."""
         found = os.environ.get(self.key_env, "").strip()
-        if not found and urlsplit(self.base_url).hostname not in LOOPBACK:
+        if not found and not self.on_this_machine:
             raise BadInput(
                 f"{self.name} needs an API key and the environment variable {self.key_env} is not set; "
                 "set it, or name another one (TEACHER_KEY, JUDGE_KEY, --teacher-key)"
@@ -146,8 +151,8 @@ class EndpointOracle:
                 "notebook that samples it (02, or 05 for the judge) with the same settings first"
             )
         self.terms.check(self.name)
-        parts = urlsplit(self.base_url)
-        if len(self.key()) >= SHORTEST_KEY and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        encrypted = urlsplit(self.base_url).scheme == "https"
+        if len(self.key()) >= SHORTEST_KEY and not encrypted and not self.on_this_machine:
             warnings.warn(
                 f"{self.name}: over http:// the API key can be read on its way; use https:// where you can",
                 stacklevel=2,

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from bbi_utils.oracles.base import Answer, FinishReason
+from bbi_utils.oracles.chat import THOUGHT
 from bbi_utils.printable import one_line, printable
 
 AGAIN = (408, 409, 425, 429)  # HTTP statuses that may pass, beside those from 500 on
@@ -24,10 +25,9 @@ REASONS: dict[str, FinishReason] = {
     "stop": "stop", "length": "length", "content_filter": "content_filter",
     "eos": "stop", "eos_token": "stop", "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length",
 }  # fmt: skip
-THOUGHT = "<think>"
 NO_THOUGHTS = (
-    "its answers begin with a thought (<think>): it would be compared instead of the answer; have the server "
-    "keep thoughts apart (vLLM: --reasoning-parser), or take a model that answers at once"
+    f"its answers begin with a thought ({THOUGHT}): it would be compared instead of the answer; have the "
+    "server keep thoughts apart (vLLM: --reasoning-parser), or take a model that answers at once"
 )
 SHOWN = 300  # characters of a server's own words
 
