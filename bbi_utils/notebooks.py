@@ -10,8 +10,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from bbi_utils.atomic import replacing
 from bbi_utils.errors import BadInput
+from bbi_utils.files import replacing
 
 Cell = dict[str, Any]
 Notebook = dict[str, Any]

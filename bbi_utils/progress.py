@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Generic, TypeVar
 
-from bbi_utils.atomic import replacing
+from bbi_utils.files import replacing
 
 T = TypeVar("T")
 FILE_VARIABLE = "BBI_PROGRESS"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bbi_utils import paths
-from bbi_utils.atomic import replacing
+from bbi_utils.files import replacing
 
 PACKAGES = (
     "torch", "transformers", "peft", "bitsandbytes", "tokenizers", "safetensors", "sentence-transformers",

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from bbi_utils.errors import BadInput
-from bbi_utils.recorded_formats import Columns, read_columns
+from bbi_utils.tables import Columns, read_columns
 
 REQUIRED = ("prompt_id", "prompt", "teacher", "student")
 OPTIONAL = ("category", "group", "teacher_2")

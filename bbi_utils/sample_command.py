@@ -108,7 +108,7 @@ def run_sample(options: argparse.Namespace) -> int:
 
 def out_file(name: str) -> Path:
     """OUT, if it can be written and is not there yet."""
-    from bbi_utils.recorded_formats import SUFFIXES
+    from bbi_utils.tables import SUFFIXES
 
     out = Path(name)
     if out.suffix.lower() not in SUFFIXES:
@@ -183,7 +183,7 @@ def write_answers(probes: list[Probe], answers: dict[str, pd.DataFrame], out: Pa
     """The file of contract C2."""
     import pandas as pd
 
-    from bbi_utils.atomic import replacing
+    from bbi_utils.files import replacing
 
     labels = {
         "prompt_id": [probe.id for probe in probes],

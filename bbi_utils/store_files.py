@@ -15,8 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
-from bbi_utils.atomic import replacing
 from bbi_utils.errors import BadInput
+from bbi_utils.files import replacing
 from bbi_utils.oracles.base import FinishReason
 from bbi_utils.progress import Progress, progress_total
 from bbi_utils.store import INSERT, ResponseStore

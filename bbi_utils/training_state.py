@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bbi_utils.atomic import replacing
 from bbi_utils.errors import BadInput
+from bbi_utils.files import replacing
 from bbi_utils.oracles.adapters import CONFIG, canonical, check_adapter
 from bbi_utils.oracles.checkpoints import Checkpoint, read_json
 

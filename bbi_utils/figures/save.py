@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bbi_utils.atomic import replacing
 from bbi_utils.errors import BadInput
 from bbi_utils.figures.look import use_style
+from bbi_utils.files import replacing
 from bbi_utils.provenance import sha256_file
 
 if TYPE_CHECKING:

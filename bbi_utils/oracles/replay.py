@@ -9,7 +9,7 @@ from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer, Request, fingerprint_of
 from bbi_utils.provenance import sha256_file
-from bbi_utils.recorded_formats import SUFFIXES, read_columns
+from bbi_utils.tables import SUFFIXES, read_columns
 
 
 def is_recorded(reference: str) -> bool:

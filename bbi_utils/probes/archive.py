@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from bbi_utils.atomic import replacing
 from bbi_utils.errors import BadInput
+from bbi_utils.files import replacing
 from bbi_utils.probes.suite import SPLITS, Probe, prompt_id
 
 

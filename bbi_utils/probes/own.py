@@ -10,7 +10,7 @@ from pathlib import Path
 from bbi_utils.errors import BadInput
 from bbi_utils.probes.neighbors import near_pairs
 from bbi_utils.probes.suite import SPLITS, Probe, prompt_id
-from bbi_utils.recorded_formats import Columns, read_columns
+from bbi_utils.tables import Columns, read_columns
 
 OPTIONAL = ("category", "group", "split")
 FEWEST = 20  # prompts; fewer cannot be cross-fitted
