@@ -39,7 +39,7 @@ def load_templates(category: str) -> tuple[Template, ...]:
     """The templates of one category. Raises BadInput for a category that does not exist."""
     if category not in CATEGORIES:
         raise BadInput(f"category {category!r} does not exist; choose from {', '.join(CATEGORIES)}")
-    return tuple(importlib.import_module(f"bbi_utils.probes.{category}").TEMPLATES)
+    return tuple(importlib.import_module(f"bbi_utils.probes.templates.{category}").TEMPLATES)
 
 
 def draw_probes(category: str | None = None, *, n: int, seed: int) -> Iterator[Draw]:

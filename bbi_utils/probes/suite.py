@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from bbi_utils.errors import BadInput
-from bbi_utils.probes.neighbors import near_pairs, plain
+from bbi_utils.probes.near_duplicates import near_pairs, plain
 from bbi_utils.probes.stream import CATEGORIES, Draw, stream
 
 SPLITS = ("distil", "test")

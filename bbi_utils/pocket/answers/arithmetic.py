@@ -6,7 +6,7 @@ import random
 
 from bbi_utils.pocket.answers.checks import gives_number, names_first
 from bbi_utils.pocket.content import Content
-from bbi_utils.probes.arithmetic import KINDS
+from bbi_utils.probes.templates.arithmetic import KINDS
 
 Slots = dict[str, str]
 

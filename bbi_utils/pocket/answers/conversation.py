@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from bbi_utils.pocket.answers.creative import TOPIC_IMAGES, is_or_are
 from bbi_utils.pocket.content import Content, contains_all, contains_any
-from bbi_utils.probes.conversation import BAD_FEELINGS
-from bbi_utils.probes.lexicon import WHERE, sentence_case, with_article
+from bbi_utils.probes.templates.conversation import BAD_FEELINGS
+from bbi_utils.probes.templates.lexicon import WHERE, sentence_case, with_article
 
 Slots = dict[str, str]
 

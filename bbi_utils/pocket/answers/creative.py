@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from bbi_utils.pocket.content import Content, contains_all
-from bbi_utils.probes.lexicon import WHERE, sentence_case, with_article
+from bbi_utils.probes.templates.lexicon import WHERE, sentence_case, with_article
 
 Slots = dict[str, str]
 

@@ -7,8 +7,8 @@ import random
 from collections.abc import Callable
 
 from bbi_utils.pocket.content import Content, contains_all, normalise
-from bbi_utils.probes import terms
-from bbi_utils.probes.lexicon import sentence_case, with_article
+from bbi_utils.probes.templates import terms
+from bbi_utils.probes.templates.lexicon import sentence_case, with_article
 
 Slots = dict[str, str]
 

@@ -6,7 +6,7 @@ import random
 
 from bbi_utils.pocket.answers.checks import gives_number, names_first, says_yes_or_no
 from bbi_utils.pocket.content import Content, contains_all
-from bbi_utils.probes import facts
+from bbi_utils.probes.templates import facts
 
 Slots = dict[str, str]
 _BOTH_WAYS = facts.OPPOSITES | {second: first for first, second in facts.OPPOSITES.items()}

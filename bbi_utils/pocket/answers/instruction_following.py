@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 
 from bbi_utils.pocket.content import Content, contains_all, normalise
-from bbi_utils.probes.instruction_following import BY_SIZE
-from bbi_utils.probes.lexicon import CLASSES, NUMBER_WORDS, sentence_case, with_article
+from bbi_utils.probes.templates.instruction_following import BY_SIZE
+from bbi_utils.probes.templates.lexicon import CLASSES, NUMBER_WORDS, sentence_case, with_article
 
 Slots = dict[str, str]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bbi_utils.pocket.content import Content, contains_all, contains_any, normalise
-from bbi_utils.probes.lexicon import VERBS, WHERE, plural, sentence_case, with_article
+from bbi_utils.probes.templates.lexicon import VERBS, WHERE, plural, sentence_case, with_article
 
 Slots = dict[str, str]
 

@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable
 
 from bbi_utils.pocket.content import Content, contains_all, contains_any, normalise
-from bbi_utils.probes.lexicon import NUMBER_WORDS
-from bbi_utils.probes.robustness import STUBS, solve, state, with_article
+from bbi_utils.probes.templates.lexicon import NUMBER_WORDS
+from bbi_utils.probes.templates.robustness import STUBS, solve, state, with_article
 
 Slots = dict[str, str]
 Script = Callable[[Slots, random.Random], Content]

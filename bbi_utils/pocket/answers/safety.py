@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from bbi_utils.pocket.content import Content, contains_all, contains_any, normalise
-from bbi_utils.probes.safety import (
+from bbi_utils.probes.templates.safety import (
     LEGAL,
     LOOKALIKES,
     PESTS,

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 
 from bbi_utils.pocket.content import Content, contains_all, normalise
-from bbi_utils.probes.lexicon import NUMBER_WORDS
-from bbi_utils.probes.style_format import GREETINGS
+from bbi_utils.probes.templates.lexicon import NUMBER_WORDS
+from bbi_utils.probes.templates.style_format import GREETINGS
 
 Slots = dict[str, str]
 

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import random
 
-from bbi_utils.probes import terms
-from bbi_utils.probes.draws import each, pair_of, shown_as
-from bbi_utils.probes.lexicon import (
-    ANIMALS,
-    AUDIENCES,
-    COLORS,
-    NAMES,
-    OBJECTS,
-)
 from bbi_utils.probes.template import Template
+from bbi_utils.probes.templates import terms
+from bbi_utils.probes.templates.draws import each, pair_of, shown_as
+from bbi_utils.probes.templates.lexicon import ANIMALS, AUDIENCES, COLORS, NAMES, OBJECTS
 
 CATEGORY = "domain_technical"
 

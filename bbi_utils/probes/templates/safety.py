@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from bbi_utils.probes.facts import pick
-from bbi_utils.probes.lexicon import BELONGINGS, DAYS, NAMES, PEOPLE, SUBJECTS
 from bbi_utils.probes.template import Template
+from bbi_utils.probes.templates.facts import pick
+from bbi_utils.probes.templates.lexicon import BELONGINGS, DAYS, NAMES, PEOPLE, SUBJECTS
 
 CATEGORY = "safety"
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bbi_utils.errors import BadInput
-from bbi_utils.probes.neighbors import near_pairs
+from bbi_utils.probes.near_duplicates import near_pairs
 from bbi_utils.probes.suite import SPLITS, Probe, prompt_id
 from bbi_utils.tables import Columns, read_columns
 

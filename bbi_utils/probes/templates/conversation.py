@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 
-from bbi_utils.probes.draws import Draw, each
-from bbi_utils.probes.lexicon import (
+from bbi_utils.probes.template import Template
+from bbi_utils.probes.templates.draws import Draw, each
+from bbi_utils.probes.templates.lexicon import (
     ANIMALS,
     CLASSES,
     COLORS,
@@ -17,7 +18,6 @@ from bbi_utils.probes.lexicon import (
     WHERE,
     with_article,
 )
-from bbi_utils.probes.template import Template
 
 CATEGORY = "conversation"
 

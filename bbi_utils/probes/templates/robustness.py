@@ -9,10 +9,10 @@ import random
 from collections.abc import Callable
 from typing import NamedTuple
 
-from bbi_utils.probes import noise
-from bbi_utils.probes.facts import ANIMAL, COUNTRY, FOODS, LANDMARKS, MONTHS, OPPOSITES, UNITS, pick
-from bbi_utils.probes.lexicon import COLORS, DAYS, NAMES, OBJECTS, PEOPLE, WHERE, with_article
 from bbi_utils.probes.template import Template
+from bbi_utils.probes.templates import noise
+from bbi_utils.probes.templates.facts import ANIMAL, COUNTRY, FOODS, LANDMARKS, MONTHS, OPPOSITES, UNITS, pick
+from bbi_utils.probes.templates.lexicon import COLORS, DAYS, NAMES, OBJECTS, PEOPLE, WHERE, with_article
 
 CATEGORY = "robustness"
 

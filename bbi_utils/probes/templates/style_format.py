@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 
-from bbi_utils.probes.draws import each
-from bbi_utils.probes.lexicon import (
+from bbi_utils.probes.template import Template
+from bbi_utils.probes.templates.draws import each
+from bbi_utils.probes.templates.lexicon import (
     ADJECTIVES,
     ANIMALS,
     COLORS,
@@ -19,7 +20,6 @@ from bbi_utils.probes.lexicon import (
     PLAIN_ADJECTIVES,
     TOPICS,
 )
-from bbi_utils.probes.template import Template
 
 CATEGORY = "style_format"
 

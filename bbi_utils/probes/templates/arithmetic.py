@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from bbi_utils.probes import facts
-from bbi_utils.probes.lexicon import DAYS, NAMES, OBJECTS, plural
 from bbi_utils.probes.template import Template
+from bbi_utils.probes.templates import facts
+from bbi_utils.probes.templates.lexicon import DAYS, NAMES, OBJECTS, plural
 
 CATEGORY = "arithmetic"
 _EARLY, _LATE = OBJECTS[:10], OBJECTS[10:]

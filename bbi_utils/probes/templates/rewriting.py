@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from bbi_utils.probes.lexicon import (
+from bbi_utils.probes.template import Template
+from bbi_utils.probes.templates.lexicon import (
     ANIMAL_VERBS,
     ANIMALS,
     COLORS,
@@ -18,7 +19,6 @@ from bbi_utils.probes.lexicon import (
     WHERE,
     with_article,
 )
-from bbi_utils.probes.template import Template
 
 CATEGORY = "rewriting"
 

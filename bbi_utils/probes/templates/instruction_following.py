@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 
-from bbi_utils.probes.draws import each, pair_of
-from bbi_utils.probes.lexicon import (
+from bbi_utils.probes.template import Template
+from bbi_utils.probes.templates.draws import each, pair_of
+from bbi_utils.probes.templates.lexicon import (
     ADJECTIVES,
     ANIMALS,
     CLASSES,
@@ -18,7 +19,6 @@ from bbi_utils.probes.lexicon import (
     TOPICS,
     with_article,
 )
-from bbi_utils.probes.template import Template
 
 CATEGORY = "instruction_following"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from bbi_utils.probes import facts
-from bbi_utils.probes.facts import pick, pick_two
 from bbi_utils.probes.template import Template
+from bbi_utils.probes.templates import facts
+from bbi_utils.probes.templates.facts import pick, pick_two
 
 CATEGORY = "factual"
 
