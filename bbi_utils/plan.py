@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bbi_utils import paths
 from bbi_utils.oracles.adapters import whole_model
 from bbi_utils.oracles.checkpoints import count_numbers
-from bbi_utils.oracles.endpoint import VERDICT_TOKENS
+from bbi_utils.oracles.endpoint.client import VERDICT_TOKENS
 from bbi_utils.oracles.references import kind_of
 from bbi_utils.params import Study
 from bbi_utils.provenance import gpus

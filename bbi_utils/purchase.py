@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.backoff import GIVE_UP_AFTER, pause
 from bbi_utils.oracles.base import Request
-from bbi_utils.oracles.terms import Terms
+from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.progress import Progress
 from bbi_utils.store import ResponseStore
 
 if TYPE_CHECKING:
-    from bbi_utils.oracles.endpoint import EndpointOracle, Reply
+    from bbi_utils.oracles.endpoint.client import EndpointOracle, Reply
 
 LAST_WAIT = 2.0  # seconds in which replies may still arrive when a run is stopped by hand
 TEMPLATE_TOKENS = 300  # the most that a server's own template and default system turn may add to a prompt

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Oracle, Request
-from bbi_utils.oracles.endpoint import EndpointOracle
+from bbi_utils.oracles.endpoint.client import EndpointOracle
 from bbi_utils.progress import Progress, progress_total
 from bbi_utils.purchase import buy
 from bbi_utils.store import COLUMNS, ResponseStore

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from bbi_utils.oracles import Sampling, Terms, load_local
-from bbi_utils.oracles.endpoint import EndpointOracle
+from bbi_utils.oracles.endpoint.client import EndpointOracle
 from bbi_utils.sampling import sample
 from bbi_utils.store import ResponseStore
 

@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from bbi_utils.oracles import Sampling, Terms
-from bbi_utils.oracles.endpoint import EndpointOracle
+from bbi_utils.oracles.endpoint.client import EndpointOracle
 from bbi_utils.paths import WEIGHTS
 
 SECONDS_TO_START = 90.0

@@ -15,8 +15,8 @@ from serving import FAULTS, Proxy, random_plan, sampling_copy, served
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Request, Sampling, Terms
 from bbi_utils.oracles.backoff import CAP, pause
-from bbi_utils.oracles.endpoint import EndpointOracle, is_endpoint, parse_reference
-from bbi_utils.oracles.replies import read_reply
+from bbi_utils.oracles.endpoint.client import EndpointOracle, is_endpoint, parse_reference
+from bbi_utils.oracles.endpoint.replies import read_reply
 from bbi_utils.sampling import sample
 from bbi_utils.store import ResponseStore
 

@@ -17,8 +17,8 @@ from serving import SAID, USAGE, Asked, Canned, Proxy, canned_oracle, every, fre
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Request, Terms
 from bbi_utils.oracles.chat import VARIABLES
-from bbi_utils.oracles.endpoint import parse_reference
-from bbi_utils.oracles.replies import Reply, read_reply
+from bbi_utils.oracles.endpoint.client import parse_reference
+from bbi_utils.oracles.endpoint.replies import Reply, read_reply
 from bbi_utils.sampling import sample
 from bbi_utils.store import ResponseStore
 

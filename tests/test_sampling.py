@@ -21,7 +21,7 @@ from bbi_utils.oracles import Answer, Request, Sampling, load_local
 from bbi_utils.oracles.base import fingerprint_of
 from bbi_utils.oracles.chat import PINNED_DATE, prompt_ids, render
 from bbi_utils.oracles.checkpoints import resolve_model
-from bbi_utils.oracles.noise import inverse_cdf, uniforms
+from bbi_utils.oracles.seeded import inverse_cdf, uniforms
 from bbi_utils.sampling import plan_batches, sample
 from bbi_utils.store import ResponseStore
 

@@ -17,9 +17,9 @@ from bbi_utils.adversaries.judge_model import JUDGE_TEMPLATE, LanguageModelJudge
 from bbi_utils.adversaries.judge_oracle import OracleJudge
 from bbi_utils.errors import BadInput
 from bbi_utils.intervals import simultaneous
-from bbi_utils.oracles.endpoint import KEY_ENV
+from bbi_utils.oracles.endpoint.client import KEY_ENV
+from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.oracles.references import kind_of
-from bbi_utils.oracles.terms import Terms
 
 __all__ = ["JUDGE_TEMPLATE", "LanguageModelJudge", "load_judge", "judge_pairs", "to_scores", "summarise"]
 

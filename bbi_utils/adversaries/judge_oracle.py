@@ -17,9 +17,9 @@ import numpy as np
 from bbi_utils.adversaries.judge_model import JUDGE_TEMPLATE
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Oracle, Sampling
-from bbi_utils.oracles.endpoint import KEY_ENV, VERDICT_TOKENS, EndpointOracle, is_endpoint
+from bbi_utils.oracles.endpoint.client import KEY_ENV, VERDICT_TOKENS, EndpointOracle, is_endpoint
+from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.oracles.replay import ReplayOracle
-from bbi_utils.oracles.terms import Terms
 from bbi_utils.probes.suite import prompt_id
 from bbi_utils.sampling import sample
 from bbi_utils.store import ResponseStore

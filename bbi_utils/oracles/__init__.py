@@ -1,9 +1,9 @@
 """What answers prompts. Importing this loads no model library."""
 
 from bbi_utils.oracles.base import Answer, Oracle, Request, Sampling, fingerprint_of
+from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.oracles.local import LocalOracle, load_local
 from bbi_utils.oracles.references import load_oracle
-from bbi_utils.oracles.terms import Terms
 
 __all__ = [
     "Answer",

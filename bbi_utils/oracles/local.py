@@ -15,7 +15,7 @@ from bbi_utils.oracles.adapters import adapter_hash, attach_adapter, resolve_ada
 from bbi_utils.oracles.base import Answer, Request, Sampling, fingerprint_of
 from bbi_utils.oracles.chat import prompt_ids, stop_ids
 from bbi_utils.oracles.checkpoints import Checkpoint, Quantisation
-from bbi_utils.oracles.noise import noise_processor, noise_table
+from bbi_utils.oracles.seeded import noise_processor, noise_table
 
 ENGINE = 1  # raise it when the way of sampling changes, so that old answers are not reused
 

@@ -7,10 +7,10 @@ from typing import Literal
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Oracle, Sampling
 from bbi_utils.oracles.checkpoints import Quantisation
-from bbi_utils.oracles.endpoint import KEY_ENV, EndpointOracle, is_endpoint, parse_reference
+from bbi_utils.oracles.endpoint.client import KEY_ENV, EndpointOracle, is_endpoint, parse_reference
+from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.oracles.local import load_local
 from bbi_utils.oracles.replay import ReplayOracle, is_recorded
-from bbi_utils.oracles.terms import Terms
 
 Kind = Literal["endpoint", "recorded", "weights"]
 WORDS: dict[Kind, str] = {"endpoint": "an endpoint", "recorded": "a file of recorded answers"}
