@@ -6,7 +6,7 @@ from bbi_utils.audit import MOST_FOR_KERNEL, PERMUTATIONS, Audit
 from bbi_utils.certificate import Certificate
 from bbi_utils.certificate_text import render
 from bbi_utils.printable import one_line
-from bbi_utils.recorded import Recorded
+from bbi_utils.responses.recorded import Recorded
 
 
 def render_audit(audit: Audit, *, seconds: bool = True) -> str:

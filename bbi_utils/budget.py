@@ -19,8 +19,8 @@ from bbi_utils.errors import BadInput
 from bbi_utils.oracles import LocalOracle, Sampling, load_local
 from bbi_utils.progress import progress_total
 from bbi_utils.provenance import read_json, sha256_json, write_json
-from bbi_utils.sampling import Asked, sample
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.sampling import Asked, sample
+from bbi_utils.responses.store import ResponseStore
 
 if TYPE_CHECKING:
     import numpy

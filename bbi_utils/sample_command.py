@@ -83,7 +83,7 @@ def _add_terms(command: Any) -> None:
 def run_sample(options: argparse.Namespace) -> int:
     """`sample`: everything is checked first; OUT is written last, whole or not at all."""
     from bbi_utils.oracles import Request
-    from bbi_utils.store import ResponseStore
+    from bbi_utils.responses.store import ResponseStore
 
     out = out_file(options.out)
     probes = probes_of(options.prompts, seed=options.seed)
@@ -123,7 +123,7 @@ def out_file(name: str) -> Path:
 def probes_of(prompts: str, *, seed: int) -> list[Probe]:
     """The prompts of a file, or so many of the suite's."""
     from bbi_utils.probes import build_suite, read_probes
-    from bbi_utils.recorded import LEAST_PROMPTS
+    from bbi_utils.responses.recorded import LEAST_PROMPTS
 
     if not prompts.isascii() or not prompts.isdigit():
         return read_probes(prompts, seed=seed)
@@ -173,7 +173,7 @@ def answers_of(
     oracle: Oracle, probes: list[Probe], store: Any, index: int, options: argparse.Namespace
 ) -> pd.DataFrame:
     """One answer to every prompt, as `sampling.sample` returns them."""
-    from bbi_utils.sampling import sample
+    from bbi_utils.responses.sampling import sample
 
     shown = sys.stderr.isatty()
     return sample(oracle, probes, store, sample_index=index, batch_size=options.batch_size, progress=shown)

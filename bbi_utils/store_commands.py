@@ -33,8 +33,8 @@ def add_store_commands(commands: Any) -> None:
 
 def run_export(options: argparse.Namespace) -> int:
     """`export`: a store that is not there is not made."""
-    from bbi_utils.store import ResponseStore
-    from bbi_utils.store_files import export_answers, kind_of
+    from bbi_utils.responses.export import export_answers, kind_of
+    from bbi_utils.responses.store import ResponseStore
 
     kind_of(options.file)
     if not options.store.is_file():
@@ -48,8 +48,8 @@ def run_export(options: argparse.Namespace) -> int:
 
 def run_import(options: argparse.Namespace) -> int:
     """`import`: a store that is not there is made, once the file is known to be one."""
-    from bbi_utils.store import ResponseStore
-    from bbi_utils.store_files import count_answers, import_answers
+    from bbi_utils.responses.export import count_answers, import_answers
+    from bbi_utils.responses.store import ResponseStore
 
     count_answers(options.file)
     with ResponseStore(options.store) as store:

@@ -98,7 +98,7 @@ def run_audit(options: argparse.Namespace) -> int:
     from bbi_utils.audit import Settings, audit
     from bbi_utils.audit_files import folder_for, write_audit
     from bbi_utils.audit_text import render_audit
-    from bbi_utils.recorded import read_answers
+    from bbi_utils.responses.recorded import read_answers
 
     source = Path(options.file)
     folder = folder_for(source, options.out)

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bbi_utils.store import ResponseStore, Spending
+from bbi_utils.responses.store import ResponseStore, Spending
 from benchmarks.lives import PRELOAD, sample_endpoint, sample_local
 
 

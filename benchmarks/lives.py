@@ -9,8 +9,8 @@ from tqdm import tqdm
 
 from bbi_utils.oracles import Sampling, Terms, load_local
 from bbi_utils.oracles.endpoint.client import EndpointOracle
-from bbi_utils.sampling import sample
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.sampling import sample
+from bbi_utils.responses.store import ResponseStore
 
 # Imported once in the process that all others are forked from, so that a killed one is soon back at work.
 PRELOAD = [

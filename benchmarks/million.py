@@ -25,9 +25,9 @@ from typing import Any, NamedTuple
 from bbi_utils.oracles import Answer
 from bbi_utils.oracles.base import Request, fingerprint_of
 from bbi_utils.provenance import peak_memory
-from bbi_utils.sampling import sample
-from bbi_utils.store import ResponseStore
-from bbi_utils.store_files import export_answers, import_answers
+from bbi_utils.responses.export import export_answers, import_answers
+from bbi_utils.responses.sampling import sample
+from bbi_utils.responses.store import ResponseStore
 
 MOST_MEMORY, LONGEST_SCAN = 1e9, 5.0  # bytes, seconds by the clock
 STORE, KINDS = "r.sqlite", (".jsonl", ".parquet")

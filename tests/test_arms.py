@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bbi_utils.arms import COLUMNS, check_answers, side_by_side
 from bbi_utils.pocket.world import is_correct
 from bbi_utils.probes import Probe, build_suite, take
+from bbi_utils.responses.arms import COLUMNS, check_answers, side_by_side
 from bbi_utils.summaries import answer_rates
 
 

@@ -21,7 +21,7 @@ from bbi_utils.certificate import certify
 from bbi_utils.errors import BadInput
 from bbi_utils.figures import save_figure, verdict_figure
 from bbi_utils.provenance import sha256_file
-from bbi_utils.recorded import read_answers
+from bbi_utils.responses.recorded import read_answers
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from bbi_utils.distill import LoraSettings
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Sampling
 from bbi_utils.progress import progress_total
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.store import ResponseStore
 
 
 @dataclass(frozen=True)

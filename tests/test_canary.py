@@ -23,8 +23,8 @@ from bbi_utils.notebooks import KERNEL
 from bbi_utils.oracles.base import Answer
 from bbi_utils.params import load_study
 from bbi_utils.preflight import check_study
-from bbi_utils.sampling import sample
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.sampling import sample
+from bbi_utils.responses.store import ResponseStore
 
 CANARY = "sk-canary-5f2c9be1d07a4483"
 
@@ -32,7 +32,7 @@ CANARY = "sk-canary-5f2c9be1d07a4483"
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
-    monkeypatch.setattr("bbi_utils.oracles.backoff.BASE", 0.001)
+    monkeypatch.setattr("bbi_utils.responses.backoff.BASE", 0.001)
 
 
 def echo(status: int, said: Callable[[str], bytes]) -> Callable[..., None]:
@@ -117,8 +117,8 @@ def failing_notebook(reference: str, store: Path) -> nbformat.NotebookNode:
     code = f"""
 from dataclasses import make_dataclass
 from bbi_utils.oracles import Sampling, Terms, load_oracle
-from bbi_utils.sampling import sample
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.sampling import sample
+from bbi_utils.responses.store import ResponseStore
 Asked = make_dataclass("Asked", ["id", "prompt"])
 oracle = load_oracle({reference!r}, sampling=Sampling(max_new_tokens=5), terms=Terms())
 print(oracle.settings)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from bbi_utils.contrasts import contrast_pairs
 from bbi_utils.errors import BadInput
 from bbi_utils.games import PAIR_COLUMNS
 from bbi_utils.probes import build_suite, take
+from bbi_utils.responses.answers import contrast_pairs
 
 PROBES = take(build_suite(n=50), "test", 6, 0)
 

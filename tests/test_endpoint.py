@@ -14,11 +14,11 @@ from serving import FAULTS, Proxy, random_plan, sampling_copy, served
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Request, Sampling, Terms
-from bbi_utils.oracles.backoff import CAP, pause
 from bbi_utils.oracles.endpoint.client import EndpointOracle, is_endpoint, parse_reference
 from bbi_utils.oracles.endpoint.replies import read_reply
-from bbi_utils.sampling import sample
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.backoff import CAP, pause
+from bbi_utils.responses.sampling import sample
+from bbi_utils.responses.store import ResponseStore
 
 SAMPLING = Sampling(temperature=0.7, top_p=1.0, max_new_tokens=24, seed=3)
 GREEDY = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=12)
@@ -200,7 +200,7 @@ def test_max_spend_is_never_exceeded_and_can_be_raised(server: str, tmp_path: Pa
 def test_what_cannot_be_finished_ends_in_one_clear_error(
     server: str, fault: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bbi_utils.oracles.backoff.BASE", 0.01)
+    monkeypatch.setattr("bbi_utils.responses.backoff.BASE", 0.01)
     broken = Proxy(server, lambda number: fault if number >= 40 else None)
     with broken as proxy, ResponseStore(tmp_path / "r.sqlite") as store:
         with pytest.raises(BadInput, match=message) as error:

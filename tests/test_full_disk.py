@@ -17,8 +17,8 @@ from test_sampling import PROBES, SAME, SAMPLING, run
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import load_local
 from bbi_utils.oracles.base import Answer
-from bbi_utils.store import ResponseStore
-from bbi_utils.store_files import export_answers, import_answers
+from bbi_utils.responses.export import export_answers, import_answers
+from bbi_utils.responses.store import ResponseStore
 
 
 def some(count: int, *, start: int = 0) -> list[Answer]:

@@ -17,7 +17,7 @@ from bbi_utils.adversaries.judge_oracle import log_odds
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Terms
 from bbi_utils.paths import WEIGHTS
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.store import ResponseStore
 
 TEXTS = (["Name a fruit."] * 4, ["Apples."] * 4, ["Pears.", "Plums.", "Figs.", "Apples."])
 

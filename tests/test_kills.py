@@ -17,8 +17,8 @@ from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Terms
 from bbi_utils.oracles.base import Answer
 from bbi_utils.oracles.endpoint.client import EndpointOracle
-from bbi_utils.sampling import sample
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.sampling import sample
+from bbi_utils.responses.store import ResponseStore
 from benchmarks import kills
 from benchmarks.lives import GREEDY, probes
 
@@ -26,7 +26,7 @@ SIZES = {"kills": 3, "per_store": None, "concurrency": 4, "longest": 1.5, "seed"
 
 
 def test_a_process_that_buys_loads_no_model_library() -> None:
-    code = "import sys, bbi_utils.sampling, bbi_utils.oracles.endpoint.client, openai; print('torch' in sys.modules)"
+    code = "import sys, bbi_utils.responses.sampling, bbi_utils.oracles.endpoint.client, openai; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 

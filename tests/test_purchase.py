@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from serving import Asked, Canned, Proxy, canned_oracle, every, respond, send
 
-from bbi_utils import purchase
 from bbi_utils.errors import BadInput
-from bbi_utils.sampling import sample
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses import purchase
+from bbi_utils.responses.sampling import sample
+from bbi_utils.responses.store import ResponseStore
 
 
 @pytest.fixture(autouse=True)
@@ -24,8 +24,8 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_server_with_little_room_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It answers one request each 30 ms and sends all others away: some are sent away more than 8 times."""
-    monkeypatch.setattr("bbi_utils.oracles.backoff.BASE", 0.001)
-    monkeypatch.setattr("bbi_utils.oracles.backoff.CAP", 0.01)
+    monkeypatch.setattr("bbi_utils.responses.backoff.BASE", 0.001)
+    monkeypatch.setattr("bbi_utils.responses.backoff.CAP", 0.01)
     gate = {"open at": 0.0, "sent away": 0}
 
     def narrow(proxy: Proxy, handler: BaseHTTPRequestHandler, body: bytes) -> None:
@@ -43,7 +43,7 @@ def test_a_server_with_little_room_is_waited_for(monkeypatch: pytest.MonkeyPatch
 
 def test_ctrl_c_does_not_wait_for_the_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """And what was in flight is on the books as unknown."""
-    monkeypatch.setattr("bbi_utils.purchase.LAST_WAIT", 0.2)
+    monkeypatch.setattr("bbi_utils.responses.purchase.LAST_WAIT", 0.2)
     over = threading.Event()
 
     def silent(proxy: Proxy, handler: BaseHTTPRequestHandler, body: bytes) -> None:
@@ -52,7 +52,7 @@ def test_ctrl_c_does_not_wait_for_the_server(monkeypatch: pytest.MonkeyPatch, tm
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bbi_utils.purchase.Purchase.seconds_to_wait", interrupted)
+    monkeypatch.setattr("bbi_utils.responses.purchase.Purchase.seconds_to_wait", interrupted)
     with Canned(every(monkeypatch, silent)) as server, ResponseStore(tmp_path / "r") as store:
         began = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
@@ -79,7 +79,7 @@ def test_a_server_that_bills_more_than_it_may_is_found_out_by_its_first_answer(t
 def test_an_outage_ends_the_run_however_many_prompts_wait(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("bbi_utils.oracles.backoff.BASE", 0.001)
+    monkeypatch.setattr("bbi_utils.responses.backoff.BASE", 0.001)
     out = every(monkeypatch, lambda proxy, handler, body: respond(handler, 503, b"closed"))
     with Canned(lambda n: out(n) if n >= 20 else None) as server, ResponseStore(tmp_path / "r") as store:
         with pytest.raises(BadInput, match="in a row failed, last with http 503;.*80 answers are mis"):

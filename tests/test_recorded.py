@@ -16,7 +16,7 @@ from recorded_files import Rows, rows, write
 
 from bbi_utils import games
 from bbi_utils.errors import BadInput
-from bbi_utils.recorded import read_answers
+from bbi_utils.responses.recorded import read_answers
 from bbi_utils.tables import LONGEST
 
 AWKWARD = ('a, "b"\nc\r\nd', "NA", "null", " \u2028 é 漢", "x" * 200_000, "'; -- \\n", "=1+1", "\u200b")

@@ -12,8 +12,8 @@ from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Request
 from bbi_utils.oracles.replay import ReplayOracle, is_recorded
 from bbi_utils.probes.suite import Probe, prompt_id
-from bbi_utils.sampling import sample
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.sampling import sample
+from bbi_utils.responses.store import ResponseStore
 
 ROWS: list[dict[str, Any]] = [
     {

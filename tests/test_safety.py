@@ -20,7 +20,6 @@ from test_own_probes import rows, write
 
 from bbi_utils import paths
 from bbi_utils.__main__ import main
-from bbi_utils.arms import side_by_side
 from bbi_utils.distill import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
 from bbi_utils.figures import category_figure
@@ -30,7 +29,8 @@ from bbi_utils.params import load_study, parse_setting
 from bbi_utils.preflight import check_values
 from bbi_utils.printable import UNPRINTABLE, printable
 from bbi_utils.probes import dataset_card, read_probes
-from bbi_utils.recorded import read_answers
+from bbi_utils.responses.arms import side_by_side
+from bbi_utils.responses.recorded import read_answers
 from bbi_utils.similarity import load_encoder
 
 __all__ = ["cheap"]  # the fixture

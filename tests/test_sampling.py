@@ -22,8 +22,8 @@ from bbi_utils.oracles.base import fingerprint_of
 from bbi_utils.oracles.chat import PINNED_DATE, prompt_ids, render
 from bbi_utils.oracles.checkpoints import resolve_model
 from bbi_utils.oracles.seeded import inverse_cdf, uniforms
-from bbi_utils.sampling import plan_batches, sample
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.sampling import plan_batches, sample
+from bbi_utils.responses.store import ResponseStore
 
 SAMPLING = Sampling(temperature=0.9, top_p=0.95, max_new_tokens=6, seed=3)
 SAME = ["prompt_id", "answer", "finish_reason", "prompt_tokens", "answer_tokens"]
@@ -82,7 +82,7 @@ def test_rows_come_in_probe_order_and_are_computed_once(tmp_path: Path) -> None:
 def test_a_table_of_many_parts_is_the_table_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with ResponseStore(tmp_path / "r.sqlite") as store:
         whole = run(Echo(), PROBES, store)
-        monkeypatch.setattr("bbi_utils.sampling.ROWS_OF_A_PART", 4)
+        monkeypatch.setattr("bbi_utils.responses.sampling.ROWS_OF_A_PART", 4)
         pandas.testing.assert_frame_equal(run(Echo(), PROBES, store), whole)
         assert list(run(Echo(), [], store).columns) == list(whole.columns)
 
@@ -284,7 +284,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from test_sampling import PROBES, SAMPLING, run
 from bbi_utils.oracles import load_local
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.store import ResponseStore
 
 class Dying(ResponseStore):
     calls = 0

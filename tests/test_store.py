@@ -14,7 +14,7 @@ import pytest
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer
-from bbi_utils.store import MANY, ResponseStore
+from bbi_utils.responses.store import MANY, ResponseStore
 
 
 def an_answer(prompt_id: str, text: str = "Paris.") -> Answer:
@@ -49,7 +49,7 @@ def test_a_key_is_fingerprint_prompt_and_sample(path: Path) -> None:
 
 @pytest.mark.parametrize("many", [MANY, 1])  # by looking each one up, and by reading them all
 def test_some_answers_are_found_among_many(many: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bbi_utils.store.MANY", many)
+    monkeypatch.setattr("bbi_utils.responses.store.MANY", many)
     odd = ["", "a\0b", "it's", "p2%", "P2", "π"]
     with ResponseStore(path) as store:
         store.add("f1", [an_answer(prompt_id) for prompt_id in (*odd, *(f"q{i}" for i in range(2500)))])
@@ -124,7 +124,7 @@ UNPRIVILEGED = """
 import os, sys
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.store import ResponseStore
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
@@ -169,7 +169,7 @@ def test_a_readonly_store_says_so(file_mode: int | None, folder_mode: int, said:
 WRITER = """
 import sys
 from bbi_utils.oracles.base import Answer
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.store import ResponseStore
 number = int(sys.argv[2])
 sys.stdin.readline()
 with ResponseStore(sys.argv[1]) as store:

@@ -13,8 +13,8 @@ import pytest
 from bbi_utils.__main__ import main
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer
-from bbi_utils.store import ResponseStore
-from bbi_utils.store_files import export_answers, import_answers
+from bbi_utils.responses.export import export_answers, import_answers
+from bbi_utils.responses.store import ResponseStore
 
 KINDS = [".jsonl", ".parquet"]
 TEXTS = ["Paris.", "", "two\nlines\r\n", "π “quoted” \u2028 \\ \x00 \x1f", "🙂", "null", "1.0"]
@@ -70,7 +70,7 @@ def test_both_tables_come_back_and_again_adds_nothing(
 def test_what_a_store_has_stays_and_batches_do_not_matter(
     kind: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bbi_utils.store_files.AT_ONCE", 5)
+    monkeypatch.setattr("bbi_utils.responses.export.AT_ONCE", 5)
     file, target = tmp_path / f"answers{kind}", tmp_path / "target.sqlite"
     with ResponseStore(source) as store:
         assert export_answers(store, file, shown=False) == 22

@@ -13,7 +13,7 @@ from old_stores import make_store_1, make_store_2, responses
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.store import ResponseStore
 
 
 def schema(path: Path) -> list[tuple[object, ...]]:
@@ -59,7 +59,7 @@ def test_a_ledger_of_version_2_is_kept(tmp_path: Path) -> None:
 
 OPEN = """
 import sys
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.store import ResponseStore
 sys.stdin.readline()
 with ResponseStore(sys.argv[1]) as store:
     print(len(list(store.rows("f1"))), store.pragma("user_version"))
@@ -84,7 +84,7 @@ def test_several_processes_may_open_it_at_once(kind: str, tmp_path: Path) -> Non
 # Dies before the statement of the upgrade that begins with these words, or in the middle of the copying.
 KILLED = """
 import os, signal, sys
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.store import ResponseStore
 
 class Dying(ResponseStore):
     began = ""

@@ -28,8 +28,8 @@ from bbi_utils.__main__ import main
 from bbi_utils.params import parse_setting
 from bbi_utils.paths import ROOT, RunPaths
 from bbi_utils.probes import build_suite
+from bbi_utils.responses.store import ResponseStore
 from bbi_utils.stages import STAGES
-from bbi_utils.store import ResponseStore
 
 COMMIT = "c0ffee" * 6 + "0000"
 CANARY = "sk-canary-7d1c2f9b"

@@ -21,8 +21,8 @@ from bbi_utils.oracles.endpoint.client import KEY_ENV, VERDICT_TOKENS, EndpointO
 from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.oracles.replay import ReplayOracle
 from bbi_utils.probes.suite import prompt_id
-from bbi_utils.sampling import sample
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.sampling import sample
+from bbi_utils.responses.store import ResponseStore
 
 ALTERNATIVES = 20  # the most that the protocol offers
 SPELLINGS = {letter: (letter, f" {letter}") for letter in "AB"}

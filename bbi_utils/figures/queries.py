@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bbi_utils.contrasts import NULL
 from bbi_utils.errors import BadInput
 from bbi_utils.figures.categories import STUDENTS
 from bbi_utils.figures.look import (
@@ -22,6 +21,7 @@ from bbi_utils.figures.look import (
     width_of,
     words,
 )
+from bbi_utils.responses.answers import NULL
 
 if TYPE_CHECKING:
     import pandas as pd

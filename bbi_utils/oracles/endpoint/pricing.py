@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bbi_utils.errors import BadInput
 
 if TYPE_CHECKING:
-    from bbi_utils.store import Spending
+    from bbi_utils.responses.store import Spending
 
 MILLION = 1_000_000
 

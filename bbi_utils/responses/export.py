@@ -19,7 +19,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.files import replacing
 from bbi_utils.oracles.base import FinishReason
 from bbi_utils.progress import Progress, progress_total
-from bbi_utils.store import INSERT, ResponseStore
+from bbi_utils.responses.store import INSERT, ResponseStore
 
 Rows = Iterable[list[tuple[Any, ...]]]
 AT_ONCE = 10_000  # rows in memory

@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles.backoff import GIVE_UP_AFTER, pause
 from bbi_utils.oracles.base import Request
 from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.progress import Progress
-from bbi_utils.store import ResponseStore
+from bbi_utils.responses.backoff import GIVE_UP_AFTER, pause
+from bbi_utils.responses.store import ResponseStore
 
 if TYPE_CHECKING:
     from bbi_utils.oracles.endpoint.client import EndpointOracle, Reply

@@ -11,8 +11,8 @@ from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Oracle, Request
 from bbi_utils.oracles.endpoint.client import EndpointOracle
 from bbi_utils.progress import Progress, progress_total
-from bbi_utils.purchase import buy
-from bbi_utils.store import COLUMNS, ResponseStore
+from bbi_utils.responses.purchase import buy
+from bbi_utils.responses.store import COLUMNS, ResponseStore
 
 if TYPE_CHECKING:
     import pandas

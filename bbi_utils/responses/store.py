@@ -14,10 +14,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from bbi_utils import store_schema
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer
-from bbi_utils.store_schema import APPLICATION_ID, SCHEMA_VERSION
+from bbi_utils.responses import store_schema
+from bbi_utils.responses.store_schema import APPLICATION_ID, SCHEMA_VERSION
 
 INSERT = "INSERT INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 COLUMNS = "prompt_id, answer, finish_reason, prompt_tokens, answer_tokens, seconds"
