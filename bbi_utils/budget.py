@@ -216,7 +216,7 @@ def compare_answers(
     `teacher` has columns prompt_id, category and teacher, one row a test prompt. Every distinct answer of
     all cells is embedded once.
     """
-    from bbi_utils.similarity import compare
+    from bbi_utils.games.similarity import compare
 
     pairs = answers.merge(teacher, on="prompt_id", how="left").rename(columns={"answer": "student"})
     rows, _ = compare(pairs, encoder, pair=pair, contrast="bought")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bbi_utils.certificate import Certificate, Row
+from bbi_utils.games.certificate import Certificate, Row
 from bbi_utils.printable import one_line
 
 

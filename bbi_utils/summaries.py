@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bbi_utils.errors import BadInput
-from bbi_utils.intervals import simultaneous
+from bbi_utils.games.inference.simultaneous import simultaneous
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence

@@ -112,10 +112,10 @@ def run_audit(options: argparse.Namespace) -> int:
 
 def run_certify(options: argparse.Namespace) -> int:
     """`certify`: prints the certificate and writes it beside the scores."""
-    from bbi_utils.certificate import certify
     from bbi_utils.certificate_text import render
+    from bbi_utils.games.certificate import certify
+    from bbi_utils.games.scores_file import costs_for, read_scores
     from bbi_utils.provenance import write_json
-    from bbi_utils.scores_file import costs_for, read_scores
 
     source = Path(options.scores)
     out = Path(options.out) if options.out else source.with_name("certificate.json")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bbi_utils.certificate import certify
-from bbi_utils.exact import binomial_lower
+from bbi_utils.games.certificate import certify
+from bbi_utils.games.inference.exact import binomial_lower
 from benchmarks.worlds import correlated_outcomes, score_table
 
 K = 8

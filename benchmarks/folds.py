@@ -14,7 +14,7 @@ from itertools import product
 
 import numpy as np
 
-from bbi_utils.exact import inflation
+from bbi_utils.games.inference.exact import inflation
 
 
 def outcome(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bbi_utils.kernel_test import embedding_kernel, swap_test
+from bbi_utils.games.inference.kernel_test import embedding_kernel, swap_test
 
 
 def ours(x: np.ndarray, y: np.ndarray, permutations: int, seed: int) -> float:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bbi_utils import games
 from bbi_utils.adversaries import lexical_adversaries
-from bbi_utils.certificate import certify
+from bbi_utils.games.certificate import certify
 from benchmarks.worlds import Oracle, answer_pairs, pair_distance, single_distance
 
 TEACHER = Oracle((0.5, 0.5, 0.0, 0.0))

@@ -22,9 +22,9 @@ from bbi_utils.adversaries import (
     with_ensemble,
 )
 from bbi_utils.adversaries.ensemble import EnsembleAdversary, stack
-from bbi_utils.adversaries.once import Once
 from bbi_utils.adversaries.stylometric import Stylometry
 from bbi_utils.errors import BadInput
+from bbi_utils.games.once import Once
 from bbi_utils.paths import NOTEBOOKS
 
 STRONG = ("stylometric", "joint", "ensemble")

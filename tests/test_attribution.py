@@ -10,9 +10,16 @@ import pytest
 
 from bbi_utils import games
 from bbi_utils.adversaries.length import LengthAdversary
-from bbi_utils.attribution import attribute, costs_of_removal
 from bbi_utils.errors import BadInput
-from bbi_utils.neutralise import EMPTY, TRANSFORMS, neutralised, same_length, without_markup, without_order
+from bbi_utils.games.ablation import attribute, costs_of_removal
+from bbi_utils.games.neutralise import (
+    EMPTY,
+    TRANSFORMS,
+    neutralised,
+    same_length,
+    without_markup,
+    without_order,
+)
 
 WORDS = ("red", "green", "blue", "grey", "pink", "black", "white", "brown")
 

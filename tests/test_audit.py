@@ -17,9 +17,9 @@ from bbi_utils.adversaries import GramCounts, LengthAdversary, NgramAdversary
 from bbi_utils.adversaries.ngrams import WORD_GRAMS
 from bbi_utils.audit import Audit, Settings, audit
 from bbi_utils.audit_text import render_audit
-from bbi_utils.certificate import certify
 from bbi_utils.errors import BadInput
 from bbi_utils.figures import save_figure, verdict_figure
+from bbi_utils.games.certificate import certify
 from bbi_utils.provenance import sha256_file
 from bbi_utils.responses.recorded import read_answers
 

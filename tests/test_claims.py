@@ -11,8 +11,8 @@ import synthetic_results as made
 
 from bbi_utils import claims, results, summaries
 from bbi_utils.adversaries import judge
-from bbi_utils.certificate import Certificate, certify
 from bbi_utils.errors import BadInput
+from bbi_utils.games.certificate import Certificate, certify
 from bbi_utils.paths import RunPaths
 from bbi_utils.provenance import write_json
 

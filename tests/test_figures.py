@@ -15,10 +15,11 @@ import pytest
 import synthetic_results as made
 from matplotlib.figure import Figure
 
-from bbi_utils import figures, similarity, summaries
+from bbi_utils import figures, summaries
 from bbi_utils.adversaries import judge
 from bbi_utils.errors import BadInput
 from bbi_utils.figures.look import ARMS, STRATEGIES
+from bbi_utils.games import similarity
 
 matplotlib.use("Agg")
 LONG = pd.DataFrame({"answer": ["word " * count for count in (12, 80, 30, 41, 7, 80)]})

@@ -15,7 +15,7 @@ from bbi_utils import figures
 from bbi_utils.errors import BadInput
 from bbi_utils.figures.ladder import RUNGS, floor_band
 from bbi_utils.figures.look import ARMS
-from bbi_utils.queries import advantage_of_queries
+from bbi_utils.games.queries import advantage_of_queries
 
 matplotlib.use("Agg")
 ERROR = 0.05

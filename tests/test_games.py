@@ -8,7 +8,7 @@ import pytest
 
 from bbi_utils import games
 from bbi_utils.errors import BadInput
-from bbi_utils.intervals import simultaneous
+from bbi_utils.games.inference.simultaneous import simultaneous
 
 
 def make_pairs(n: int = 60) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bbi_utils.errors import BadInput
-from bbi_utils.kernel_test import embedding_kernel, string_kernel, swap_test
+from bbi_utils.games.inference.kernel_test import embedding_kernel, string_kernel, swap_test
 
 
 def samples(rng: np.random.Generator, n: int, shift: float) -> np.ndarray:

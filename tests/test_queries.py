@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bbi_utils import games, queries
+from bbi_utils import games
 from bbi_utils.errors import BadInput
-from bbi_utils.queries import advantage_of_queries, lowest_share, outcome_bounds
+from bbi_utils.games import queries
+from bbi_utils.games.queries import advantage_of_queries, lowest_share, outcome_bounds
 
 
 def scores(n: int = 600, *, folds: int = 3, seed: int = 0, mean: float = 0.0, single=None) -> pd.DataFrame:

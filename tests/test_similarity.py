@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bbi_utils import similarity
 from bbi_utils.errors import BadInput
+from bbi_utils.games import similarity
 
 genuine = pytest.mark.skipif(
     importlib.util.find_spec(similarity.MINILM_PACKAGE) is None,

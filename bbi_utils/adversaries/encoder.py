@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bbi_utils.adversaries.base import score_once
 from bbi_utils.adversaries.trunk import Trunk
+from bbi_utils.games.player import score_once
 
 
 @dataclass(frozen=True)

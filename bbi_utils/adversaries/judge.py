@@ -16,7 +16,7 @@ import pandas as pd
 from bbi_utils.adversaries.judge_model import JUDGE_TEMPLATE, LanguageModelJudge, load_local_judge
 from bbi_utils.adversaries.judge_oracle import OracleJudge
 from bbi_utils.errors import BadInput
-from bbi_utils.intervals import simultaneous
+from bbi_utils.games.inference.simultaneous import simultaneous
 from bbi_utils.oracles.endpoint.client import KEY_ENV
 from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.oracles.references import kind_of

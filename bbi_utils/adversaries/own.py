@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import Any
 
 from bbi_utils import paths
-from bbi_utils.adversaries.base import Adversary
 from bbi_utils.errors import BadInput
+from bbi_utils.games.player import Adversary
 
 # How games.play calls each member: that is what a user's class must be able to take.
 CALLS: dict[str, tuple[tuple[str, ...], dict[str, int]]] = {

@@ -23,9 +23,9 @@ from typing import Any, Literal
 import pandas as pd
 
 from bbi_utils.errors import BadInput
-from bbi_utils.exact import Record
-from bbi_utils.queries import grouped
-from bbi_utils.score_table import checked, records
+from bbi_utils.games.inference.exact import Record
+from bbi_utils.games.queries import grouped
+from bbi_utils.games.scores import checked, records
 
 Verdict = Literal["certified", "refuted", "inconclusive"]
 Records = Mapping[tuple[str, str], Record]

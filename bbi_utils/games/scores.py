@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bbi_utils.errors import BadInput
-from bbi_utils.exact import Counts, Record
+from bbi_utils.games.inference.exact import Counts, Record
 
 COLUMNS = ("pair", "contrast", "adversary", "game", "prompt_id", "correct")
 LABELS = (*COLUMNS[:-1], "category", "fold", "shown")  # the last three where the table has them

@@ -15,9 +15,9 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from bbi_utils.adversaries.base import Adversary
 from bbi_utils.errors import BadInput
-from bbi_utils.games import checked_pairs, right
+from bbi_utils.games.player import Adversary
+from bbi_utils.games.playing import checked_pairs, right
 
 FIRST = 20  # prompts before the first bet
 GROWTH = 1.5  # the adversary is trained anew each time it can see so many times as many prompts

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from bbi_utils.adversaries.base import Adversary
+from bbi_utils.games.player import Adversary
 
 KEPT = 15  # trainings: those of one contrast with five folds, ten more for the ensemble's weights
 READ = ["prompt_id", "prompt", "teacher", "student"]

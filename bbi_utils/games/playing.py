@@ -12,11 +12,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from bbi_utils.adversaries.base import Adversary, SingleAdversary
-from bbi_utils.adversaries.once import fitted
 from bbi_utils.errors import BadInput
-from bbi_utils.exact import inflation, kept_at_zero
-from bbi_utils.intervals import simultaneous
+from bbi_utils.games.inference.exact import inflation, kept_at_zero
+from bbi_utils.games.inference.simultaneous import simultaneous
+from bbi_utils.games.once import fitted
+from bbi_utils.games.player import Adversary, SingleAdversary
 
 PAIR_COLUMNS = ("prompt_id", "prompt", "category", "teacher", "student")
 SCORE_COLUMNS = [

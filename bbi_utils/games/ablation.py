@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from bbi_utils import games
-from bbi_utils.adversaries.base import Adversary
 from bbi_utils.errors import BadInput
-from bbi_utils.intervals import simultaneous
-from bbi_utils.neutralise import TRANSFORMS, Transform, neutralised
+from bbi_utils.games.inference.simultaneous import simultaneous
+from bbi_utils.games.neutralise import TRANSFORMS, Transform, neutralised
+from bbi_utils.games.player import Adversary
 
 NOTHING = "nothing"
 ALL = "all"
