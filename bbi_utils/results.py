@@ -89,7 +89,7 @@ def summarise(
     similarity, advantage, difference, categories, heterogeneity, artifacts, queries, removals, tests, judge,
     judge_drop, budget, budget_gain; with certificates, verdicts and bounds; with an answers table, answers.
     """
-    from bbi_utils.adversaries import judge
+    from bbi_utils.adversaries.judge import verdicts as judge
 
     level: dict[str, Any] = {"confidence": confidence, "seed": seed}
     orders = summaries.judge_by_order(tables.judgements, confidence=confidence, seed=seed)

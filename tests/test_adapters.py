@@ -14,7 +14,7 @@ import tiny_study
 from conftest import make_adapter
 
 from bbi_utils import paths, plan, preflight
-from bbi_utils.adversaries.judge_model import load_local_judge
+from bbi_utils.adversaries.judge.local import load_local_judge
 from bbi_utils.distill import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Request, Sampling, load_local

@@ -163,7 +163,7 @@ def test_the_encoder_repeats_itself_and_leaves_the_random_state_alone(tiny_encod
 def test_split_encoders_compute_what_whole_ones_do(family, tmp_path):
     import torch
 
-    from bbi_utils.adversaries.trunk import Trunk
+    from bbi_utils.adversaries.backbone import Trunk
 
     folder = save_encoder(tmp_path, family)
     outputs = []
@@ -178,7 +178,7 @@ def test_split_encoders_compute_what_whole_ones_do(family, tmp_path):
 
 
 def test_frozen_states_are_read_once_and_shared_by_folds(tiny_encoder, monkeypatch):
-    from bbi_utils.adversaries.trunk import Trunk
+    from bbi_utils.adversaries.backbone import Trunk
 
     seen: list[int] = []
     freeze = Trunk._freeze

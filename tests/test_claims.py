@@ -10,7 +10,7 @@ import pytest
 import synthetic_results as made
 
 from bbi_utils import claims, results, summaries
-from bbi_utils.adversaries import judge
+from bbi_utils.adversaries.judge import verdicts as judge
 from bbi_utils.errors import BadInput
 from bbi_utils.games.certificate import Certificate, certify
 from bbi_utils.paths import RunPaths

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import CHATML, FAMILIES, LLAMA3_ROPE, QWEN3, make_family, make_qwen
 
-from bbi_utils.adversaries.judge_model import load_local_judge
+from bbi_utils.adversaries.judge.local import load_local_judge
 from bbi_utils.distill import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import LocalOracle, Request, Sampling, load_local

@@ -16,7 +16,7 @@ import synthetic_results as made
 from matplotlib.figure import Figure
 
 from bbi_utils import figures, summaries
-from bbi_utils.adversaries import judge
+from bbi_utils.adversaries.judge import verdicts as judge
 from bbi_utils.errors import BadInput
 from bbi_utils.figures.look import ARMS, STRATEGIES
 from bbi_utils.games import similarity

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bbi_utils import games
-from bbi_utils.adversaries.judge import judge_pairs, load_judge, summarise, to_scores
+from bbi_utils.adversaries.judge.verdicts import judge_pairs, load_judge, summarise, to_scores
 from bbi_utils.errors import BadInput
 
 

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from serving import FAULTS, Proxy, respond, served
 
-from bbi_utils.adversaries.judge import judge_pairs, load_judge, to_scores
-from bbi_utils.adversaries.judge_model import JUDGE_TEMPLATE
-from bbi_utils.adversaries.judge_oracle import log_odds
+from bbi_utils.adversaries.judge.local import JUDGE_TEMPLATE
+from bbi_utils.adversaries.judge.remote import log_odds
+from bbi_utils.adversaries.judge.verdicts import judge_pairs, load_judge, to_scores
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Terms
 from bbi_utils.paths import WEIGHTS

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bbi_utils.adversaries.trunk import Trunk
+from bbi_utils.adversaries.backbone import Trunk
 from bbi_utils.games.player import score_once
 
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from bbi_utils.adversaries.backbone import Trunk
 from bbi_utils.adversaries.encoder import EncoderSettings, FineTunedEncoder, shared_trunk
-from bbi_utils.adversaries.trunk import Trunk
 
 
 def joint_factory(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from bbi_utils.adversaries.judge_model import JUDGE_TEMPLATE
+from bbi_utils.adversaries.judge.local import JUDGE_TEMPLATE
 from bbi_utils.pocket.content import Content
 from bbi_utils.pocket.voices import KIN, TEACHERS, Voice, blend, in_category, random_voice, render
 from bbi_utils.probes import Draw, Probe, build_suite, draw_probes, near_duplicates

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bbi_utils.adversaries.judge_model import JUDGE_TEMPLATE, LanguageModelJudge, load_local_judge
-from bbi_utils.adversaries.judge_oracle import OracleJudge
+from bbi_utils.adversaries.judge.local import JUDGE_TEMPLATE, LanguageModelJudge, load_local_judge
+from bbi_utils.adversaries.judge.remote import OracleJudge
 from bbi_utils.errors import BadInput
 from bbi_utils.games.inference.simultaneous import simultaneous
 from bbi_utils.oracles.endpoint.client import KEY_ENV

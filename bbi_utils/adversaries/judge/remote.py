@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bbi_utils.adversaries.judge_model import JUDGE_TEMPLATE
+from bbi_utils.adversaries.judge.local import JUDGE_TEMPLATE
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Oracle, Sampling
 from bbi_utils.oracles.endpoint.client import KEY_ENV, VERDICT_TOKENS, EndpointOracle, is_endpoint
