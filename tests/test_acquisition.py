@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bbi_utils.acquisition import STRATEGIES, choose
+from bbi_utils.distillation.acquisition import STRATEGIES, choose
 from bbi_utils.errors import BadInput
 
 N = 400

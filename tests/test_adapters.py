@@ -15,7 +15,7 @@ from conftest import make_adapter
 
 from bbi_utils import paths, plan, preflight
 from bbi_utils.adversaries.judge.local import load_local_judge
-from bbi_utils.distill import LoraSettings, train_adapter
+from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Request, Sampling, load_local
 from bbi_utils.oracles.chat import render

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bbi_utils.anatomy import anatomy
-from bbi_utils.distill import LoraSettings, build_student
+from bbi_utils.distillation.anatomy import anatomy
+from bbi_utils.distillation.lora import LoraSettings, build_student
 from bbi_utils.oracles import checkpoints
 
 

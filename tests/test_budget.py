@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bbi_utils import budget
-from bbi_utils.acquisition import STRATEGIES
-from bbi_utils.distill import LoraSettings
+from bbi_utils.distillation import budget
+from bbi_utils.distillation.acquisition import STRATEGIES
+from bbi_utils.distillation.lora import LoraSettings
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Sampling
 from bbi_utils.progress import progress_total

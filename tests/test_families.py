@@ -11,12 +11,12 @@ import pytest
 from conftest import CHATML, FAMILIES, LLAMA3_ROPE, QWEN3, make_family, make_qwen
 
 from bbi_utils.adversaries.judge.local import load_local_judge
-from bbi_utils.distill import LoraSettings, train_adapter
+from bbi_utils.distillation.examples import encode_example
+from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import LocalOracle, Request, Sampling, load_local
 from bbi_utils.oracles.chat import PINNED_DATE, end_of_turn, render
 from bbi_utils.oracles.checkpoints import load_tokenizer, resolve_model
-from bbi_utils.training_examples import encode_example
 
 SAMPLING = Sampling(temperature=0.9, max_new_tokens=6, seed=3)
 ASKED = [Request(f"p{i}", f"What is {i} plus {i * i}?" + " Please." * i) for i in range(4)]

@@ -20,7 +20,7 @@ from test_own_probes import rows, write
 
 from bbi_utils import paths
 from bbi_utils.__main__ import main
-from bbi_utils.distill import LoraSettings, train_adapter
+from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
 from bbi_utils.figures import category_figure
 from bbi_utils.games.similarity import load_encoder

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bbi_utils.distillation.checkpoints import load_state, reading, save_state
 from bbi_utils.pocket.world import Example
 from bbi_utils.progress import progress
 from bbi_utils.provenance import sha256_json
-from bbi_utils.training_state import load_state, reading, save_state
 
 SECONDS_BETWEEN_SAVES = 300
 

@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bbi_utils.distillation.checkpoints import finished, load_checkpoint, save_adapter, save_checkpoint
+from bbi_utils.distillation.examples import IGNORED, collate, encode_all, encode_example, plan_steps
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import checkpoints
 from bbi_utils.oracles.adapters import adapter_hash, attach_adapter, peft_warnings
 from bbi_utils.oracles.checkpoints import Checkpoint, Quantisation
 from bbi_utils.progress import progress_total
-from bbi_utils.training_examples import IGNORED, collate, encode_all, encode_example, plan_steps
-from bbi_utils.training_state import finished, load_checkpoint, save_adapter, save_checkpoint
 
 if TYPE_CHECKING:
     import pandas

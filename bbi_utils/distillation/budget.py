@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bbi_utils.acquisition import choose
-from bbi_utils.distill import LoraSettings, train_adapter
+from bbi_utils.distillation.acquisition import choose
+from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import LocalOracle, Sampling, load_local
 from bbi_utils.progress import progress_total
