@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from bbi_utils import paths
-from bbi_utils.claims_table import Row, read_claims
 from bbi_utils.errors import BadInput
 from bbi_utils.files import replacing
 from bbi_utils.params import Study
 from bbi_utils.provenance import read_json
+from bbi_utils.report.claims_table import Row, read_claims
 from bbi_utils.stages import STAGES, make_task
 
 README = paths.ROOT / "README.md"

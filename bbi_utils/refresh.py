@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 
 from bbi_utils import notebooks, paths
-from bbi_utils.claims_table import read_claims
 from bbi_utils.errors import BadInput
 from bbi_utils.execute import run_notebook
 from bbi_utils.lineage import declared_parameters
 from bbi_utils.params import Study
 from bbi_utils.readme import README, refresh_readme
+from bbi_utils.report.claims_table import read_claims
 from bbi_utils.stages import STAGES, make_task
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from bbi_utils import paths, preflight
-from bbi_utils.claims_table import show_claims
 from bbi_utils.display import Display
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.adapters import whole_model
 from bbi_utils.params import DEFAULT_PAIRS, DEFAULT_PROFILE, Study, load_study
 from bbi_utils.plan import plan, runs_on_gpu
 from bbi_utils.provenance import cores, read_json, update_manifest, write_json
+from bbi_utils.report.claims_table import show_claims
 from bbi_utils.stages import STAGES, Task, content_of, made_from, make_task, reason_to_run, write_record
 
 OFFLINE_PROFILES = ("pocket",)

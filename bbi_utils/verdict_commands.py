@@ -95,9 +95,9 @@ def fraction(text: str) -> float:
 def run_audit(options: argparse.Namespace) -> int:
     """`audit`: everything is worked out first and written last."""
     os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files; a window system may be missing
-    from bbi_utils.audit import Settings, audit
-    from bbi_utils.audit_files import folder_for, write_audit
-    from bbi_utils.audit_text import render_audit
+    from bbi_utils.report.audit import Settings, audit
+    from bbi_utils.report.audit_files import folder_for, write_audit
+    from bbi_utils.report.audit_text import render_audit
     from bbi_utils.responses.recorded import read_answers
 
     source = Path(options.file)
@@ -112,10 +112,10 @@ def run_audit(options: argparse.Namespace) -> int:
 
 def run_certify(options: argparse.Namespace) -> int:
     """`certify`: prints the certificate and writes it beside the scores."""
-    from bbi_utils.certificate_text import render
     from bbi_utils.games.certificate import certify
     from bbi_utils.games.scores_file import costs_for, read_scores
     from bbi_utils.provenance import write_json
+    from bbi_utils.report.text import render
 
     source = Path(options.scores)
     out = Path(options.out) if options.out else source.with_name("certificate.json")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TextIO
 
 from bbi_utils import paths
-from bbi_utils.claims_table import read_claims
 from bbi_utils.errors import BadInput
 from bbi_utils.provenance import sha256_file
+from bbi_utils.report.claims_table import read_claims
 
 
 def stale_figures(folder: Path) -> list[str]:

@@ -17,8 +17,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from bbi_utils.adversaries import Factories, cheap_adversaries
-from bbi_utils.audit import STUDENT, Settings, attack
 from bbi_utils.games.certificate import certify
+from bbi_utils.report.audit import STUDENT, Settings, attack
 from benchmarks.coverage import share
 from benchmarks.worlds import Oracle, answer_pairs, one_thread
 

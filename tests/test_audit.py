@@ -11,16 +11,16 @@ import pandas as pd
 import pytest
 from recorded_files import Rows, answers, rows, write
 
-from bbi_utils import audit_files
 from bbi_utils.__main__ import main
 from bbi_utils.adversaries import GramCounts, LengthAdversary, NgramAdversary
 from bbi_utils.adversaries.ngrams import WORD_GRAMS
-from bbi_utils.audit import Audit, Settings, audit
-from bbi_utils.audit_text import render_audit
 from bbi_utils.errors import BadInput
-from bbi_utils.figures import save_figure, verdict_figure
 from bbi_utils.games.certificate import certify
 from bbi_utils.provenance import sha256_file
+from bbi_utils.report import audit_files
+from bbi_utils.report.audit import Audit, Settings, audit
+from bbi_utils.report.audit_text import render_audit
+from bbi_utils.report.figures import save_figure, verdict_figure
 from bbi_utils.responses.recorded import read_answers
 
 
@@ -32,7 +32,7 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
         "length": LengthAdversary,
         "word_ngrams": lambda: NgramAdversary("word_ngrams", WORD_GRAMS, counts=words),
     }
-    monkeypatch.setattr("bbi_utils.audit.cheap_adversaries", lambda own=(): dict(makers))
+    monkeypatch.setattr("bbi_utils.report.audit.cheap_adversaries", lambda own=(): dict(makers))
 
 
 @pytest.fixture
@@ -282,7 +282,7 @@ def test_what_goes_wrong_never_ends_with_the_status_of_a_verdict(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("bbi_utils.audit.audit", fail)
+    monkeypatch.setattr("bbi_utils.report.audit.audit", fail)
     source, out = write(tmp_path / "answers.jsonl", rows(40)), tmp_path / "out"
     assert main(["audit", str(source), "--epsilon", "0.1", "--out", str(out)]) == status
     assert said in capsys.readouterr().err and not out.exists()

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bbi_utils.certificate_text import render
 from bbi_utils.errors import BadInput
 from bbi_utils.games.certificate import certify
 from bbi_utils.games.inference.exact import Counts, bounds, lower_bound
+from bbi_utils.report.text import render
 
 
 def scores(outcomes: np.ndarray, *, game: str = "pairwise", **labels: str) -> pd.DataFrame:

@@ -15,11 +15,11 @@ import pytest
 import synthetic_results as made
 from matplotlib.figure import Figure
 
-from bbi_utils import figures, summaries
 from bbi_utils.adversaries.judge import verdicts as judge
 from bbi_utils.errors import BadInput
-from bbi_utils.figures.look import ARMS, STRATEGIES
 from bbi_utils.games import similarity
+from bbi_utils.report import figures, summaries
+from bbi_utils.report.figures.style import ARMS, STRATEGIES
 
 matplotlib.use("Agg")
 LONG = pd.DataFrame({"answer": ["word " * count for count in (12, 80, 30, 41, 7, 80)]})
@@ -168,7 +168,8 @@ def test_a_missing_input_stops_before_anything_is_written(tmp_path: Path) -> Non
 
 def test_figures_import_no_model_library() -> None:
     code = (
-        "import sys, bbi_utils.figures, bbi_utils.summaries, bbi_utils.claims, bbi_utils.tolerances\n"
+        "import sys, bbi_utils.report.figures, bbi_utils.report.summaries, bbi_utils.report.claims\n"
+        "import bbi_utils.tolerances\n"
         "print([m for m in ('torch', 'transformers', 'peft', 'bitsandbytes', 'sentence_transformers')"
         " if m in sys.modules])"
     )

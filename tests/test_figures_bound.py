@@ -11,11 +11,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from bbi_utils import figures
 from bbi_utils.errors import BadInput
-from bbi_utils.figures.ladder import RUNGS, floor_band
-from bbi_utils.figures.look import ARMS
 from bbi_utils.games.queries import advantage_of_queries
+from bbi_utils.report import figures
+from bbi_utils.report.figures.ladder import RUNGS, floor_band
+from bbi_utils.report.figures.style import ARMS
 
 matplotlib.use("Agg")
 ERROR = 0.05

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bbi_utils.figures.look import ARMS, COLUMN, PAGE, canvas, in_order, use_style
+from bbi_utils.report.figures.style import ARMS, COLUMN, PAGE, canvas, in_order, use_style
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bbi_utils.figures.advantage import GAMES
-from bbi_utils.figures.look import (
+from bbi_utils.report.figures.advantage import GAMES
+from bbi_utils.report.figures.style import (
     ARMS,
     CHANCE,
     as_drawn,

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bbi_utils import figures, games
-from bbi_utils.audit import Audit
+from bbi_utils import games
 from bbi_utils.errors import BadInput
 from bbi_utils.games.queries import advantage_of_queries
 from bbi_utils.provenance import environment, peak_memory, sha256_file, write_json
+from bbi_utils.report import figures
+from bbi_utils.report.audit import Audit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

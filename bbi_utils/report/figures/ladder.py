@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bbi_utils.errors import BadInput
-from bbi_utils.figures.look import (
+from bbi_utils.report.figures.style import (
     ARMS,
     CHANCE,
     canvas,

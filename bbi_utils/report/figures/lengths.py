@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from bbi_utils.figures.look import ARMS, COLUMN, canvas, in_order, use_style
+from bbi_utils.report.figures.style import ARMS, COLUMN, canvas, in_order, use_style
 
 if TYPE_CHECKING:
     import pandas as pd

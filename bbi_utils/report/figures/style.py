@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-STYLE = Path(__file__).parent.parent / "bbi.mplstyle"
+STYLE = Path(__file__).with_name("bbi.mplstyle")
 COLUMN = 3.35  # inches: one column of a two-column page
 PAGE = 6.9  # inches: both columns
 LONGEST_LABEL = 40  # characters

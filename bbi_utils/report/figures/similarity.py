@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bbi_utils.figures.look import (
+from bbi_utils.report.figures.style import (
     ARMS,
     COLUMN,
     PAGE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bbi_utils.errors import BadInput
-from bbi_utils.figures.look import ARMS, PAGE, as_drawn, canvas, pair_title, use_style, words
+from bbi_utils.report.figures.style import ARMS, PAGE, as_drawn, canvas, pair_title, use_style, words
 
 if TYPE_CHECKING:
     import pandas as pd

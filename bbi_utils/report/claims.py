@@ -12,9 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from bbi_utils.figures.look import in_order, words
+from bbi_utils.report.figures.style import in_order, words
+from bbi_utils.report.summaries import learned
 from bbi_utils.responses.answers import NULL
-from bbi_utils.summaries import learned
 
 COLUMNS = ("claim", "pair", "paper", "this run", "interval", "holds")
 NOTHING = "—"

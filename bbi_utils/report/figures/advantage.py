@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bbi_utils.figures.look import (
+from bbi_utils.report.figures.style import (
     ARMS,
     CHANCE,
     canvas,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bbi_utils.errors import BadInput
-from bbi_utils.figures.categories import STUDENTS
-from bbi_utils.figures.look import (
+from bbi_utils.report.figures.categories import STUDENTS
+from bbi_utils.report.figures.style import (
     ARMS,
     CHANCE,
     as_drawn,
