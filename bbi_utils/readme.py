@@ -11,10 +11,10 @@ from typing import Any
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.files import replacing
-from bbi_utils.params import Study
 from bbi_utils.provenance import read_json
 from bbi_utils.report.claims_table import Row, read_claims
-from bbi_utils.stages import STAGES, make_task
+from bbi_utils.study.params import Study
+from bbi_utils.study.stages import STAGES, make_task
 
 README = paths.ROOT / "README.md"
 NOTHING = "—"
@@ -34,7 +34,7 @@ TOLERATED = (
 
 def refresh_readme(study: Study, *, figures: Path = paths.FIGURES, readme: Path = README) -> None:
     """Write the committed claims, and the time and machine of the run of `study`, between their markers."""
-    from bbi_utils.tolerances import TOLERANCES, load_tolerances
+    from bbi_utils.study.tolerances import TOLERANCES, load_tolerances
 
     tolerances = load_tolerances(figures / "expected" / TOLERANCES)
     text = readme.read_text(encoding="utf-8")

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from bbi_utils import notebooks, paths
 from bbi_utils.errors import BadInput
-from bbi_utils.execute import run_notebook
-from bbi_utils.lineage import declared_parameters
-from bbi_utils.params import Study
 from bbi_utils.readme import README, refresh_readme
 from bbi_utils.report.claims_table import read_claims
-from bbi_utils.stages import STAGES, make_task
+from bbi_utils.study.execute import run_notebook
+from bbi_utils.study.lineage import declared_parameters
+from bbi_utils.study.params import Study
+from bbi_utils.study.stages import STAGES, make_task
 
 
 def check_defaults(notebook: Path, study: Study) -> None:
@@ -51,7 +51,7 @@ def refresh_notebooks(study: Study, folder: Path = paths.NOTEBOOKS) -> list[Path
 
 def refresh_figures(run: paths.RunPaths, figures: Path = paths.FIGURES) -> None:
     """Replace the committed figures and tables by the run's, and the expected tables with them."""
-    from bbi_utils.tolerances import save_expected
+    from bbi_utils.study.tolerances import save_expected
 
     read_claims(run.claims)  # a run that did not get that far replaces nothing
     save_expected(run.folder, figures / "expected")

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bbi_utils.params import load_study
 from bbi_utils.paths import RunPaths
-from bbi_utils.reproduce import reproduce
 from bbi_utils.responses.store import ResponseStore
+from bbi_utils.study.params import load_study
+from bbi_utils.study.run import reproduce
 from tests.serving import sampling_copy, served
 
 # Table -> what names a row, and the column with the estimate.

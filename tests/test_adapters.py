@@ -13,14 +13,15 @@ import pytest
 import tiny_study
 from conftest import make_adapter
 
-from bbi_utils import paths, plan, preflight
+from bbi_utils import paths
 from bbi_utils.adversaries.judge.local import load_local_judge
 from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Request, Sampling, load_local
 from bbi_utils.oracles.chat import render
-from bbi_utils.params import Study, load_study
-from bbi_utils.stages import content_of
+from bbi_utils.study import plan, preflight
+from bbi_utils.study.params import Study, load_study
+from bbi_utils.study.stages import content_of
 
 SAMPLING = Sampling(temperature=0.9, max_new_tokens=6, seed=3)
 ASKED = [Request(f"p{i}", f"What is {i} plus {i * i}?") for i in range(4)]

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from recorded_files import Rows, answers, rows, write
 
-from bbi_utils.__main__ import main
 from bbi_utils.adversaries import GramCounts, LengthAdversary, NgramAdversary
 from bbi_utils.adversaries.ngrams import WORD_GRAMS
 from bbi_utils.errors import BadInput
@@ -22,6 +21,7 @@ from bbi_utils.report.audit import Audit, Settings, audit
 from bbi_utils.report.audit_text import render_audit
 from bbi_utils.report.figures import save_figure, verdict_figure
 from bbi_utils.responses.recorded import read_answers
+from bbi_utils.study.cli.main import main
 
 
 @pytest.fixture

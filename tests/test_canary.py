@@ -21,10 +21,10 @@ from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.notebooks import KERNEL
 from bbi_utils.oracles.base import Answer
-from bbi_utils.params import load_study
-from bbi_utils.preflight import check_study
 from bbi_utils.responses.sampling import sample
 from bbi_utils.responses.store import ResponseStore
+from bbi_utils.study.params import load_study
+from bbi_utils.study.preflight import check_study
 
 CANARY = "sk-canary-5f2c9be1d07a4483"
 
@@ -141,7 +141,7 @@ def test_a_notebook_that_fails_records_no_environment(
     job_file.write_text(json.dumps({**job, "parameters": {"SEED": 1}}))
     with Canned(every(monkeypatch, echo(401, in_json))) as server:
         nbformat.write(failing_notebook(server.reference, tmp_path / "r.sqlite"), job["notebook"])
-        command = [sys.executable, "-m", "bbi_utils.execute", str(job_file)]
+        command = [sys.executable, "-m", "bbi_utils.study.execute", str(job_file)]
         done = subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, check=False)
         assert done.returncode == 1 and CANARY in str(server.headers)
     result = json.loads(job_file.with_suffix(".result.json").read_text())

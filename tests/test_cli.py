@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bbi_utils import paths
-from bbi_utils.__main__ import main
 from bbi_utils.errors import BadInput
+from bbi_utils.study.cli.main import main
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -70,7 +70,7 @@ def test_a_warning_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_failed_stage_is_1_and_a_stop_is_130(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from bbi_utils import reproduce
+    from bbi_utils.study import run as reproduce
 
     outcomes: list[tuple[BaseException, int]] = [
         (reproduce.StageFailed("notebook x", status=1), 1),
@@ -101,7 +101,7 @@ def test_importing_the_package_is_instant() -> None:
 
 def test_the_command_line_answers_without_model_libraries() -> None:
     began = time.monotonic()
-    code = "import bbi_utils.reproduce, bbi_utils.__main__, sys; print(*sys.modules)"
+    code = "import bbi_utils.study.run, bbi_utils.study.cli.main, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=paths.ROOT)
     assert not {"torch", "transformers", "pandas", "papermill"} & set(done.stdout.split())
     assert time.monotonic() - began < 10

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import tiny_study
 
-from bbi_utils import display
-from bbi_utils.display import Display, Lane, clock
-from bbi_utils.params import load_study
-from bbi_utils.stages import STAGES, Task, make_task
+from bbi_utils.study import display
+from bbi_utils.study.display import Display, Lane, clock
+from bbi_utils.study.params import load_study
+from bbi_utils.study.stages import STAGES, Task, make_task
 
 RECORD = {"seconds": 65.0, "peak_memory_bytes": 1.5e9}
 

@@ -22,9 +22,9 @@ ASK = """
 import json, sys
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Request, Sampling, load_local
-from bbi_utils.params import load_study
-from bbi_utils.preflight import check_all
-from bbi_utils.reproduce import models_of
+from bbi_utils.study.params import load_study
+from bbi_utils.study.preflight import check_all
+from bbi_utils.study.run import models_of
 
 def ask(model, revision):
     try:

@@ -8,7 +8,7 @@ import pytest
 import tiny_study
 
 from bbi_utils.errors import BadInput
-from bbi_utils.lineage import declared_parameters, direct_imports, lineage
+from bbi_utils.study.lineage import declared_parameters, direct_imports, lineage
 
 
 def test_declared_parameters_are_the_tagged_cell_s_literals(tmp_path: Path) -> None:
@@ -28,11 +28,17 @@ def test_anything_else_in_the_parameters_cell_is_refused(tmp_path: Path, line: s
 
 def test_lineage_follows_imports_and_only_those(tmp_path: Path) -> None:
     path = tmp_path / "n.ipynb"
-    tiny_study.write_notebook(path, {}, "from bbi_utils.stages import STAGES\n%matplotlib inline")
+    tiny_study.write_notebook(path, {}, "from bbi_utils.study.stages import STAGES\n%matplotlib inline")
     names = lineage(path).keys()
     # progress is in the notebook's first lines; provenance is reached through stages.
-    assert {"n.ipynb", "bbi_utils", "bbi_utils.stages", "bbi_utils.provenance", "bbi_utils.progress"} <= names
-    assert "bbi_utils.reproduce" not in names and "bbi_utils.display" not in names
+    assert {
+        "n.ipynb",
+        "bbi_utils",
+        "bbi_utils.study.stages",
+        "bbi_utils.provenance",
+        "bbi_utils.progress",
+    } <= names
+    assert "bbi_utils.study.run" not in names and "bbi_utils.study.display" not in names
 
 
 def test_lineage_changes_with_code_and_not_with_prose(tmp_path: Path) -> None:

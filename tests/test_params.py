@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bbi_utils.errors import BadInput
-from bbi_utils.params import DEFAULT_PAIRS, KINDS, SETTINGS_ONLY, Study, fit, load_study, parse_setting
-from bbi_utils.preflight import check_sizes, check_values
+from bbi_utils.study.params import DEFAULT_PAIRS, KINDS, SETTINGS_ONLY, Study, fit, load_study, parse_setting
+from bbi_utils.study.preflight import check_sizes, check_values
 
 
 @pytest.mark.parametrize("pair", DEFAULT_PAIRS)

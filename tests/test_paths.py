@@ -23,7 +23,7 @@ def test_run_paths_do_not_depend_on_the_working_folder(
 
 
 def test_stages_name_the_files_of_run_paths() -> None:
-    from bbi_utils.stages import STAGES
+    from bbi_utils.study.stages import STAGES
 
     run = paths.RunPaths("runs/x", "p")
     named = {pattern.format(pair="p").rstrip("/") for stage in STAGES for pattern in stage.outputs}

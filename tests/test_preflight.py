@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import tiny_study
 
-from bbi_utils import plan, preflight
 from bbi_utils.errors import BadInput
-from bbi_utils.params import Study, load_study
+from bbi_utils.study import plan, preflight
+from bbi_utils.study.params import Study, load_study
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 
 from bbi_utils import paths, readme
 from bbi_utils.errors import BadInput
-from bbi_utils.params import load_study
 from bbi_utils.provenance import write_json
-from bbi_utils.stages import STAGES
-from bbi_utils.tolerances import load_tolerances
+from bbi_utils.study.params import load_study
+from bbi_utils.study.stages import STAGES
+from bbi_utils.study.tolerances import load_tolerances
 
 ROWS = [
     {

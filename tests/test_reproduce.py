@@ -20,10 +20,10 @@ import tiny_study
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.params import load_study
 from bbi_utils.refresh import check_defaults, refresh_notebooks
-from bbi_utils.reproduce import Runner, StageFailed, failure_of, locked, reproduce
-from bbi_utils.stages import STAGES, make_task, reason_to_run, rows_in
+from bbi_utils.study.params import load_study
+from bbi_utils.study.run import Runner, StageFailed, failure_of, locked, reproduce
+from bbi_utils.study.stages import STAGES, make_task, reason_to_run, rows_in
 
 PAIRS = ("qwen", "llama")
 # What a killed run leaves on the way, and what carries times or machine facts, is not compared.
@@ -150,7 +150,7 @@ def test_a_run_in_real_kernels_makes_the_same_files(finished: Run, empty: Run) -
 
 def test_an_unchanged_run_does_nothing_and_imports_no_model_library(copy: Run) -> None:
     code = (
-        "import sys; from bbi_utils.reproduce import reproduce; from pathlib import Path;"
+        "import sys; from bbi_utils.study.run import reproduce; from pathlib import Path;"
         f"reproduce('pocket', {PAIRS!r}, {copy.settings()!r}, notebooks=Path({str(copy.notebooks)!r}));"
         "assert not {'torch', 'transformers', 'papermill', 'pandas'} & set(sys.modules)"
     )
@@ -323,7 +323,7 @@ def start_and_wait_for(run: Run, marker: Path) -> subprocess.Popen[bytes]:
     code = (
         # A shell's background job ignores interrupts, and so would everything that it starts.
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-        "import sys; from pathlib import Path; from bbi_utils.reproduce import reproduce;"
+        "import sys; from pathlib import Path; from bbi_utils.study.run import reproduce;"
         f"reproduce('pocket', ('qwen',), {run.settings()!r}, notebooks=Path({str(run.notebooks)!r}))"
     )
     process = subprocess.Popen(
@@ -372,7 +372,7 @@ def test_a_stopped_run_leaves_no_process_behind_and_continues(finished: Run, emp
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bbi_utils.reproduce.SECONDS_FOR_AN_OLD_RUN_TO_END", 0.3)
+    monkeypatch.setattr("bbi_utils.study.run.SECONDS_FOR_AN_OLD_RUN_TO_END", 0.3)
     with locked(tmp_path), pytest.raises(BadInput, match="another run is at work"), locked(tmp_path):
         pass
     with locked(tmp_path):

@@ -19,19 +19,19 @@ from test_audit import cheap
 from test_own_probes import rows, write
 
 from bbi_utils import paths
-from bbi_utils.__main__ import main
 from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
 from bbi_utils.games.similarity import load_encoder
 from bbi_utils.oracles import Request, Sampling, load_local
 from bbi_utils.oracles.checkpoints import REMOTE_CODE
-from bbi_utils.params import load_study, parse_setting
-from bbi_utils.preflight import check_values
 from bbi_utils.printable import UNPRINTABLE, printable
 from bbi_utils.probes import dataset_card, read_probes
 from bbi_utils.report.figures import category_figure
 from bbi_utils.responses.arms import side_by_side
 from bbi_utils.responses.recorded import read_answers
+from bbi_utils.study.cli.main import main
+from bbi_utils.study.params import load_study, parse_setting
+from bbi_utils.study.preflight import check_values
 
 __all__ = ["cheap"]  # the fixture
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bbi_utils.__main__ import main
 from bbi_utils.responses.recorded import read_answers
 from bbi_utils.responses.store import ResponseStore
+from bbi_utils.study.cli.main import main
 
 SHORT = ["--max-new-tokens", "6", "--device", "cpu"]
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from bbi_utils.__main__ import main
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer
 from bbi_utils.responses.export import export_answers, import_answers
 from bbi_utils.responses.store import ResponseStore
+from bbi_utils.study.cli.main import main
 
 KINDS = [".jsonl", ".parquet"]
 TEXTS = ["Paris.", "", "two\nlines\r\n", "π “quoted” \u2028 \\ \x00 \x1f", "🙂", "null", "1.0"]

@@ -17,13 +17,13 @@ import pandas as pd
 import pytest
 from conftest import make_family
 
-from bbi_utils.__main__ import main
-from bbi_utils.params import load_study
 from bbi_utils.paths import NOTEBOOKS, ROOT, RunPaths
 from bbi_utils.provenance import sha256_file
-from bbi_utils.reproduce import reproduce
-from bbi_utils.stages import STAGES, make_task
-from bbi_utils.verdict_commands import EXIT
+from bbi_utils.study.cli.main import main
+from bbi_utils.study.cli.verdict import EXIT
+from bbi_utils.study.params import load_study
+from bbi_utils.study.run import reproduce
+from bbi_utils.study.stages import STAGES, make_task
 
 SMALL = {
     "n_probes": 200, "n_distill": 20, "n_test": 40, "n_judge": 20, "max_new_tokens": 12, "max_length": 256,
@@ -90,7 +90,7 @@ def test_the_audit_notebook_and_the_command_judge_the_run_s_answers_alike(
     job = tmp_path / "job.json"
     copy = str(tmp_path / notebook.name)
     job.write_text(json.dumps({"notebook": str(notebook), "output": copy, "parameters": parameters}))
-    subprocess.run([sys.executable, "-m", "bbi_utils.execute", str(job)], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "bbi_utils.study.execute", str(job)], cwd=ROOT, check=True)
     assert not (out / "broken.csv").exists()
     status = main(
         ["audit", str(run.recorded), "--epsilon", "0.1", "--name", "qwen", "--out", str(tmp_path / "again")]

@@ -23,13 +23,13 @@ from conftest import make_adapter, make_llama, make_qwen, put_in_hub_cache
 from serving import sampling_copy, served
 from test_study import SMALL
 
-from bbi_utils import reproduce as driver
-from bbi_utils.__main__ import main
-from bbi_utils.params import parse_setting
 from bbi_utils.paths import ROOT, RunPaths
 from bbi_utils.probes import build_suite
 from bbi_utils.responses.store import ResponseStore
-from bbi_utils.stages import STAGES
+from bbi_utils.study import run as driver
+from bbi_utils.study.cli.main import main
+from bbi_utils.study.params import parse_setting
+from bbi_utils.study.stages import STAGES
 
 COMMIT = "c0ffee" * 6 + "0000"
 CANARY = "sk-canary-7d1c2f9b"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bbi_utils.errors import BadInput
-from bbi_utils.tolerances import compare_tables, failures, load_tolerances, report, save_expected
+from bbi_utils.study.tolerances import compare_tables, failures, load_tolerances, report, save_expected
 
 RULES = """advantage.csv:
   keys: [pair, adversary]

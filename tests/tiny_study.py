@@ -92,7 +92,7 @@ def write_notebooks(folder: Path, **changed: str) -> Path:
 
 
 def execute_here(job: Path) -> int:
-    """What `bbi_utils.execute` does with a job, in this process and without a kernel: much faster."""
+    """What `bbi_utils.study.execute` does with a job, in this process and without a kernel: much faster."""
     task = json.loads(job.read_text())
     notebook = json.loads(Path(task["notebook"]).read_text())
     names: dict[str, Any] = {}

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bbi_utils.commands import add_command
 from bbi_utils.errors import BadInput
+from bbi_utils.study.cli.command import add_command
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,8 @@ from bbi_utils.oracles.adapters import whole_model
 from bbi_utils.oracles.checkpoints import count_numbers
 from bbi_utils.oracles.endpoint.client import VERDICT_TOKENS
 from bbi_utils.oracles.references import kind_of
-from bbi_utils.params import Study
 from bbi_utils.provenance import gpus
+from bbi_utils.study.params import Study
 
 # Parameters in all, embeddings included, as the models' own cards state them.
 PUBLISHED_PARAMETERS = {

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bbi_utils.commands import add_command
 from bbi_utils.errors import BadInput
+from bbi_utils.study.cli.command import add_command
 
 EPILOG = """\
 A file has one answer a row, with everything that the store knows about it and about the oracle that gave it;

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bbi_utils.commands import add_command
 from bbi_utils.errors import BadInput
 from bbi_utils.printable import printable
+from bbi_utils.study.cli.command import add_command
 
 EXIT = {"certified": 0, "refuted": 1, "inconclusive": 3}
 STATUS = (

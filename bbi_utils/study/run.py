@@ -13,15 +13,16 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, TextIO
 
-from bbi_utils import paths, preflight
-from bbi_utils.display import Display
+from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.adapters import whole_model
-from bbi_utils.params import DEFAULT_PAIRS, DEFAULT_PROFILE, Study, load_study
-from bbi_utils.plan import plan, runs_on_gpu
 from bbi_utils.provenance import cores, read_json, update_manifest, write_json
 from bbi_utils.report.claims_table import show_claims
-from bbi_utils.stages import STAGES, Task, content_of, made_from, make_task, reason_to_run, write_record
+from bbi_utils.study import preflight
+from bbi_utils.study.display import Display
+from bbi_utils.study.params import DEFAULT_PAIRS, DEFAULT_PROFILE, Study, load_study
+from bbi_utils.study.plan import plan, runs_on_gpu
+from bbi_utils.study.stages import STAGES, Task, content_of, made_from, make_task, reason_to_run, write_record
 
 OFFLINE_PROFILES = ("pocket",)
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
@@ -93,7 +94,7 @@ class Runner:
             if self.stopping.is_set():
                 raise Stopped
             child = subprocess.Popen(
-                [sys.executable, "-m", "bbi_utils.execute", str(job)],
+                [sys.executable, "-m", "bbi_utils.study.execute", str(job)],
                 cwd=paths.ROOT,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,

@@ -37,7 +37,7 @@ def verify(run: paths.RunPaths, *, figures: Path = paths.FIGURES, stream: TextIO
 
     Raises BadInput where the run or the expected tables are missing.
     """
-    from bbi_utils.tolerances import compare_tables, failures, report
+    from bbi_utils.study.tolerances import compare_tables, failures, report
 
     read_claims(run.claims)  # a run that did not end lacks this table: say that first
     checks = compare_tables(run.folder, figures / "expected")

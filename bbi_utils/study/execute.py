@@ -1,4 +1,4 @@
-"""Run one notebook in a kernel of this environment: `python -m bbi_utils.execute JOB.json`."""
+"""Run one notebook in a kernel of this environment: `python -m bbi_utils.study.execute JOB.json`."""
 
 from __future__ import annotations
 

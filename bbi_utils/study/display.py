@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from bbi_utils.provenance import read_json
-from bbi_utils.stages import Task
+from bbi_utils.study.stages import Task
 
 SECONDS_BETWEEN_PLAIN_LINES = 60.0
 

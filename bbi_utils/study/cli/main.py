@@ -1,0 +1,183 @@
+"""The commands: `python -m bbi_utils reproduce | sample | audit | certify | ...` (contract C6)."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+from bbi_utils import __version__
+from bbi_utils.errors import BadInput
+from bbi_utils.printable import one_line, printable
+from bbi_utils.study.cli.command import add_command
+from bbi_utils.study.cli.sample import add_sample
+from bbi_utils.study.cli.stored import add_store_commands
+from bbi_utils.study.cli.verdict import add_audit, add_certify
+
+BAD_INPUT, FAILED, FAULT, INTERRUPTED = 2, 1, 70, 130
+WAYS_OUT = {
+    errno.ENOSPC: "free some space, or choose another folder",
+    errno.EDQUOT: "free some space, or choose another folder",
+    errno.EACCES: "give yourself permission, or choose another file or folder",
+}
+EPILOG = """\
+examples:
+  python -m bbi_utils reproduce                                    both pocket pairs, offline
+  python -m bbi_utils reproduce --pair qwen --set seed=1 --set budgets=[40,80]
+  python -m bbi_utils reproduce --set teacher=path/to/teacher --set student=path/to/student
+  python -m bbi_utils reproduce --profile paper --pair qwen --dry-run
+exit status: 0 done, 1 a stage failed, 2 bad input. A run that was stopped continues where it was."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like every other bad input."""
+
+    def error(self, message: str) -> Any:
+        raise BadInput(f"{message} (see `{self.prog} --help`)")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = Parser(
+        prog="python -m bbi_utils",
+        description="Can a distilled student be told from its teacher? Run the study or audit your models.",
+    )
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    add_reproduce(commands)
+    add_sample(commands)
+    add_audit(commands)
+    add_certify(commands)
+    add_store_commands(commands)
+    for name, run, text in (
+        ("verify", run_verify, "compare a run's tables and figures with the expected ones"),
+        ("refresh", run_refresh, "put a run's outputs into the committed notebooks and figures"),
+    ):
+        command = add_command(commands, name, run=run, text=text)
+        command.add_argument("--profile", default="pocket", help="whose run to take (default: %(default)s)")
+        command.add_argument("--run-dir", metavar="DIR", help="its folder (default: runs/PROFILE)")
+    return top
+
+
+def add_reproduce(commands: Any) -> None:
+    """The command that runs the study."""
+    command = commands.add_parser(
+        "reproduce",
+        help="run the study: prompts, teacher, student, adversaries, judge, budget, figures",
+        description="Run every stage of the study that is not up to date, then print the claims.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "--profile",
+        default="pocket",
+        help="how much work: a file of notebooks/params/profiles (default: pocket)",
+    )
+    command.add_argument(
+        "--pair",
+        nargs="+",
+        action="extend",
+        metavar="PAIR",
+        help="which models: files of notebooks/params/pairs (default: qwen llama)",
+    )
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="settings",
+        help="any parameter of the study, such as seed=1; may be repeated",
+    )
+    command.add_argument("--dry-run", action="store_true", help="print models, memory and work, run nothing")
+    command.set_defaults(run=run_reproduce)
+
+
+def run_reproduce(options: argparse.Namespace) -> int:
+    """`reproduce`: 0 when the run completes, whether or not the claims hold."""
+    from bbi_utils.study.params import DEFAULT_PAIRS, parse_setting
+    from bbi_utils.study.run import StageFailed, reproduce
+
+    named = [name for names in options.pair or DEFAULT_PAIRS for name in names.replace(",", " ").split()]
+    overrides = dict(parse_setting(setting) for setting in options.settings)
+    try:
+        reproduce(options.profile, named, overrides, dry_run=options.dry_run)
+    except StageFailed as failure:
+        print(printable(f"error: {failure}"), file=sys.stderr)
+        return failure.status
+    return 0
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """`verify`: 1 when a number or a figure is not as expected."""
+    from bbi_utils.paths import RunPaths
+    from bbi_utils.study.verify import verify
+
+    return 0 if verify(RunPaths(options.run_dir or f"runs/{options.profile}")) else FAILED
+
+
+def run_refresh(options: argparse.Namespace) -> int:
+    """`refresh`: takes the outputs of the first default pair."""
+    from bbi_utils.refresh import refresh
+    from bbi_utils.study.params import DEFAULT_PAIRS, load_study
+
+    overrides = {"run_dir": options.run_dir} if options.run_dir else {}
+    refresh(load_study(options.profile, DEFAULT_PAIRS[0], overrides, pairs=DEFAULT_PAIRS))
+    return 0
+
+
+def interrupt(signum: int, frame: FrameType | None) -> None:
+    """Treat a polite request to end like Ctrl-C: children are stopped too."""
+    raise KeyboardInterrupt
+
+
+def warning_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning on one line, as errors are, without the place in the code that gave it."""
+    return f"warning: {one_line(str(message))}\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit status. Bad input is one line on stderr and 2.
+
+    A fault of the program itself is 70 with its traceback: Python's own 1 would say "refuted".
+    """
+    try:
+        options = parser().parse_args(arguments)
+        run: Callable[[argparse.Namespace], int] = options.run
+        return run(options)
+    except BadInput as error:
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
+        return BAD_INPUT
+    except OSError as error:
+        # Disk full, no permission: the machine's trouble, named with the file it struck.
+        way = WAYS_OUT.get(error.errno or 0, "choose another file or folder")
+        print(f"error: {error.filename or 'writing'}: {error.strerror or error}; {way}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("stopped; give the same command again (`reproduce` continues from here)", file=sys.stderr)
+        return INTERRUPTED
+    except ModuleNotFoundError as error:
+        print(
+            f"error: package {error.name} is missing; set up .venv by `make env`, and use its python",
+            file=sys.stderr,
+        )
+        return BAD_INPUT
+    except MemoryError:
+        print("error: out of memory; give it fewer or shorter answers, or a larger machine", file=sys.stderr)
+        return BAD_INPUT
+    except Exception:
+        traceback.print_exc()
+        return FAULT
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, interrupt)
+    warnings.formatwarning = warning_line
+    sys.exit(main())
