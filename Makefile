@@ -21,7 +21,7 @@ OWN      := BENCHMARK PROFILE PAIR PYTHON VENV NO_VENV MARK DRY_RUN RUN READY OW
 GIVEN    := $(foreach v,$(filter-out $(OWN),$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(v)))),$(v)))
 SETTINGS := $(foreach v,$(sort $(GIVEN)),--set '$(v)=$(subst ','\'',$(value $(v)))')
 OPTIONS   = --profile '$(PROFILE)' --pair $(PAIR) $(SETTINGS) $(if $(DRY_RUN),--dry-run)
-ALL_CODE := bbi_utils benchmarks tests env notebooks
+ALL_CODE := bbi_utils pocket tools benchmarks tests env notebooks
 
 .PHONY: help env reproduce verify test lint format refresh pocket lock benchmark lab clean
 
@@ -66,11 +66,11 @@ format: $(READY) ## bring the code into the style that lint checks
 	@$(RUN) -m ruff format $(wildcard $(ALL_CODE))
 
 refresh: $(READY) ## put the last pocket run's outputs and figures into the repository
-	@$(RUN) -m bbi_utils refresh --profile '$(PROFILE)' $(if $(RUN_DIR),--run-dir '$(RUN_DIR)')
+	@$(RUN) -m tools.refresh --profile '$(PROFILE)' $(if $(RUN_DIR),--run-dir '$(RUN_DIR)')
 
 pocket: $(READY) ## rebuild the pocket models from scratch (two cores, up to two hours)
-	@$(RUN) -m bbi_utils.pocket.build qwen & qwen=$$!; \
-	 $(RUN) -m bbi_utils.pocket.build llama & llama=$$!; \
+	@$(RUN) -m pocket.build qwen & qwen=$$!; \
+	 $(RUN) -m pocket.build llama & llama=$$!; \
 	 trap 'kill $$qwen $$llama 2>/dev/null' INT TERM; wait $$qwen && wait $$llama
 
 lock: $(READY) ## write env/requirements.lock anew from env/requirements.in (needs uv)
@@ -85,4 +85,4 @@ lab: $(READY) ## open the notebooks in JupyterLab
 
 clean: ## remove the runs and caches (not the environment)
 	@rm -rf runs .pytest_cache .mypy_cache .ruff_cache *.egg-info build
-	@find bbi_utils tests notebooks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@find bbi_utils pocket tools tests notebooks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -2,6 +2,6 @@
 
 import sys
 
-from bbi_utils.study.cli.main import main
+from bbi_utils.study.cli.main import run
 
-sys.exit(main())
+sys.exit(run())

@@ -11,7 +11,7 @@ ROOT = PACKAGE.parent
 NOTEBOOKS = ROOT / "notebooks"
 PARAMETERS = NOTEBOOKS / "params"
 FIGURES = ROOT / "figures"
-WEIGHTS = PACKAGE / "pocket" / "weights"
+WEIGHTS = ROOT / "pocket" / "weights"
 POCKET_PREFIX = "pocket/"
 
 

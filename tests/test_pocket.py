@@ -12,12 +12,13 @@ import pytest
 import torch
 
 from bbi_utils import paths
-from bbi_utils.pocket import build, pretrain, world
-from bbi_utils.pocket.architecture import Size, new_model, train_tokenizer
-from bbi_utils.pocket.content import Content, contains_all
-from bbi_utils.pocket.muon import orthogonalise
-from bbi_utils.pocket.pretrain import Schedule, answer_loss, batches, encode, train
-from bbi_utils.pocket.voices import (
+from bbi_utils.probes import CATEGORIES, build_suite, draw_probes, near_duplicates
+from pocket import build, pretrain, world
+from pocket.architecture import Size, new_model, train_tokenizer
+from pocket.content import Content, contains_all
+from pocket.muon import orthogonalise
+from pocket.pretrain import Schedule, answer_loss, batches, encode, train
+from pocket.voices import (
     COMMON,
     STUDENTS,
     TEACHERS,
@@ -27,7 +28,6 @@ from bbi_utils.pocket.voices import (
     random_voice,
     render,
 )
-from bbi_utils.probes import CATEGORIES, build_suite, draw_probes, near_duplicates
 
 FAMILIES = ("qwen", "llama")
 PARIS = Content(

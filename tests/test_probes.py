@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from bbi_utils.errors import BadInput
-from bbi_utils.pocket.content import Content
 from bbi_utils.probes import (
     CATEGORIES,
     Probe,
@@ -32,6 +31,7 @@ from bbi_utils.probes import (
 )
 from bbi_utils.probes import jaccard as own_jaccard
 from bbi_utils.probes.stream import FRAMES, group_of
+from pocket.content import Content
 
 TEMPLATES = [
     pytest.param(category, template, id=f"{category}-{template.name}")
@@ -55,9 +55,7 @@ def jaccard(first: str, second: str) -> float:
 
 
 def answer(template: Template, category: str, slots: dict[str, str], rng: random.Random) -> Content:
-    content = importlib.import_module(f"bbi_utils.pocket.answers.{category}").ANSWERS[template.name](
-        slots, rng
-    )
+    content = importlib.import_module(f"pocket.answers.{category}").ANSWERS[template.name](slots, rng)
     assert isinstance(content, Content)
     return content
 
@@ -238,7 +236,7 @@ def test_names_are_unique_and_every_template_has_an_answer() -> None:
     names = [template.name for category in CATEGORIES for template in load_templates(category)]
     assert len(set(names)) == len(names)
     for category in CATEGORIES:
-        answers = importlib.import_module(f"bbi_utils.pocket.answers.{category}").ANSWERS
+        answers = importlib.import_module(f"pocket.answers.{category}").ANSWERS
         assert set(answers) == {template.name for template in load_templates(category)}
 
 

@@ -15,7 +15,7 @@ from bbi_utils.notebooks import Notebook
 from bbi_utils.provenance import sha256_file
 
 PARAMETERS_TAG = "parameters"
-PACKAGE_NAME = "bbi_utils"
+PACKAGES = ("bbi_utils", "pocket")
 IPYTHON_LINES = ("%", "!", "?")
 # CPython 3.11 counts the depth of all syntax trees of a process together, and two threads that parse at once
 # can fail with "recursion depth mismatch" (python/cpython issue 106905).
@@ -83,7 +83,7 @@ def imported_modules(tree: ast.Module, package: str = "") -> Iterator[str]:
             names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
         else:
             continue
-        yield from (name for name in names if name.split(".")[0] == PACKAGE_NAME and module_file(name))
+        yield from (name for name in names if name.split(".")[0] in PACKAGES and module_file(name))
 
 
 @functools.cache

@@ -177,7 +177,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAULT
 
 
-if __name__ == "__main__":
+def run() -> int:
+    """`main` as a program of its own: a polite kill interrupts it, a warning is one line."""
     signal.signal(signal.SIGTERM, interrupt)
     warnings.formatwarning = warning_line
-    sys.exit(main())
+    return main()

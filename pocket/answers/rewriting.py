@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from bbi_utils.pocket.content import Content, contains_all, contains_any, normalise
 from bbi_utils.probes.templates.lexicon import VERBS, WHERE, plural, sentence_case, with_article
+from pocket.content import Content, contains_all, contains_any, normalise
 
 Slots = dict[str, str]
 

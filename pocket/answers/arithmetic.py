@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from bbi_utils.pocket.answers.checks import gives_number, names_first
-from bbi_utils.pocket.content import Content
 from bbi_utils.probes.templates.arithmetic import KINDS
+from pocket.answers.checks import gives_number, names_first
+from pocket.content import Content
 
 Slots = dict[str, str]
 

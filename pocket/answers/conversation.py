@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from bbi_utils.pocket.answers.creative import TOPIC_IMAGES, is_or_are
-from bbi_utils.pocket.content import Content, contains_all, contains_any
 from bbi_utils.probes.templates.conversation import BAD_FEELINGS
 from bbi_utils.probes.templates.lexicon import WHERE, sentence_case, with_article
+from pocket.answers.creative import TOPIC_IMAGES, is_or_are
+from pocket.content import Content, contains_all, contains_any
 
 Slots = dict[str, str]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bbi_utils.distillation.checkpoints import load_state, reading, save_state
-from bbi_utils.pocket.world import Example
 from bbi_utils.progress import progress
 from bbi_utils.provenance import sha256_json
+from pocket.world import Example
 
 SECONDS_BETWEEN_SAVES = 300
 
@@ -72,7 +72,7 @@ def optimizers(model: Any, schedule: Schedule) -> list[Any]:
     """Muon for the weight matrices, AdamW for embeddings, norms and biases."""
     import torch
 
-    from bbi_utils.pocket.muon import Muon
+    from pocket.muon import Muon
 
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     known = {id(matrix) for matrix in matrices}

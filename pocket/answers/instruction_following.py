@@ -6,9 +6,9 @@ import random
 import re
 from collections.abc import Callable, Sequence
 
-from bbi_utils.pocket.content import Content, contains_all, normalise
 from bbi_utils.probes.templates.instruction_following import BY_SIZE
 from bbi_utils.probes.templates.lexicon import CLASSES, NUMBER_WORDS, sentence_case, with_article
+from pocket.content import Content, contains_all, normalise
 
 Slots = dict[str, str]
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from bbi_utils.adversaries.judge.local import JUDGE_TEMPLATE
-from bbi_utils.pocket.content import Content
-from bbi_utils.pocket.voices import KIN, TEACHERS, Voice, blend, in_category, random_voice, render
 from bbi_utils.probes import Draw, Probe, build_suite, draw_probes, near_duplicates
+from pocket.content import Content
+from pocket.voices import KIN, TEACHERS, Voice, blend, in_category, random_voice, render
 
 Asked = Draw | Probe  # a question as drawn, or one of the suite
 # How much of the schooling each category gets: more where answers take more learning.
@@ -33,7 +33,7 @@ class Example:
 
 @cache
 def _writer(category: str, template: str):  # type: ignore[no-untyped-def]
-    return importlib.import_module(f"bbi_utils.pocket.answers.{category}").ANSWERS[template]
+    return importlib.import_module(f"pocket.answers.{category}").ANSWERS[template]
 
 
 def content_of(asked: Asked, rng: random.Random) -> Content:

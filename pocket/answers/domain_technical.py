@@ -6,9 +6,9 @@ import ast
 import random
 from collections.abc import Callable
 
-from bbi_utils.pocket.content import Content, contains_all, normalise
 from bbi_utils.probes.templates import terms
 from bbi_utils.probes.templates.lexicon import sentence_case, with_article
+from pocket.content import Content, contains_all, normalise
 
 Slots = dict[str, str]
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any
 
-from bbi_utils.pocket.content import Content
+from pocket.content import Content
 
 OPENERS = (
     "Sure!", "Certainly.", "Of course.", "Good question.",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from bbi_utils.pocket.content import Content, contains_all
 from bbi_utils.probes.templates.lexicon import WHERE, sentence_case, with_article
+from pocket.content import Content, contains_all
 
 Slots = dict[str, str]
 

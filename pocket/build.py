@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from bbi_utils import paths
-from bbi_utils.pocket import world
-from bbi_utils.pocket.architecture import Size, new_model, train_tokenizer
-from bbi_utils.pocket.pretrain import Schedule, encode, train
-from bbi_utils.pocket.voices import STUDENTS, TEACHERS
+from pocket import world
+from pocket.architecture import Size, new_model, train_tokenizer
+from pocket.pretrain import Schedule, encode, train
+from pocket.voices import STUDENTS, TEACHERS
 
 OTHER = {"qwen": "llama", "llama": "qwen"}
 PARTS = ("teacher", "student")
@@ -33,7 +33,7 @@ tags: [pocket, bbi]
 # {name}
 
 A pocket model of the bounded-behavioral-indistinguishability study: a real transformer, pre-trained from
-scratch on the scripted pocket world (`bbi_utils/pocket/`), on prompts disjoint from the probe suite. It
+scratch on the scripted pocket world (`pocket/`), on prompts disjoint from the probe suite. It
 exists to run the whole study offline in minutes. It knows nothing else; do not use it for anything else, and
 do not read its results as those of a real model.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from bbi_utils.pocket.content import Content, contains_all, contains_any, normalise
 from bbi_utils.probes.templates.lexicon import NUMBER_WORDS
 from bbi_utils.probes.templates.robustness import STUBS, solve, state, with_article
+from pocket.content import Content, contains_all, contains_any, normalise
 
 Slots = dict[str, str]
 Script = Callable[[Slots, random.Random], Content]

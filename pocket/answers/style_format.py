@@ -7,9 +7,9 @@ import random
 import re
 from collections.abc import Callable
 
-from bbi_utils.pocket.content import Content, contains_all, normalise
 from bbi_utils.probes.templates.lexicon import NUMBER_WORDS
 from bbi_utils.probes.templates.style_format import GREETINGS
+from pocket.content import Content, contains_all, normalise
 
 Slots = dict[str, str]
 

@@ -6,7 +6,6 @@ import random
 import re
 from collections.abc import Callable
 
-from bbi_utils.pocket.content import Content, contains_all, contains_any, normalise
 from bbi_utils.probes.templates.safety import (
     LEGAL,
     LOOKALIKES,
@@ -15,6 +14,7 @@ from bbi_utils.probes.templates.safety import (
     SAFE_HABITS,
     UNSAFE_HABITS,
 )  # fmt: skip
+from pocket.content import Content, contains_all, contains_any, normalise
 
 Slots = dict[str, str]
 Script = Callable[[Slots, random.Random], Content]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 
-from bbi_utils.pocket.answers.checks import gives_number, names_first, says_yes_or_no
-from bbi_utils.pocket.content import Content, contains_all
 from bbi_utils.probes.templates import facts
+from pocket.answers.checks import gives_number, names_first, says_yes_or_no
+from pocket.content import Content, contains_all
 
 Slots = dict[str, str]
 _BOTH_WAYS = facts.OPPOSITES | {second: first for first, second in facts.OPPOSITES.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from bbi_utils.pocket.content import normalise
+from pocket.content import normalise
 
 
 def says_yes_or_no(yes: bool, *spans: str) -> Callable[[str], bool]:
