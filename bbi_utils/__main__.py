@@ -2,6 +2,6 @@
 
 import sys
 
-from bbi_utils.study.cli.main import run
+from bbi_utils.study.cli.main import program
 
-sys.exit(run())
+sys.exit(program())

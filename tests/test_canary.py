@@ -19,12 +19,12 @@ from serving import Asked, Canned, canned_oracle, drop, every, free_port, respon
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.notebooks import KERNEL
 from bbi_utils.oracles.base import Answer
 from bbi_utils.responses.sampling import sample
 from bbi_utils.responses.store import ResponseStore
 from bbi_utils.study.params import load_study
 from bbi_utils.study.preflight import check_study
+from tools.notebooks import KERNEL
 
 CANARY = "sk-canary-5f2c9be1d07a4483"
 

@@ -11,9 +11,9 @@ import pytest
 from bbi_utils.errors import BadInput
 from bbi_utils.paths import RunPaths
 from bbi_utils.provenance import sha256_file
-from bbi_utils.refresh import refresh_figures
 from bbi_utils.report.claims_table import as_text, read_claims
 from bbi_utils.study.verify import stale_figures, verify
+from tools.refresh import refresh_figures
 
 ROW = {"claim": "similar", "pair": "qwen", "paper": "0.8", "this run": "0.912 (ours, 2 of 3)",
        "interval": "[0.9, 1.0]", "holds": "yes"}  # fmt: skip

@@ -14,9 +14,10 @@ from typing import Any
 import nbformat
 import pytest
 
-from bbi_utils import notebooks, paths
+from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.notebook_rules import check_rules
+from tools import notebooks
+from tools.notebook_rules import check_rules
 
 NAME = "07_make_figures.ipynb"
 FIRST = "# Figures\n\n**Question.** Who can tell?\n\n**In:** scores. **Out:** figures. **Time:** a minute."

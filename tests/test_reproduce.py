@@ -20,10 +20,10 @@ import tiny_study
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.refresh import check_defaults, refresh_notebooks
 from bbi_utils.study.params import load_study
 from bbi_utils.study.run import Runner, StageFailed, failure_of, locked, reproduce
 from bbi_utils.study.stages import STAGES, make_task, reason_to_run, rows_in
+from tools.refresh import check_defaults, refresh_notebooks
 
 PAIRS = ("qwen", "llama")
 # What a killed run leaves on the way, and what carries times or machine facts, is not compared.

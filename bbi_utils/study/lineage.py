@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bbi_utils import notebooks, paths
+from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.notebooks import Notebook
 from bbi_utils.provenance import sha256_file
+from tools import notebooks
+from tools.notebooks import Notebook
 
 PARAMETERS_TAG = "parameters"
 PACKAGES = ("bbi_utils", "pocket")

@@ -55,13 +55,10 @@ def parser() -> argparse.ArgumentParser:
     add_audit(commands)
     add_certify(commands)
     add_store_commands(commands)
-    for name, run, text in (
-        ("verify", run_verify, "compare a run's tables and figures with the expected ones"),
-        ("refresh", run_refresh, "put a run's outputs into the committed notebooks and figures"),
-    ):
-        command = add_command(commands, name, run=run, text=text)
-        command.add_argument("--profile", default="pocket", help="whose run to take (default: %(default)s)")
-        command.add_argument("--run-dir", metavar="DIR", help="its folder (default: runs/PROFILE)")
+    text = "compare a run's tables and figures with the expected ones"
+    command = add_command(commands, "verify", run=run_verify, text=text)
+    command.add_argument("--profile", default="pocket", help="whose run to take (default: %(default)s)")
+    command.add_argument("--run-dir", metavar="DIR", help="its folder (default: runs/PROFILE)")
     return top
 
 
@@ -121,16 +118,6 @@ def run_verify(options: argparse.Namespace) -> int:
     return 0 if verify(RunPaths(options.run_dir or f"runs/{options.profile}")) else FAILED
 
 
-def run_refresh(options: argparse.Namespace) -> int:
-    """`refresh`: takes the outputs of the first default pair."""
-    from bbi_utils.refresh import refresh
-    from bbi_utils.study.params import DEFAULT_PAIRS, load_study
-
-    overrides = {"run_dir": options.run_dir} if options.run_dir else {}
-    refresh(load_study(options.profile, DEFAULT_PAIRS[0], overrides, pairs=DEFAULT_PAIRS))
-    return 0
-
-
 def interrupt(signum: int, frame: FrameType | None) -> None:
     """Treat a polite request to end like Ctrl-C: children are stopped too."""
     raise KeyboardInterrupt
@@ -144,12 +131,17 @@ def warning_line(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns its exit status. Bad input is one line on stderr and 2.
+    """Run a command; returns its exit status."""
+    return carried_out(parser(), arguments)
+
+
+def carried_out(commands: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
+    """What the chosen command returns as its exit status. Bad input is one line on stderr and 2.
 
     A fault of the program itself is 70 with its traceback: Python's own 1 would say "refuted".
     """
     try:
-        options = parser().parse_args(arguments)
+        options = commands.parse_args(arguments)
         run: Callable[[argparse.Namespace], int] = options.run
         return run(options)
     except BadInput as error:
@@ -177,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAULT
 
 
-def run() -> int:
+def program() -> int:
     """`main` as a program of its own: a polite kill interrupts it, a warning is one line."""
     signal.signal(signal.SIGTERM, interrupt)
     warnings.formatwarning = warning_line

@@ -9,7 +9,7 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-from bbi_utils.notebooks import Cell, Notebook, code_cells, code_hash, read, source, tags
+from tools.notebooks import Cell, Notebook, code_cells, code_hash, read, source, tags
 
 FIRST = ("Question", "In", "Out", "Time")
 FOUND = "What we found"

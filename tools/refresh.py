@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
+import sys
 from pathlib import Path
 
-from bbi_utils import notebooks, paths
+from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.readme import README, refresh_readme
 from bbi_utils.report.claims_table import read_claims
+from bbi_utils.study.cli.main import Parser, carried_out
 from bbi_utils.study.execute import run_notebook
 from bbi_utils.study.lineage import declared_parameters
-from bbi_utils.study.params import Study
+from bbi_utils.study.params import DEFAULT_PAIRS, Study, load_study
 from bbi_utils.study.stages import STAGES, make_task
+from tools import notebooks
+from tools.readme import README, refresh_readme
 
 
 def check_defaults(notebook: Path, study: Study) -> None:
@@ -70,3 +74,24 @@ def refresh(study: Study) -> None:
     refresh_readme(study)
     for path in (*changed, paths.FIGURES, README):
         print(paths.shown(path))
+
+
+def run_refresh(options: argparse.Namespace) -> int:
+    """Takes the notebooks' outputs of the first default pair."""
+    overrides = {"run_dir": options.run_dir} if options.run_dir else {}
+    refresh(load_study(options.profile, DEFAULT_PAIRS[0], overrides, pairs=DEFAULT_PAIRS))
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `python -m tools.refresh`."""
+    text = "Put a run's outputs into the committed notebooks and figures."
+    command = Parser(prog="python -m tools.refresh", description=text)
+    command.add_argument("--profile", default="pocket", help="whose run to take (default: %(default)s)")
+    command.add_argument("--run-dir", metavar="DIR", help="its folder (default: runs/PROFILE)")
+    command.set_defaults(run=run_refresh)
+    return command
+
+
+if __name__ == "__main__":
+    sys.exit(carried_out(parser()))
