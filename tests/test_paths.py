@@ -41,7 +41,7 @@ def test_stages_name_the_files_of_run_paths() -> None:
         ("/models/mine", Path("/models/mine")),
         ("./models/mine", paths.ROOT / "models/mine"),
         ("runs/keep/mine", paths.ROOT / "runs/keep/mine"),
-        ("bbi_utils/pocket", paths.ROOT / "bbi_utils/pocket"),
+        ("bbi_utils/probes", paths.ROOT / "bbi_utils/probes"),
         ("Qwen/Qwen2.5-7B-Instruct", None),
         ("roberta-base", None),
     ],

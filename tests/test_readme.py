@@ -82,10 +82,9 @@ def test_the_committed_readme_has_its_markers_and_names_what_exists() -> None:
         assert readme.between(text, name, "x") != text
     links = re.findall(r"\]\((?!https?:)([^)]+)\)", text)
     tree = text.split("```text")[1].split("```")[0]
-    modules = re.findall(r"^  ([a-z, ]+?)  ", tree, re.MULTILINE)
     named = [line.split()[0] for line in tree.strip().splitlines()]
     names = [*links, *(name for name in named if name.endswith("/") and name != "runs/")]
-    names += [f"bbi_utils/{name}.py" for group in modules for name in group.split(", ")]
-    folders = (paths.ROOT, paths.PACKAGE, paths.NOTEBOOKS, paths.FIGURES)
+    rooms = [paths.PACKAGE / room for room in ("games", "report", "study")]
+    folders = (paths.ROOT, paths.PACKAGE, *rooms, paths.NOTEBOOKS, paths.FIGURES)
     missing = [name for name in names if not any((folder / name).exists() for folder in folders)]
     assert not [name for name in missing if not name.endswith(".png")]  # figures come with `make refresh`

@@ -143,9 +143,9 @@ def _code(notebook: Notebook) -> Iterator[str]:
         lines = sum(
             bool(line.strip()) and not line.strip().startswith("#") for line in source(cell).split("\n")
         )
-        # An import counts as one line, however many names it wraps.
+        # Imports are no code to follow: they have a cell of their own.
         imports = [n for n in _tree(cell).body if isinstance(n, (ast.Import, ast.ImportFrom))]
-        lines -= sum((n.end_lineno or n.lineno) - n.lineno for n in imports)
+        lines -= sum((n.end_lineno or n.lineno) - n.lineno + 1 for n in imports)
         long += lines > PREFERRED
         if lines > LIMIT:
             yield f"cell {number}: {lines} lines of code, at most {LIMIT}"
