@@ -1,5 +1,26 @@
-"""The one error that means: the input is wrong, and here is the way out."""
+"""What goes wrong and how it is told: two errors with a way out, and words of others made safe to print."""
+
+from __future__ import annotations
+
+import re
+
+# Control characters but tab and newline, marks that reverse the order of what follows, and half characters.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class BadInput(ValueError):
     """Names the thing, what was found, what was expected and the way out; commands exit 2 on it."""
+
+
+def printable(text: str) -> str:
+    """The text with `\\x1b` spelt out where an escape character was, and so on; tabs and newlines stay.
+
+    A model, a server or a file may say what makes a terminal move its cursor, change its title or clipboard,
+    or hide what was printed before.
+    """
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def one_line(text: str) -> str:
+    """The text as `printable` has it, on one line: a name cannot pass for a line of its own."""
+    return printable(" ".join(text.split()))

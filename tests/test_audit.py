@@ -14,8 +14,8 @@ from recorded_files import Rows, answers, rows, write
 from bbi_utils.adversaries import GramCounts, LengthAdversary, NgramAdversary
 from bbi_utils.adversaries.ngrams import WORD_GRAMS
 from bbi_utils.errors import BadInput
+from bbi_utils.files import sha256_file
 from bbi_utils.games.certificate import certify
-from bbi_utils.provenance import sha256_file
 from bbi_utils.report import audit_files
 from bbi_utils.report.audit import Audit, Settings, audit
 from bbi_utils.report.audit_text import render_audit

@@ -11,9 +11,9 @@ import synthetic_results as made
 
 from bbi_utils.adversaries.judge import verdicts as judge
 from bbi_utils.errors import BadInput
+from bbi_utils.files import write_json
 from bbi_utils.games.certificate import Certificate, certify
 from bbi_utils.paths import RunPaths
-from bbi_utils.provenance import write_json
 from bbi_utils.report import claims, results, summaries
 
 

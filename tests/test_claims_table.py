@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bbi_utils.errors import BadInput
+from bbi_utils.files import sha256_file
 from bbi_utils.paths import RunPaths
-from bbi_utils.provenance import sha256_file
 from bbi_utils.report.claims_table import as_text, read_claims
 from bbi_utils.study.verify import stale_figures, verify
 from tools.refresh import refresh_figures

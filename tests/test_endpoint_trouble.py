@@ -276,4 +276,4 @@ def test_the_model_that_answered_is_on_the_books(
         spent = store.spending(one.fingerprint)
     shown = ["m \\x1b[2J"] if None in names else names
     assert spent.served == tuple(shown)
-    assert f"8 answered of 8 by {', '.join(shown)}, 72 + 16 tokens" in one.terms.bill(spent)
+    assert f"8 answered of 8 by {', '.join(shown)}, 72 + 16 tokens" in spent.bill(one.terms)

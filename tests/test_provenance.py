@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bbi_utils import provenance
+from bbi_utils import files, provenance
 
 
 def test_hashes_follow_content_and_names_but_not_places(tmp_path: Path) -> None:
@@ -16,26 +16,24 @@ def test_hashes_follow_content_and_names_but_not_places(tmp_path: Path) -> None:
         (tmp_path / place / "deep").mkdir(parents=True)
         (tmp_path / place / "deep" / "x").write_text("1")
         (tmp_path / place / ".hidden").write_text(place)
-    first = provenance.sha256_tree(tmp_path / "a")
-    assert first == provenance.sha256_tree(tmp_path / "b")
+    first = files.sha256_tree(tmp_path / "a")
+    assert first == files.sha256_tree(tmp_path / "b")
     (tmp_path / "b" / "deep" / "x").write_text("2")
-    assert first != provenance.sha256_tree(tmp_path / "b")
+    assert first != files.sha256_tree(tmp_path / "b")
     (tmp_path / "a" / "deep" / "x").rename(tmp_path / "a" / "deep" / "y")
-    assert first != provenance.sha256_tree(tmp_path / "a")
-    assert provenance.sha256_file(tmp_path / "a" / "deep" / "y") == hashlib.sha256(b"1").hexdigest()
-    assert provenance.sha256_json({"a": 1, "b": 2}) == provenance.sha256_json({"b": 2, "a": 1})
+    assert first != files.sha256_tree(tmp_path / "a")
+    assert files.sha256_file(tmp_path / "a" / "deep" / "y") == hashlib.sha256(b"1").hexdigest()
+    assert files.sha256_json({"a": 1, "b": 2}) == files.sha256_json({"b": 2, "a": 1})
 
 
 def test_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "new" / "x.json"
-    provenance.write_json(path, {"a": "é"})
+    files.write_json(path, {"a": "é"})
     with pytest.raises(TypeError):
-        provenance.write_json(path, {"a": object()})
-    assert provenance.read_json(path) == {"a": "é"} and [file.name for file in path.parent.iterdir()] == [
-        "x.json"
-    ]
+        files.write_json(path, {"a": object()})
+    assert files.read_json(path) == {"a": "é"} and [file.name for file in path.parent.iterdir()] == ["x.json"]
     path.write_text('{"a": ')
-    assert provenance.read_json(path) is None and provenance.read_json(tmp_path / "no.json") is None
+    assert files.read_json(path) is None and files.read_json(tmp_path / "no.json") is None
 
 
 def test_a_manifest_accumulates_stages_and_names_what_can_change_a_number(tmp_path: Path) -> None:

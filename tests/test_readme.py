@@ -10,7 +10,7 @@ import pytest
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.provenance import write_json
+from bbi_utils.files import write_json
 from bbi_utils.study.params import load_study
 from bbi_utils.study.stages import STAGES
 from bbi_utils.study.tolerances import load_tolerances

@@ -17,8 +17,8 @@ import pandas as pd
 import pytest
 from conftest import make_family
 
+from bbi_utils.files import sha256_file
 from bbi_utils.paths import NOTEBOOKS, ROOT, RunPaths
-from bbi_utils.provenance import sha256_file
 from bbi_utils.study.cli.main import main
 from bbi_utils.study.cli.verdict import EXIT
 from bbi_utils.study.params import load_study

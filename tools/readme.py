@@ -10,8 +10,7 @@ from typing import Any
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.files import replacing
-from bbi_utils.provenance import read_json
+from bbi_utils.files import read_json, replacing
 from bbi_utils.report.claims_table import Row, read_claims
 from bbi_utils.study.params import Study
 from bbi_utils.study.stages import STAGES, make_task

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from bbi_utils.distillation.acquisition import choose
 from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
+from bbi_utils.files import read_json, sha256_json, write_json
 from bbi_utils.oracles import LocalOracle, Sampling, load_local
 from bbi_utils.progress import progress_total
-from bbi_utils.provenance import read_json, sha256_json, write_json
 from bbi_utils.responses.sampling import Asked, sample
 from bbi_utils.responses.store import ResponseStore
 

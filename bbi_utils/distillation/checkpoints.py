@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bbi_utils.errors import BadInput
-from bbi_utils.files import replacing
+from bbi_utils.files import json_object, replacing
 from bbi_utils.oracles.adapters import CONFIG, canonical, check_adapter
-from bbi_utils.oracles.checkpoints import Checkpoint, read_json
+from bbi_utils.oracles.checkpoints import Checkpoint
 
 if TYPE_CHECKING:
     import torch
@@ -134,7 +134,7 @@ def finished(out: Path, *, key: str) -> Curve | None:
         raise BadInput(
             f"{out} exists but was not written by train_adapter; choose another folder or move it away."
         )
-    record = read_json(out / RECORD)
+    record = json_object(out / RECORD)
     if record.get("key") != key:
         return None
     check_adapter(out)
@@ -160,6 +160,6 @@ def save_adapter(model: Any, out: Path, *, key: str, curve: Curve, base: Checkpo
 
 def tidy_config(path: Path, *, base: Checkpoint) -> None:
     """Same bytes every time: sort what peft keeps as sets, and name the base as the user does."""
-    config = {name: canonical(value) for name, value in read_json(path).items()}
+    config = {name: canonical(value) for name, value in json_object(path).items()}
     config.update(base_model_name_or_path=base.name, revision=base.commit)
     path.write_text(json.dumps(config, indent=2, sort_keys=True))

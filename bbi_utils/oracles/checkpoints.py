@@ -7,8 +7,6 @@ variable BBI_TRUST_REMOTE_CODE to 1: no file that describes a study can switch t
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 import math
 import os
 import re
@@ -20,6 +18,7 @@ from typing import Any, Literal
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
+from bbi_utils.files import json_object, sha256_file, sha256_text
 from bbi_utils.oracles.kernels import expect_no_kernels
 
 expect_no_kernels()  # whoever loads a model imports this module first
@@ -173,7 +172,7 @@ def check_files(folder: Path, *, name: str) -> None:
     refuse_adapter(folder, name=name)
     if not (folder / "config.json").is_file():
         raise BadInput(f"model {name}: no config.json in it; expected a folder written by save_pretrained.")
-    read_json(folder / "config.json")
+    json_object(folder / "config.json")
     for index in folder.glob("*.index.json"):
         if astray := sorted(file for file in shards(index) if not SHARD.fullmatch(file)):
             raise BadInput(
@@ -206,7 +205,7 @@ def count_numbers(file: Path) -> int:
 
 def shards(index: Path) -> set[str]:
     """The files that an index of weights names."""
-    weight_map = read_json(index).get("weight_map")
+    weight_map = json_object(index).get("weight_map")
     return set(map(str, weight_map.values())) if isinstance(weight_map, dict) else set()
 
 
@@ -215,17 +214,13 @@ def content_hash(folder: Path) -> str:
     patterns = files_of_model(FILES)
     paths = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
     lines = [f"{path.name} {file_hash(path, path.stat().st_size, path.stat().st_mtime_ns)}" for path in paths]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return sha256_text("\n".join(lines))
 
 
 @functools.lru_cache(maxsize=4096)
 def file_hash(path: Path, size: int, modified: int) -> str:
     """SHA-256 of a file, computed once for each size and modification time."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 22):
-            digest.update(block)
-    return digest.hexdigest()
+    return sha256_file(path)
 
 
 def pick_device(device: str = "auto") -> str:
@@ -360,14 +355,3 @@ def keep_four_bit_layout(model: Any) -> int:
     for layer in layers:
         layer.support_avx512bf16_for_cpu = False
     return len(layers)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file, or BadInput."""
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} cannot be read: {error}; it is missing or damaged, make it anew.") from error
-    if not isinstance(content, dict):
-        raise BadInput(f"{path} holds {type(content).__name__}; expected a JSON object.")
-    return content

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bbi_utils.errors import BadInput
+from bbi_utils.files import sha256_text
 from bbi_utils.oracles import checkpoints
 from bbi_utils.oracles.adapters import adapter_hash, attach_adapter, resolve_adapted
 from bbi_utils.oracles.base import Answer, Request, Sampling, fingerprint_of
@@ -57,7 +57,7 @@ class LocalOracle:
             "adapter": adapter_hash(self.adapter) if self.adapter else None,
             "quantisation": self.quantisation,
             "dtype": self.dtype,
-            "chat_template": hashlib.sha256(self.tokenizer.chat_template.encode()).hexdigest(),
+            "chat_template": sha256_text(self.tokenizer.chat_template),
             "temperature": float(sampling.temperature),
             "top_p": float(sampling.top_p),
             "max_new_tokens": sampling.max_new_tokens,

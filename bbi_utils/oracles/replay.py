@@ -7,8 +7,8 @@ from typing import Any
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
+from bbi_utils.files import sha256_file
 from bbi_utils.oracles.base import Answer, Request, fingerprint_of
-from bbi_utils.provenance import sha256_file
 from bbi_utils.tables import SUFFIXES, read_columns
 
 

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from bbi_utils.printable import one_line
+from bbi_utils.errors import one_line
 from bbi_utils.probes.near_duplicates import THRESHOLD
 from bbi_utils.probes.stream import FRAMES
 from bbi_utils.probes.suite import Probe, categories_in

@@ -12,6 +12,7 @@ import pandas as pd
 from bbi_utils import games
 from bbi_utils.adversaries import cheap_adversaries
 from bbi_utils.errors import BadInput
+from bbi_utils.files import MOST_SEED
 from bbi_utils.games.certificate import Certificate, certify
 from bbi_utils.games.inference.kernel_test import KernelTest, string_kernel, swap_test
 from bbi_utils.games.player import Adversary
@@ -19,7 +20,6 @@ from bbi_utils.games.sequential import SequentialTest, bet, prequential
 from bbi_utils.progress import progress_total
 from bbi_utils.responses.answers import NULL
 from bbi_utils.responses.recorded import Recorded
-from bbi_utils.study.params import MOST_SEED
 
 STUDENT = "student"  # the contrast of a file, which does not say whether its student was distilled
 GAMES = {"both": ("single", "pairwise"), "single": ("single",), "pairwise": ("pairwise",)}

@@ -16,8 +16,9 @@ import pandas as pd
 
 from bbi_utils import games
 from bbi_utils.errors import BadInput
+from bbi_utils.files import sha256_file, write_json
 from bbi_utils.games.queries import advantage_of_queries
-from bbi_utils.provenance import environment, peak_memory, sha256_file, write_json
+from bbi_utils.provenance import environment, peak_memory
 from bbi_utils.report import figures
 from bbi_utils.report.audit import Audit
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bbi_utils.errors import one_line
 from bbi_utils.games.certificate import Certificate
-from bbi_utils.printable import one_line
 from bbi_utils.report.audit import MOST_FOR_KERNEL, PERMUTATIONS, Audit
 from bbi_utils.report.text import render
 from bbi_utils.responses.recorded import Recorded

@@ -11,12 +11,12 @@ import pandas as pd
 
 from bbi_utils import games
 from bbi_utils.errors import BadInput
+from bbi_utils.files import read_json
 from bbi_utils.games import similarity
 from bbi_utils.games.ablation import costs_of_removal
 from bbi_utils.games.certificate import Certificate
 from bbi_utils.games.queries import SIZES, advantage_of_queries
 from bbi_utils.paths import RunPaths
-from bbi_utils.provenance import read_json
 from bbi_utils.report import summaries
 
 

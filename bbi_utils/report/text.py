@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bbi_utils.errors import one_line
 from bbi_utils.games.certificate import Certificate, Row
-from bbi_utils.printable import one_line
 
 
 def render(certificate: Certificate, *, seconds: bool = True) -> str:

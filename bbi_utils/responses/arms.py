@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from bbi_utils.printable import printable
+from bbi_utils.errors import printable
 from bbi_utils.probes.suite import Probe
 
 if TYPE_CHECKING:

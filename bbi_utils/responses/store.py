@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer
+from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.responses import store_schema
 from bbi_utils.responses.store_schema import APPLICATION_ID, SCHEMA_VERSION
 
@@ -53,6 +54,21 @@ class Spending:
     cost: float
     at_most: float
     served: tuple[str, ...] = ()
+
+    def bill(self, terms: Terms) -> str:
+        """One line of what was sent to endpoints, and what it cost."""
+        if not self.requests:
+            return "none"
+        by = f" by {', '.join(self.served)}" if self.served else ""
+        parts = [f"{self.answered:,} answered of {self.requests:,}{by}"]
+        if self.unknown:
+            parts.append(f"{self.unknown:,} of unknown outcome")
+        parts.append(f"{self.prompt_tokens:,} + {self.answer_tokens:,} tokens")
+        if terms.price is not None:
+            parts.append(f"cost {self.cost:.6g}")
+        if self.at_most:
+            parts.append(f"and at most {self.at_most:.2g} more where the cost is not known")
+        return ", ".join(parts)
 
 
 class ResponseStore:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from bbi_utils.provenance import read_json
+from bbi_utils.files import read_json
 from bbi_utils.study.stages import Task
 
 SECONDS_BETWEEN_PLAIN_LINES = 60.0

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bbi_utils import paths
-from bbi_utils.provenance import peak_memory_of_children, write_json
+from bbi_utils.files import write_json
+from bbi_utils.provenance import peak_memory_of_children
 
 SECONDS_BETWEEN_LOOKS = 0.5
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.provenance import sha256_file
+from bbi_utils.files import sha256_file
 from tools import notebooks
 from tools.notebooks import Notebook
 

@@ -16,7 +16,6 @@ from bbi_utils.errors import BadInput
 
 DEFAULT_PROFILE = "pocket"
 DEFAULT_PAIRS = ("qwen", "llama")
-MOST_SEED = 2**31 - 1  # what every random generator behind the study takes
 ANY_PROFILE = "any"  # a section of a pair file that holds under every profile
 # Where a run writes and whose code it executes: the user's own to say, by a setting, and no file's.
 SETTINGS_ONLY = ("profile", "pair", "pairs", "run_dir", "own_adversaries")

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
+from bbi_utils.files import MOST_SEED
 from bbi_utils.oracles import Sampling, Terms, load_oracle
 from bbi_utils.oracles.adapters import adapter_folder, base_of, check_adapter, whole_model
 from bbi_utils.oracles.checkpoints import check_files
 from bbi_utils.oracles.references import WORDS, kind_of
 from bbi_utils.paths import hub_cache
 from bbi_utils.provenance import gpus
-from bbi_utils.study.params import MOST_SEED, Study, unknown
+from bbi_utils.study.params import Study, unknown
 from bbi_utils.study.plan import BYTES, parameters_of
 
 TEST_SHARE = 0.2  # of the probe suite; the rest is for distillation

@@ -15,8 +15,9 @@ from typing import Any, TextIO
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
+from bbi_utils.files import read_json, write_json
 from bbi_utils.oracles.adapters import whole_model
-from bbi_utils.provenance import cores, read_json, update_manifest, write_json
+from bbi_utils.provenance import cores, update_manifest
 from bbi_utils.report.claims_table import show_claims
 from bbi_utils.study import preflight
 from bbi_utils.study.display import Display

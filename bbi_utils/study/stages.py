@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
+from bbi_utils.files import read_json, sha256_json, sha256_tree, write_json
 from bbi_utils.oracles.adapters import adapter_folder, adapter_hash, base_of
 from bbi_utils.oracles.checkpoints import content_hash
 from bbi_utils.oracles.references import kind_of
-from bbi_utils.provenance import read_json, sha256_json, sha256_tree, write_json
 from bbi_utils.study.lineage import declared_parameters, lineage
 from bbi_utils.study.params import Study, checked, unknown
 

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.provenance import sha256_file
+from bbi_utils.files import sha256_file
 from bbi_utils.report.claims_table import read_claims
 
 

@@ -17,13 +17,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from bbi_utils.errors import BadInput
+from bbi_utils.errors import BadInput, printable
 from bbi_utils.oracles.base import Answer, Request, Sampling, fingerprint_of
 from bbi_utils.oracles.chat import VARIABLES
 from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.oracles.endpoint.replies import Reply, read_reply, read_trouble
 from bbi_utils.oracles.endpoint.wire import LOOPBACK, http_client
-from bbi_utils.printable import printable
 
 if TYPE_CHECKING:
     import openai

@@ -5,12 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bbi_utils.errors import BadInput
-
-if TYPE_CHECKING:
-    from bbi_utils.responses.store import Spending
 
 MILLION = 1_000_000
 
@@ -64,18 +60,3 @@ class Terms:
             return "no price given"
         limit = "" if self.max_spend is None else f" of {self.max_spend:g}"
         return f"{committed:.4f}{limit} spent or reserved"
-
-    def bill(self, spending: Spending) -> str:
-        """One line of what was sent to endpoints, and what it cost."""
-        if not spending.requests:
-            return "none"
-        by = f" by {', '.join(spending.served)}" if spending.served else ""
-        parts = [f"{spending.answered:,} answered of {spending.requests:,}{by}"]
-        if spending.unknown:
-            parts.append(f"{spending.unknown:,} of unknown outcome")
-        parts.append(f"{spending.prompt_tokens:,} + {spending.answer_tokens:,} tokens")
-        if self.price is not None:
-            parts.append(f"cost {spending.cost:.6g}")
-        if spending.at_most:
-            parts.append(f"and at most {spending.at_most:.2g} more where the cost is not known")
-        return ", ".join(parts)

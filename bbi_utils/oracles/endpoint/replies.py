@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from bbi_utils.errors import one_line, printable
 from bbi_utils.oracles.base import Answer, FinishReason
 from bbi_utils.oracles.chat import THOUGHT
-from bbi_utils.printable import one_line, printable
 
 AGAIN = (408, 409, 425, 429)  # HTTP statuses that may pass, beside those from 500 on
 # With these nothing was computed; after any other trouble hosts may charge for what they did (a refused or

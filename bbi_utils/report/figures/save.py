@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bbi_utils.errors import BadInput
-from bbi_utils.files import replacing
-from bbi_utils.provenance import sha256_file
+from bbi_utils.files import replacing, sha256_file
 from bbi_utils.report.figures.style import use_style
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bbi_utils.errors import BadInput
-from bbi_utils.printable import one_line
+from bbi_utils.errors import BadInput, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -13,8 +13,7 @@ from types import FrameType
 from typing import Any
 
 from bbi_utils import __version__
-from bbi_utils.errors import BadInput
-from bbi_utils.printable import one_line, printable
+from bbi_utils.errors import BadInput, one_line, printable
 from bbi_utils.study.cli.command import add_command
 from bbi_utils.study.cli.sample import add_sample
 from bbi_utils.study.cli.stored import add_store_commands

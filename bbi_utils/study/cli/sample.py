@@ -100,7 +100,7 @@ def run_sample(options: argparse.Namespace) -> int:
             answers[column] = answers_of(oracles[side], probes, store, index, options)
             if options.once or column != "teacher":  # one model at a time is loaded
                 oracles[side].release()
-        bill = terms_of("teacher", options).bill(store.spending())
+        bill = store.spending().bill(terms_of("teacher", options))
     write_answers(probes, answers, out)
     print(report(answers, bill, out))
     return 0

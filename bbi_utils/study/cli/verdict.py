@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bbi_utils.errors import BadInput
-from bbi_utils.printable import printable
+from bbi_utils.errors import BadInput, printable
 from bbi_utils.study.cli.command import add_command
 
 EXIT = {"certified": 0, "refuted": 1, "inconclusive": 3}
@@ -112,9 +111,9 @@ def run_audit(options: argparse.Namespace) -> int:
 
 def run_certify(options: argparse.Namespace) -> int:
     """`certify`: prints the certificate and writes it beside the scores."""
+    from bbi_utils.files import write_json
     from bbi_utils.games.certificate import certify
     from bbi_utils.games.scores_file import costs_for, read_scores
-    from bbi_utils.provenance import write_json
     from bbi_utils.report.text import render
 
     source = Path(options.scores)
