@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import random
@@ -81,6 +82,12 @@ def test_the_same_seed_gives_the_same_suite_in_another_process(suite: list[Probe
     }  # fmt: skip
     assert len(hashes) == 1
     assert build_suite(n=300, seed=5) != build_suite(n=300, seed=6)
+
+
+def test_the_suite_is_the_published_one_to_the_byte(suite: list[Probe], tmp_path: Path) -> None:
+    save_probes(tmp_path / "probes.jsonl", suite)
+    digest = hashlib.sha256((tmp_path / "probes.jsonl").read_bytes()).hexdigest()
+    assert digest == "f915cb6a698cf2d0d17297d0207da6c10f3144ef14c3db18d2f5e9c3f224dc14"
 
 
 def test_five_thousand_unique_probes_in_ten_equal_categories(suite: list[Probe]) -> None:

@@ -1,13 +1,10 @@
 """The probe suite: controlled prompts in ten behavioral categories, to distil on and to test on."""
 
-from bbi_utils.probes.archive import load_probes, save_probes
 from bbi_utils.probes.card import dataset_card
 from bbi_utils.probes.custom import read_probes
 from bbi_utils.probes.near_duplicates import jaccard, near_duplicates, near_pairs
-from bbi_utils.probes.stream import CATEGORIES, Draw, draw_probes, load_templates
-from bbi_utils.probes.subset import take
-from bbi_utils.probes.suite import Probe, build_suite, categories_in
-from bbi_utils.probes.template import Template
+from bbi_utils.probes.stream import CATEGORIES, Draw, Template, draw_probes, load_templates
+from bbi_utils.probes.suite import Probe, build_suite, categories_in, load_probes, save_probes, take
 
 __all__ = [
     "CATEGORIES",

@@ -20,8 +20,8 @@ def read_probes(path: str | Path, *, seed: int = 0, test_fraction: float = 0.2) 
     """The prompts of a .jsonl, .csv or .parquet file as probes, in the file's order.
 
     Columns: prompt and optionally category ("all" without), group (the question asked; prompts of one group
-    are never split) and split ("distil" or "test"). Near-duplicates (see `neighbors`) count as one group.
-    Without `split`, test_fraction of each category goes to the test split, by a hash that the seed fixes.
+    are never split) and split ("distil" or "test"). Near-duplicates count as one group. Without `split`,
+    test_fraction of each category goes to the test split, by a hash that the seed fixes.
     Raises BadInput on anything that is wrong with the file, naming row or prompt.
     """
     path = Path(path)

@@ -6,11 +6,10 @@ import hashlib
 import importlib
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bbi_utils.errors import BadInput
-from bbi_utils.probes.template import Template
 
 CATEGORIES = (
     "factual", "arithmetic", "instruction_following", "style_format", "rewriting", "domain_technical",
@@ -22,6 +21,18 @@ FRAMES = (
     "Sorry to bother you again.", "Next one on my list:", "Here is my next message.",
     "Please help me with this.", "I am back with another one.", "Nice to talk to you again.",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Template:
+    """name: unique in the suite. phrasings: str.format patterns over the slots. draw: slot values.
+
+    Slots whose names begin with `typed` or `_` change only how a question looks, not what it asks.
+    """
+
+    name: str
+    phrasings: tuple[str, ...]
+    draw: Callable[[random.Random], dict[str, str]]
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,19 @@
-"""The probe suite: drawn from templates, freed of near-duplicates, split by category and by question."""
+"""The probe suite: drawn from templates, freed of near-duplicates, split by question, kept in a file."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from itertools import zip_longest
+from pathlib import Path
 from typing import TypeAlias
 
 from bbi_utils.errors import BadInput
+from bbi_utils.files import replacing
 from bbi_utils.probes.near_duplicates import near_pairs, plain
 from bbi_utils.probes.stream import CATEGORIES, Draw, stream
 
@@ -53,9 +57,9 @@ def split_of(group: str, seed: int, test_fraction: float) -> str:
 def build_suite(*, n: int = 5000, seed: int = 0, test_fraction: float = 0.2) -> list[Probe]:
     """n unique probes, spread evenly over the ten categories, in an order that the seed fixes.
 
-    No two are near-duplicates (see `neighbors`). Each category gives test_fraction of its probes (rounded)
-    to the test split, and no question occurs in both. Raises BadInput on a bad n or fraction, and where
-    the templates cannot yield n.
+    No two are near-duplicates (see `near_pairs`). Each category gives test_fraction of its probes (rounded)
+    to the test split, and no question occurs in both. Raises BadInput on a bad n or fraction, and where the
+    templates cannot yield n.
     """
     missing = _quotas(n, test_fraction)
     streams = {category: stream(category, f"suite/{seed}") for category in CATEGORIES}
@@ -131,3 +135,79 @@ def _accept(kept: list[Probe], fresh: list[Probe], missing: Missing) -> list[Pro
             missing[place] -= 1
             taken.add(index)
     return [fresh[index - len(kept)] for index in sorted(taken) if index >= len(kept)]
+
+
+def take(probes: Sequence[Probe], split: str, n: int, seed: int) -> list[Probe]:
+    """The first n probes of a split in a seeded order that goes round the categories.
+
+    A smaller n gives a prefix of a larger one, so that subsets nest; the order of `probes` does not matter.
+    Raises BadInput for an unknown split and when the split has fewer than n probes.
+    """
+    if split not in SPLITS:
+        raise BadInput(f"split {split!r} does not exist; choose from {', '.join(SPLITS)}")
+    pool = sorted((probe for probe in probes if probe.split == split), key=lambda p: _place(p, seed))
+    if not 0 <= n <= len(pool):
+        raise BadInput(
+            f"{n} probes asked of the {split} split, which has {len(pool)}; ask for fewer (N_DISTILL, N_TEST)"
+            " or give more (N_PROBES, or a longer file of your own)"
+        )
+    columns = [[probe for probe in pool if probe.category == category] for category in categories_in(pool)]
+    rounds = (probe for one_each in zip_longest(*columns) for probe in one_each)
+    return [probe for probe in rounds if probe is not None][:n]
+
+
+def _place(probe: Probe, seed: int) -> str:
+    """A place in the order that depends on the seed and the prompt alone."""
+    return hashlib.sha256(f"take/{seed}/{probe.id}".encode()).hexdigest()
+
+
+def save_probes(path: str | Path, probes: Sequence[Probe]) -> None:
+    """Writes all probes or leaves what was there. Raises BadInput when it cannot write."""
+    path = Path(path)
+    lines = "".join(json.dumps(asdict(probe), ensure_ascii=False) + "\n" for probe in probes)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as partial:
+            partial.write_text(lines, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise BadInput(
+            f"cannot write probes to {path}: {error.strerror or error}; choose a writable folder"
+        ) from error
+
+
+def load_probes(path: str | Path) -> list[Probe]:
+    """The probes of a file in their order. Raises BadInput when it is missing or damaged, naming the line."""
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(
+            f"cannot read probes from {path}: {error}; build the suite first (notebook 01)"
+        ) from error
+    if len(lines) < 2 or lines[-1] != "":
+        raise BadInput(f"probe file {path} is empty or cut off; delete it and build the suite again")
+    probes = [_probe(line, f"{path}, line {number}") for number, line in enumerate(lines[:-1], start=1)]
+    if len({probe.id for probe in probes}) < len(probes):
+        raise BadInput(f"probe file {path} contains a prompt twice; delete it and build the suite again")
+    return probes
+
+
+def _probe(line: str, where: str) -> Probe:
+    expected = [field.name for field in fields(Probe)]
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise BadInput(
+            f"{where}: not JSON ({error.msg}); delete the file and build the suite again"
+        ) from error
+    if not isinstance(row, dict) or set(row) != set(expected):
+        found = ", ".join(map(str, row)) if isinstance(row, dict) else type(row).__name__
+        raise BadInput(f"{where}: found {found}; expected the fields {', '.join(expected)}")
+    slots, texts = row["slots"], [row[name] for name in expected if name != "slots"]
+    if not isinstance(slots, dict) or not all(isinstance(value, str) for value in [*texts, *slots.values()]):
+        raise BadInput(f"{where}: every field must be a text, and slots an object of texts")
+    if row["id"] != prompt_id(row["prompt"]):
+        raise BadInput(f"{where}: id {row['id']} is not the hash of its prompt; the file was changed by hand")
+    if row["split"] not in SPLITS or not row["category"]:
+        raise BadInput(f"{where}: unknown split {row['split']!r} or no category {row['category']!r}")
+    return Probe(**row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from bbi_utils.probes.template import Template
+from bbi_utils.probes.stream import Template
 from bbi_utils.probes.templates.draws import each
 from bbi_utils.probes.templates.lexicon import (
     ANIMALS,

@@ -9,8 +9,8 @@ import random
 from collections.abc import Callable
 from typing import NamedTuple
 
-from bbi_utils.probes.template import Template
-from bbi_utils.probes.templates import noise
+from bbi_utils.probes.stream import Template
+from bbi_utils.probes.templates import typing_slips
 from bbi_utils.probes.templates.facts import ANIMAL, COUNTRY, FOODS, LANDMARKS, MONTHS, OPPOSITES, UNITS, pick
 from bbi_utils.probes.templates.lexicon import COLORS, DAYS, NAMES, OBJECTS, PEOPLE, WHERE, with_article
 
@@ -78,7 +78,7 @@ def _asked(slots: dict[str, str]) -> str:
     return KINDS[slots["kind"]].ask(slots["item"])
 
 
-def _noisy(make: noise.Noise) -> Callable[[random.Random], dict[str, str]]:
+def _noisy(make: typing_slips.Noise) -> Callable[[random.Random], dict[str, str]]:
     def draw(rng: random.Random) -> dict[str, str]:
         slots = _question(rng)
         return slots | {"typed": make(rng, _asked(slots)), "name": rng.choice(NAMES)}
@@ -199,7 +199,7 @@ TEMPLATES: tuple[Template, ...] = (
             "My keyboard is bad, sorry. {typed}",
             "{name} wants to know: {typed}",
         ),
-        _noisy(noise.swap_letters),
+        _noisy(typing_slips.swap_letters),
     ),
     Template(
         "digit_letters",
@@ -209,7 +209,7 @@ TEMPLATES: tuple[Template, ...] = (
             "Can you read this and answer? {typed}",
             "This came from {name}: {typed}",
         ),
-        _noisy(noise.lookalike_digits),
+        _noisy(typing_slips.lookalike_digits),
     ),
     Template(
         "odd_spacing",
@@ -219,7 +219,7 @@ TEMPLATES: tuple[Template, ...] = (
             "   {typed}   Please   answer.",
             "Copied from a bad file by {name}: {typed}",
         ),
-        _noisy(noise.odd_spaces),
+        _noisy(typing_slips.odd_spaces),
     ),
     Template(
         "shouting",
@@ -229,7 +229,7 @@ TEMPLATES: tuple[Template, ...] = (
             "{name} is shouting at me: {typed}",
             "ANSWER {name} NOW: {typed}",
         ),
-        _noisy(noise.shout),
+        _noisy(typing_slips.shout),
     ),
     Template(
         "injected",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from bbi_utils.probes.template import Template
+from bbi_utils.probes.stream import Template
 from bbi_utils.probes.templates.facts import pick
 from bbi_utils.probes.templates.lexicon import BELONGINGS, DAYS, NAMES, PEOPLE, SUBJECTS
 
