@@ -154,13 +154,18 @@ class RunPaths:
         return self.figures / "claims.csv"
 
 
+def is_shipped(reference: str) -> bool:
+    """Whether a model reference is "pocket/<name>"; "pocket/weights/<name>" is a folder like any other."""
+    return reference.startswith(POCKET_PREFIX) and reference.count("/") == 1
+
+
 def local_model(reference: str) -> Path | None:
     """The folder that a model reference names, or None where it names a model on the hub.
 
     "pocket/<name>" is a shipped model; a path that begins with /, ./, ../ or ~, that has more than one
     slash, or that exists is a folder (which may be missing); anything else is a hub id.
     """
-    if reference.startswith(POCKET_PREFIX):
+    if is_shipped(reference):
         return WEIGHTS / reference.removeprefix(POCKET_PREFIX)
     looks_local = reference.startswith(("/", ".", "~")) or reference.count("/") > 1
     folder = resolve(reference)

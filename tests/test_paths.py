@@ -38,6 +38,7 @@ def test_stages_name_the_files_of_run_paths() -> None:
     ("reference", "folder"),
     [
         ("pocket/qwen-teacher", paths.WEIGHTS / "qwen-teacher"),
+        ("pocket/weights/qwen-teacher", paths.WEIGHTS / "qwen-teacher"),
         ("/models/mine", Path("/models/mine")),
         ("./models/mine", paths.ROOT / "models/mine"),
         ("runs/keep/mine", paths.ROOT / "runs/keep/mine"),

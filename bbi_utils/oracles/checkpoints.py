@@ -51,7 +51,7 @@ class Checkpoint:
     @property
     def label(self) -> str:
         """A short name without the path of a folder: what is shown and stored."""
-        is_path = self.commit is None and not self.name.startswith("pocket/")
+        is_path = self.commit is None and not paths.is_shipped(self.name)
         whole = self.folder.resolve().name if is_path else self.name
         return f"{whole} + {self.adapter.resolve().name}" if self.adapter else whole
 
@@ -86,7 +86,7 @@ def resolve_model(model: str | Path, *, revision: str | None = None) -> Checkpoi
             )
         check_files(folder, name=name)
         return Checkpoint(name, folder, f"sha256:{content_hash(folder)}")
-    if name.startswith("pocket/"):
+    if paths.is_shipped(name):
         there = sorted(path.name for path in paths.WEIGHTS.glob("*") if path.is_dir())
         raise BadInput(
             f"pocket model {name} not found; there are {there or 'none'} (`make pocket` builds them)."

@@ -208,7 +208,7 @@ def check_model(role: str, reference: str, revision: str | None) -> None:
     if not folder.is_dir():
         known = sorted(path.parent.name for path in paths.WEIGHTS.glob("*/config.json"))
         there = f"shipped models: {', '.join(known) or 'none, build them with `make pocket`'}"
-        way = there if reference.startswith(paths.POCKET_PREFIX) else "expected a folder from save_pretrained"
+        way = there if paths.is_shipped(reference) else "expected a folder from save_pretrained"
         raise BadInput(f"{role.upper()} {reference} does not exist ({way})")
     if revision is not None:
         raise BadInput(f"{role.upper()} {reference} is a folder and has no revision '{revision}'; drop it")
