@@ -21,8 +21,9 @@ from tqdm import tqdm
 from bbi_utils import games
 from bbi_utils.adversaries import lexical_adversaries
 from bbi_utils.games.certificate import certify
+from bbi_utils.games.inference.betting import bet
 from bbi_utils.games.inference.kernel_test import string_kernel, swap_test
-from bbi_utils.games.sequential import bet, prequential
+from bbi_utils.games.sequential import prequential
 from benchmarks.coverage import share
 from benchmarks.worlds import Oracle, answer_pairs, one_thread
 

@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 
 from bbi_utils import games
-from bbi_utils.adversaries.length import LengthAdversary
+from bbi_utils.adversaries.features import LengthAdversary
 from bbi_utils.errors import BadInput
-from bbi_utils.games.ablation import attribute, costs_of_removal
-from bbi_utils.games.neutralise import (
+from bbi_utils.games.ablation import (
     EMPTY,
     TRANSFORMS,
+    attribute,
+    costs_of_removal,
     neutralised,
     same_length,
     without_markup,

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from bbi_utils.errors import BadInput
-from bbi_utils.games.playing import PAIR_COLUMNS
+from bbi_utils.games import PAIR_COLUMNS
 from bbi_utils.probes import build_suite, take
 from bbi_utils.responses.answers import contrast_pairs
 

@@ -8,7 +8,8 @@ import pytest
 
 from bbi_utils.adversaries import lexical_adversaries
 from bbi_utils.errors import BadInput
-from bbi_utils.games.sequential import FIRST, bet, prequential
+from bbi_utils.games.inference.betting import bet
+from bbi_utils.games.sequential import FIRST, prequential
 
 
 def coin(rng: np.random.Generator, n: int, advantage: float) -> np.ndarray:

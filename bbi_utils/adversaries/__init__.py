@@ -6,12 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from bbi_utils.adversaries.backbone import EncoderSettings, shared_trunk
 from bbi_utils.adversaries.custom import load_own
-from bbi_utils.adversaries.encoder import EncoderSettings, encoder_factory, shared_trunk
+from bbi_utils.adversaries.encoder import encoder_factory, joint_factory, joint_name
 from bbi_utils.adversaries.ensemble import EnsembleAdversary
-from bbi_utils.adversaries.features import FeatureAdversary
-from bbi_utils.adversaries.joint import joint_factory, joint_name
-from bbi_utils.adversaries.length import LengthAdversary
+from bbi_utils.adversaries.features import FeatureAdversary, LengthAdversary
 from bbi_utils.adversaries.ngrams import CHAR_GRAMS, WORD_GRAMS, GramCounts, NgramAdversary
 from bbi_utils.adversaries.stylometric import StylometricAdversary
 from bbi_utils.errors import BadInput

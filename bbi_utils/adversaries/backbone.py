@@ -3,16 +3,43 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from bbi_utils.errors import BadInput
-
-if TYPE_CHECKING:
-    from bbi_utils.adversaries.encoder import EncoderSettings
 
 KEPT = 4_000  # texts whose states are kept, the latest; 400 MB of MiniLM's at 64 tokens each
 # Encoders whose layers can be split: embeddings, then layers, and nothing after the last one.
 SPLITTABLE = ("bert", "roberta", "xlm-roberta", "distilbert")
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """Which encoder and how it is trained.
+
+    layers: keep only the first so many (None: all). trainable_layers: train only the last so many of those
+    kept (None: all, embeddings included); the states below are then computed once per text and kept in
+    memory.
+    max_length: tokens of prompt and answer together. head_learning_rate is for the new linear head.
+    """
+
+    model: str = "all-MiniLM-L6-v2"
+    revision: str | None = None
+    layers: int | None = None
+    trainable_layers: int | None = None
+    max_length: int = 256
+    epochs: int = 3
+    learning_rate: float = 2e-5
+    head_learning_rate: float = 1e-3
+    batch_size: int = 16
+    device: str = "auto"
+
+    @property
+    def name(self) -> str:
+        """The adversary's name: the last part of the model's, so two encoders have two names."""
+        return self.model.rstrip("/").rsplit("/", 1)[-1]
 
 
 class Trunk:
@@ -129,6 +156,11 @@ class Trunk:
         mask = pad_sequence([torch.ones(len(item["answer"]), dtype=torch.long) for item in items], True)
         inputs["attention_mask"] = mask.to(self.device)
         return inputs, pad_sequence([item["answer"] for item in items], True).to(self.device)
+
+
+def shared_trunk(settings: EncoderSettings) -> Callable[[], Trunk]:
+    """One trunk for all adversaries on an encoder, loaded at first use: naming one costs nothing."""
+    return cache(lambda: Trunk(settings))
 
 
 def _load(name: str, revision: str | None) -> tuple[Any, Any]:

@@ -4,52 +4,23 @@ It reads prompt and answer as a text pair, averages the states over the answer's
 linearly.
 One training run serves both games: the loss adds, for single answers, binary cross-entropy and, for pairs,
 the Bradley-Terry loss on the difference of the two scores.
+
+The joint reader reads each answer after the other one, as one text pair. Attention runs between the two, so
+what it can use need not be visible in either of them alone: that this one contradicts that one, is the tidier
+of the two, or repeats its words. With s(a | b) the score of a read after b, the pair is scored
+s(a | b) - s(b | a), so swapping the answers flips the sign exactly, and equal answers tie exactly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bbi_utils.adversaries.backbone import Trunk
+from bbi_utils.adversaries.backbone import EncoderSettings, Trunk, shared_trunk
 from bbi_utils.games.player import score_once
-
-
-@dataclass(frozen=True)
-class EncoderSettings:
-    """Which encoder and how it is trained.
-
-    layers: keep only the first so many (None: all). trainable_layers: train only the last so many of those
-    kept (None: all, embeddings included); the states below are then computed once per text and kept in
-    memory.
-    max_length: tokens of prompt and answer together. head_learning_rate is for the new linear head.
-    """
-
-    model: str = "all-MiniLM-L6-v2"
-    revision: str | None = None
-    layers: int | None = None
-    trainable_layers: int | None = None
-    max_length: int = 256
-    epochs: int = 3
-    learning_rate: float = 2e-5
-    head_learning_rate: float = 1e-3
-    batch_size: int = 16
-    device: str = "auto"
-
-    @property
-    def name(self) -> str:
-        """The adversary's name: the last part of the model's, so two encoders have two names."""
-        return self.model.rstrip("/").rsplit("/", 1)[-1]
-
-
-def shared_trunk(settings: EncoderSettings) -> Callable[[], Trunk]:
-    """One trunk for all adversaries on an encoder, loaded at first use: naming one costs nothing."""
-    return cache(lambda: Trunk(settings))
 
 
 def encoder_factory(
@@ -58,6 +29,14 @@ def encoder_factory(
     """Makes fresh adversaries that share one loaded encoder and its cached frozen states."""
     trunk = trunk or shared_trunk(settings)
     return lambda: EncoderAdversary(settings, trunk())
+
+
+def joint_factory(
+    settings: EncoderSettings, trunk: Callable[[], Trunk] | None = None
+) -> Callable[[], JointAdversary]:
+    """Makes fresh joint readers on one loaded encoder; ``max_length`` is for both answers together."""
+    trunk = trunk or shared_trunk(settings)
+    return lambda: JointAdversary(settings, trunk())
 
 
 class FineTunedEncoder:
@@ -163,6 +142,27 @@ class EncoderAdversary(FineTunedEncoder):
 
     def score(self, prompts: Sequence[str], answers: Sequence[str]) -> np.ndarray:
         return self._score_once(prompts, answers)
+
+
+class JointAdversary(FineTunedEncoder):
+    """Plays the pairwise game only: without the other answer it has nothing to say.
+
+    It does not read the prompt, which both answers share; the room is left to the answers.
+    """
+
+    def __init__(self, settings: EncoderSettings, trunk: Trunk) -> None:
+        super().__init__(settings, trunk)
+        self.name = joint_name(settings)
+
+    def _contexts(
+        self, prompts: Sequence[str], first: Sequence[str], second: Sequence[str]
+    ) -> tuple[Sequence[str], Sequence[str]]:
+        return second, first
+
+
+def joint_name(settings: EncoderSettings) -> str:
+    """What the joint reader on an encoder is called."""
+    return f"{settings.name}_joint"
 
 
 def _joint_loss(scores: Any, pairs: int) -> Any:

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from bbi_utils.errors import BadInput
+from bbi_utils.games.folds import assign_folds
 from bbi_utils.games.once import fitted
-from bbi_utils.games.player import Adversary, SingleAdversary
+from bbi_utils.games.player import Adversary, SingleAdversary, scores_of
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,6 @@ class EnsembleAdversary:
 
 def _cut(pairs: pd.DataFrame, inner: int, *, seed: int) -> np.ndarray:
     """The fold of each training prompt, shape (n,)."""
-    from bbi_utils.games.playing import assign_folds
-
     if "fold" in pairs and pairs["fold"].nunique() > 1:
         return pairs["fold"].to_numpy()
     # Another seed than that of the outer folds, whose cut this one should not repeat.
@@ -126,8 +125,6 @@ def _out_of_fold(
     make: Callable[[], Adversary], pairs: pd.DataFrame, cut: np.ndarray, *, seed: int
 ) -> tuple[pd.DataFrame, float]:
     """A member's scores of every training prompt by one that did not see it, and the seconds of training."""
-    from bbi_utils.games.playing import scores_of
-
     tables, spent = [], 0.0
     for part in np.unique(cut):
         member, seconds = fitted(make, pairs[cut != part].reset_index(drop=True), seed=seed)

@@ -58,3 +58,13 @@ class FeatureAdversary(ABC):
                 f"{len(answers)} answers; expected one row of finite numbers an answer"
             )
         return table
+
+
+class LengthAdversary(FeatureAdversary):
+    """Log counts of characters, words and lines: every other adversary should be compared with it."""
+
+    name = "length"
+
+    def features(self, prompts: Sequence[str], answers: Sequence[str]) -> np.ndarray:
+        counts = [(len(answer), len(answer.split()), answer.count("\n") + 1) for answer in answers]
+        return np.log1p(np.array(counts, dtype=float))

@@ -1,25 +1,116 @@
 """Where the artifact sits: rerun an adversary on neutralised answers and see what it loses, prompt by prompt.
 
-`neutralise` says what a removal licenses one to conclude and what not. Costs are paired: the same prompts, in
-the same folds, with an adversary trained afresh on answers neutralised in the same way.
+Each transform is applied to the answers of both sides, before training and before testing, so that the
+adversary may look for anything that is left. This is an intervention on the texts and not a look at weights:
+an adversary that still succeeds did not need what was removed. The other direction holds with less. An
+adversary that loses needed something that went with the removal. Removals overlap (line breaks go with word
+order and with markup, closing words with length) and may destroy content (cut answers, signs of operations).
+So the costs of several removals do not add up to the advantage, and a cost of zero does not say that the kind
+differs in nothing: another kind may have told the same.
+
+Costs are paired: the same prompts, in the same folds, with an adversary trained afresh on answers neutralised
+in the same way.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from bbi_utils import games
 from bbi_utils.errors import BadInput
+from bbi_utils.games.crossfit import play
 from bbi_utils.games.inference.simultaneous import simultaneous
-from bbi_utils.games.neutralise import TRANSFORMS, Transform, neutralised
 from bbi_utils.games.player import Adversary
 
+Transform = Callable[[pd.DataFrame], pd.DataFrame]
+EMPTY = "empty"  # stands for a text of which nothing is left, on both sides alike
+LIST_NUMBER = re.compile(r"(?m)^[ \t]*\d{1,2}[.)][ \t]+(?=\S)")
+NUMBER = re.compile(r"((?:(?<!\w)-)?\d+(?:[.,:/-]\d+)*)")
 NOTHING = "nothing"
 ALL = "all"
 ROW = ["pair", "contrast", "adversary", "removed", "category"]
 UNIT = ["pair", "contrast", "adversary", "prompt_id"]
+
+
+def without_markup(text: str) -> str:
+    """Words and numbers with single spaces: no punctuation, symbol, line break or number of a list item.
+
+    Unicode says what is punctuation or a symbol. Marks within a number, and its minus, are content and stay.
+    """
+    pieces = NUMBER.split(LIST_NUMBER.sub("", text))
+    pieces[::2] = ["".join(map(_plain, piece)) for piece in pieces[::2]]
+    return " ".join("".join(pieces).split())
+
+
+def _plain(character: str) -> str:
+    return " " if unicodedata.category(character)[0] in "PS" else character
+
+
+def without_order(text: str) -> str:
+    """The same words, as often, in the order of their characters' codes, with single spaces."""
+    return " ".join(sorted(text.split()))
+
+
+def same_length(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Both answers of a prompt cut to as many words as the shorter has; line breaks in between stay.
+
+    A word has a letter or a digit. Closing punctuation goes from both: a full stop at the end would say which
+    one was not cut. Number of words is not number of characters: longer words remain longer.
+    """
+    ends = [[_word_ends(text) for text in pairs[side]] for side in ("teacher", "student")]
+    counts = [min(len(one), len(other)) for one, other in zip(*ends, strict=True)]
+    cut = {
+        side: [_cut(*row) for row in zip(pairs[side], found, counts, strict=True)]
+        for side, found in zip(("teacher", "student"), ends, strict=True)
+    }
+    return pairs.assign(**cut)
+
+
+def _word_ends(text: str) -> list[int]:
+    return [word.end() for word in re.finditer(r"\S+", text) if any(map(str.isalnum, word.group()))]
+
+
+def _cut(text: str, ends: list[int], count: int) -> str:
+    end = ends[count - 1] if count else 0
+    while end and not text[end - 1].isalnum():
+        end -= 1
+    return text[:end]
+
+
+def each_answer(change: Callable[[str], str]) -> Transform:
+    """A transform that changes every answer by itself."""
+
+    def transform(pairs: pd.DataFrame) -> pd.DataFrame:
+        return pairs.assign(teacher=pairs["teacher"].map(change), student=pairs["student"].map(change))
+
+    return transform
+
+
+TRANSFORMS: dict[str, Transform] = {
+    "length": same_length,
+    "markup": each_answer(without_markup),
+    "case": each_answer(str.lower),
+    "order": each_answer(without_order),
+}
+
+
+def neutralised(pairs: pd.DataFrame, transform: Transform) -> pd.DataFrame:
+    """The pairs after the transform, with `EMPTY` for an answer of which nothing is left.
+
+    Equal answers stay in: they are ties. Raises BadInput where the transform changed more than the answers,
+    since costs compare the same prompts in the same folds.
+    """
+    changed = transform(pairs)
+    about = [name for name in pairs if name not in ("teacher", "student")]
+    if not set(pairs) <= set(changed) or not changed[about].equals(pairs[about]):
+        raise BadInput(f"a removal changed more than the answers; expected {about} as they were, row by row")
+    sides = {
+        side: changed[side].where(changed[side].str.strip() != "", EMPTY) for side in ("teacher", "student")
+    }
+    return changed.assign(**sides)
 
 
 def attribute(
@@ -45,7 +136,7 @@ def attribute(
     same = {**labels.iloc[0].to_dict(), "folds": before["fold"].nunique(), "seed": seed}
     tables = [before.assign(removed=NOTHING)]
     for removed, transform in transforms.items():
-        scores, _ = games.play(make_adversary, neutralised(pairs, transform), **same)
+        scores, _ = play(make_adversary, neutralised(pairs, transform), **same)
         tables.append(scores[scores["game"] == "pairwise"].assign(removed=removed))
     table = pd.concat(tables, ignore_index=True)
     if table.groupby("prompt_id")["fold"].nunique().max() > 1 or table["adversary"].nunique() > 1:

@@ -8,6 +8,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import pandas as pd
 
+from bbi_utils.errors import BadInput
+
 
 class Adversary(Protocol):
     """The whole interface: a name, ``fit`` and ``score_pairs``. Whatever has them plays the pairwise game.
@@ -55,3 +57,27 @@ def score_once(
         values = score([prompt for prompt, _ in new], [answer for _, answer in new])
         known.update(zip(new, map(float, values), strict=True))
     return np.array([known[key] for key in keys], dtype=float)
+
+
+def scores_of(adversary: Adversary, held_out: pd.DataFrame) -> pd.DataFrame:
+    """The games on held-out prompts: prompt_id, category, game, shown, score, correct."""
+    prompts, teacher, student = (list(held_out[name]) for name in ("prompt", "teacher", "student"))
+    size, ids = len(prompts), held_out[["prompt_id", "category"]]
+    both = np.asarray(adversary.score_pairs(prompts * 2, teacher + student, student + teacher), dtype=float)
+    # The order in which a pair is shown is random in the game; playing both and averaging removes that noise,
+    # and leaves an adversary that always says "the first" with exactly nothing.
+    paired = (both[:size] - both[size:]) / 2
+    rows = [ids.assign(game="pairwise", shown="pair", score=paired, correct=right(paired))]
+    if isinstance(adversary, SingleAdversary):
+        single = np.asarray(adversary.score(prompts * 2, teacher + student), dtype=float)
+        for shown, score, sign in (("teacher", single[:size], 1), ("student", single[size:], -1)):
+            rows.append(ids.assign(game="single", shown=shown, score=score, correct=right(sign * score)))
+    table = pd.concat(rows)
+    if not np.isfinite(table["score"]).all():
+        raise BadInput(f"adversary {adversary.name} gave scores that are not finite numbers")
+    return table
+
+
+def right(score: np.ndarray) -> np.ndarray:
+    """1 where the score has the right sign, 0 where the wrong one, one half at exactly 0."""
+    return (np.sign(score) + 1) / 2

@@ -29,7 +29,7 @@ import pandas as pd
 
 from bbi_utils.errors import BadInput
 from bbi_utils.games.inference.exact import inflation, kept_at_zero
-from bbi_utils.games.playing import ROW
+from bbi_utils.games.scores import ROW
 
 SIZES = (1, 2, 4, 8, 16, 32)
 PARTITIONS = 50

@@ -14,9 +14,10 @@ from bbi_utils.adversaries import cheap_adversaries
 from bbi_utils.errors import BadInput
 from bbi_utils.files import MOST_SEED
 from bbi_utils.games.certificate import Certificate, certify
+from bbi_utils.games.inference.betting import SequentialTest, bet
 from bbi_utils.games.inference.kernel_test import KernelTest, string_kernel, swap_test
 from bbi_utils.games.player import Adversary
-from bbi_utils.games.sequential import SequentialTest, bet, prequential
+from bbi_utils.games.sequential import prequential
 from bbi_utils.progress import progress_total
 from bbi_utils.responses.answers import NULL
 from bbi_utils.responses.recorded import Recorded

@@ -113,7 +113,7 @@ def run_certify(options: argparse.Namespace) -> int:
     """`certify`: prints the certificate and writes it beside the scores."""
     from bbi_utils.files import write_json
     from bbi_utils.games.certificate import certify
-    from bbi_utils.games.scores_file import costs_for, read_scores
+    from bbi_utils.games.scores import costs_for, read_scores
     from bbi_utils.report.text import render
 
     source = Path(options.scores)

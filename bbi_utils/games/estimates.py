@@ -1,0 +1,88 @@
+"""Advantages with intervals, from a table of scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bbi_utils.errors import BadInput
+from bbi_utils.games.inference.exact import inflation, kept_at_zero
+from bbi_utils.games.inference.simultaneous import simultaneous
+from bbi_utils.games.scores import ROW
+
+
+def advantage(scores: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """Advantage of each adversary in each game: pair, contrast, adversary, game, n, advantage, lower, upper.
+
+    n counts prompts. No interval leaves 0 by less than what cross-fitting may cause where there is nothing to
+    learn. Within a pair and contrast the intervals hold together with probability about
+    ``confidence`` (over prompts, with the fitted adversaries as they are); see ``intervals`` for the limits.
+    """
+    return _table(scores, family=["pair", "contrast"], row=ROW, confidence=confidence, seed=seed)
+
+
+def by_category(scores: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """The same per category; intervals hold together over the categories of one adversary and game."""
+    return _table(scores, family=ROW, row=[*ROW, "category"], confidence=confidence, seed=seed)
+
+
+def paired_difference(
+    scores: pd.DataFrame,
+    *,
+    minuend: str = "base",
+    subtrahend: str = "distilled",
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Advantage on one contrast minus that on another, on the prompts both have.
+
+    Returns pair, contrast ("base - distilled"), adversary, game, n, advantage (the difference), lower, upper,
+    with intervals simultaneous over the adversaries and games of a pair. Prompts are paired, so what makes a
+    prompt hard for both students cancels.
+    """
+    per_prompt = _per_prompt(scores)
+    keys = [*(key for key in ROW if key != "contrast"), "prompt_id"]
+    sides = [per_prompt[per_prompt["contrast"] == name].set_index(keys) for name in (minuend, subtrahend)]
+    for side, name in zip(sides, (minuend, subtrahend), strict=True):
+        if side.empty:
+            raise BadInput(f"no scores for contrast {name}; found {sorted(set(scores['contrast']))}")
+    difference = (sides[0]["value"] - sides[1]["value"]).dropna().reset_index()
+    difference["contrast"] = f"{minuend} - {subtrahend}"
+    return _intervals(difference, ["pair"], ROW, confidence=confidence, seed=seed, largest=2.0)
+
+
+def _per_prompt(scores: pd.DataFrame) -> pd.DataFrame:
+    """One row a prompt and game, value = 2 mean(correct) - 1: the unit of every interval."""
+    keys = [*ROW, "category", "prompt_id"]
+    mean = scores.groupby(keys, sort=False, as_index=False)["correct"].mean()
+    return mean.assign(value=2 * mean["correct"] - 1)
+
+
+def _table(
+    scores: pd.DataFrame, *, family: list[str], row: list[str], confidence: float, seed: int
+) -> pd.DataFrame:
+    table = _intervals(_per_prompt(scores), family, row, confidence=confidence, seed=seed, largest=1.0)
+    return _aware_of_folds(table, scores)
+
+
+def _aware_of_folds(table: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """The table with every interval on 0 that cross-fitting alone may have moved off it (see `exact`)."""
+    folds = table["adversary"].map(scores.groupby("adversary")["fold"].nunique())
+    wider = np.sqrt(np.where(folds > 1, inflation(folds), 1.0))
+    least = table["advantage"] - wider * (table["advantage"] - table["lower"])
+    most = table["advantage"] + wider * (table["upper"] - table["advantage"])
+    lower, upper = kept_at_zero(table["lower"], table["upper"], least, most)
+    return table.assign(lower=lower, upper=upper)
+
+
+def _intervals(
+    values: pd.DataFrame, family: list[str], row: list[str], *, confidence: float, seed: int, largest: float
+) -> pd.DataFrame:
+    """One row per distinct ``row``, simultaneous within each ``family``."""
+    tables = []
+    for _, members in values.groupby(family, sort=False):
+        wide = members.pivot(index="prompt_id", columns=row, values="value").sort_index()
+        bounds = simultaneous(wide.to_numpy(dtype=float), confidence=confidence, seed=seed, largest=largest)
+        names = wide.columns.to_frame(index=False)
+        tables.append(pd.concat([names, bounds.rename(columns={"mean": "advantage"})], axis=1))
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,54 @@
+"""Answer pairs and their folds: what can be played on, and which prompts are held out together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bbi_utils.errors import BadInput
+
+PAIR_COLUMNS = ("prompt_id", "prompt", "category", "teacher", "student")
+
+
+def drop_failed(pairs: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Pairs in which both answers say something, and how many were dropped; a prompt goes from both sides."""
+    said = [pairs[side].fillna("").astype(str).str.strip() != "" for side in ("teacher", "student")]
+    kept = pairs[said[0] & said[1]].reset_index(drop=True)
+    return kept, len(pairs) - len(kept)
+
+
+def assign_folds(pairs: pd.DataFrame, *, folds: int, seed: int) -> np.ndarray:
+    """Test fold of each row, shape (n,): whole groups, dealt out category by category.
+
+    A group is the ``group`` column where there is one (the same question in other words), else the prompt's
+    text. It depends on prompts and seed only, so all contrasts and adversaries of a pair share their folds.
+    """
+    groups = pairs["group" if "group" in pairs else "prompt"].astype(str)
+    first = pd.DataFrame({"group": groups, "category": pairs["category"]}).drop_duplicates("group")
+    first = first.sort_values("group").sample(frac=1, random_state=seed)
+    first = first.sort_values("category", kind="stable")
+    fold_of = dict(zip(first["group"], np.arange(len(first)) % folds, strict=True))
+    return groups.map(fold_of).to_numpy()
+
+
+def checked_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The answer pairs, or BadInput on missing columns, repeated ids or empty answers."""
+    missing = [column for column in PAIR_COLUMNS if column not in pairs]
+    if missing:
+        raise BadInput(f"answer pairs lack the columns {missing}; expected {list(PAIR_COLUMNS)}")
+    repeated = pairs["prompt_id"][pairs["prompt_id"].duplicated()]
+    if len(repeated):
+        raise BadInput(f"prompt id {repeated.iloc[0]} occurs more than once; each prompt is one unit")
+    dropped = drop_failed(pairs)[1]
+    if dropped:
+        raise BadInput(f"{dropped} prompts have an empty answer; remove them with games.drop_failed first")
+    return pairs
+
+
+def enough_for(folds: int, pairs: pd.DataFrame) -> pd.DataFrame:
+    groups = pairs["group" if "group" in pairs else "prompt"].nunique()
+    if folds < 2 or groups < 2 * folds:
+        raise BadInput(
+            f"{folds} folds over {groups} distinct prompts; take folds >= 2 and two prompts a fold"
+        )
+    return pairs
