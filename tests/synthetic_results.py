@@ -104,7 +104,7 @@ def budget(n: int = 60, *, seed: int = 0, guided: float = 0.0) -> pd.DataFrame:
     rng, rows = np.random.default_rng(seed), []
     for pair in PAIRS:
         for s, strategy in enumerate(
-            ("stratified_random", "disagreement", "disagreement_oracle", "diversity")
+            ("stratified_random", "disagreement", "disagreement_known", "diversity")
         ):
             for b in (125, 250, 500, 1000):
                 for k in range(3):

@@ -29,7 +29,7 @@ def test_budgets_nest_are_exact_repeat_and_can_take_the_whole_pool(strategy):
     for budget, order in orders.items():
         assert len(order) == len(set(order)) == budget
         assert order == orders[N][:budget] == buy(strategy, budget)
-    assert orders[150] != buy(strategy, 150, seed=2) or strategy == "disagreement_oracle"
+    assert orders[150] != buy(strategy, 150, seed=2) or strategy == "disagreement_known"
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -66,14 +66,14 @@ def test_the_black_box_buyer_only_looks_at_what_it_has_bought():
 
 def test_guided_buyers_find_disagreement_and_the_oracle_most_of_it():
     mean = {name: DISAGREEMENT.loc[buy(name, 100)].mean() for name in STRATEGIES}
-    assert mean["stratified_random"] + 0.3 < mean["disagreement"] <= mean["disagreement_oracle"]
+    assert mean["stratified_random"] + 0.3 < mean["disagreement"] <= mean["disagreement_known"]
 
 
 def test_no_category_eats_the_budget():
     skewed = DISAGREEMENT + 10 * (PROMPTS["category"] == "c0").to_numpy()
     category = PROMPTS.set_index("id")["category"]
     for budget in (60, 100, 150):  # wherever in a round the money runs out
-        order = buy("disagreement_oracle", budget, disagreement=skewed)
+        order = buy("disagreement_known", budget, disagreement=skewed)
         share = (category.loc[order] == "c0").mean()
         assert 0.2 < share <= 2 / 8 + 1 / budget
 
@@ -95,7 +95,7 @@ def test_diversity_covers_better_than_chance():
         ({"strategy": "diversity", "budget": 5, "bought": ["nobody"]}, "nobody"),
         ({"strategy": "disagreement", "budget": 5, "disagreement": None}, "disagreement"),
         (
-            {"strategy": "disagreement_oracle", "budget": 5, "disagreement": DISAGREEMENT.head(3)},
+            {"strategy": "disagreement_known", "budget": 5, "disagreement": DISAGREEMENT.head(3)},
             "no disagreement",
         ),
     ],

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bbi_utils.errors import BadInput
 
-STRATEGIES = ("stratified_random", "disagreement", "disagreement_oracle", "diversity")
+STRATEGIES = ("stratified_random", "disagreement", "disagreement_known", "diversity")
 Reveal = Callable[[list[str]], Sequence[float]]
 
 
@@ -40,7 +40,7 @@ def choose(
       large as all before, of the prompts with the highest disagreement predicted by ridge regression on
       embedding and category. It looks only at the disagreement of prompts it has bought. A category may fill
       at most twice its pool share of every prefix, so that one bad prediction cannot eat the budget.
-    * disagreement_oracle: the same rounds and caps with the true disagreement of the whole pool from the
+    * disagreement_known: the same rounds and caps with the true disagreement of the whole pool from the
       first purchase on. No real buyer can do this; it bounds what better prediction could gain.
     * diversity: k-center greedy, each time the prompt farthest from all bought ones.
 
@@ -144,12 +144,12 @@ def _guided(
     random_order = _stratified(categories, owned, rng)  # first, so that it is stratified_random's own
     jitter = rng.permutation(len(ids)) * 1e-12  # decides ties by the seed
     known: dict[int, float] = {}
-    if strategy == "disagreement_oracle":
+    if strategy == "disagreement_known":
         truth = np.asarray(reveal(ids), dtype=float)
     target = start
     while len(order) < budget:
         if target > len(order):
-            if strategy == "disagreement_oracle":
+            if strategy == "disagreement_known":
                 wanted = truth
             elif not order:
                 order += random_order[:target]

@@ -110,7 +110,7 @@ def plan_cells(
     cells = []
     for replication in range(replications):
         for strategy in strategies:
-            knows_all = strategy == "disagreement_oracle"
+            knows_all = strategy == "disagreement_known"
             order = choose(
                 strategy,
                 pool,

@@ -221,7 +221,7 @@ def _categories(frames: Frames, pair: str, confidence: float) -> Rows:
 def _guided(frames: Frames, pair: str, confidence: float) -> Rows:
     for strategy, name in (
         ("disagreement", "disagreement-guided"),
-        ("disagreement_oracle", "the same, oracle"),
+        ("disagreement_known", "the same, all known"),
     ):
         part = frames["budget_gain"][frames["budget_gain"]["strategy"] == strategy]
         overall, single = part[part["budget"] == 0], part[part["budget"] > 0]

@@ -26,7 +26,7 @@ TEST_SHARE = 0.2  # of the probe suite; the rest is for distillation
 CHOICES = {
     "quantisation": ("none", "nf4"),
     "dtype": ("auto", "float32", "bfloat16", "float16"),
-    "strategies": ("stratified_random", "disagreement", "disagreement_oracle", "diversity"),
+    "strategies": ("stratified_random", "disagreement", "disagreement_known", "diversity"),
 }
 POSITIVE = (
     "n_probes", "n_distill", "n_test", "n_judge", "max_new_tokens", "batch_size", "encoder_epochs",

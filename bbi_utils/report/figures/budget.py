@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CAPTION = (
     "Similarity with the teacher after distilling on the prompts that each strategy bought. Top: mean "
     "over {seeds} seeds. Bottom: each strategy minus stratified random, paired by seed; dashed: no "
-    "difference. Bands and bars are {level:.0%} t intervals over seeds. 'Disagreement, oracle' knows all "
+    "difference. Bands and bars are {level:.0%} t intervals over seeds. 'Disagreement, all known' knows all "
     "teacher answers before it buys: an upper reference, not a strategy a buyer could follow."
 )
 LARGE: dict[str, Any] = {"markersize": 6.5, "markeredgewidth": 0}

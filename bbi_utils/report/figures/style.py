@@ -58,7 +58,7 @@ STRATEGIES = Marks(
     {
         "stratified_random": Mark("stratified random", "#555555", "v"),
         "disagreement": Mark("disagreement", "#CC79A7", "P"),
-        "disagreement_oracle": Mark("disagreement, oracle", "#E69F00", "X", "--"),
+        "disagreement_known": Mark("disagreement, all known", "#E69F00", "X", "--"),
         "diversity": Mark("diversity", "#56B4E9", "*"),
     }
 )
