@@ -12,6 +12,10 @@ class BadInput(ValueError):
     """Names the thing, what was found, what was expected and the way out; commands exit 2 on it."""
 
 
+class OutOfMemory(MemoryError):
+    """Names what did not fit into the memory of machine or GPU, and how it would; commands exit 2 on it."""
+
+
 def printable(text: str) -> str:
     """The text with `\\x1b` spelt out where an escape character was, and so on; tabs and newlines stay.
 

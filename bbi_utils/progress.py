@@ -8,7 +8,6 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ClassVar, Generic, TypeVar
 
 from bbi_utils.files import replacing
@@ -28,9 +27,8 @@ class Progress(Generic[T]):
 
     def __init__(self, items: Iterable[T], description: str, total: int | None, *, shown: bool) -> None:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # tqdm warns where a notebook lacks its widgets; text bars will do
+            # tqdm warns where a notebook lacks its widgets; text bars will do
+            warnings.simplefilter("ignore")
             from tqdm.auto import tqdm
 
             self.bar: Any = tqdm(total=total, desc=description, disable=not shown, leave=False)
@@ -44,9 +42,7 @@ class Progress(Generic[T]):
         self.write(force=True)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __iter__(self) -> Iterator[T]:
@@ -89,15 +85,10 @@ class Progress(Generic[T]):
             self.file = None
 
 
-def progress(
-    iterable_or_total: Iterable[T] | int, description: str, total: int | None = None, *, shown: bool = True
-) -> Progress[T]:
-    """Iterate over an iterable with a bar, or give a total and call `.update(count)` in a `with` block."""
-    if isinstance(iterable_or_total, int):
-        return Progress((), description, iterable_or_total, shown=shown)
-    if total is None and isinstance(iterable_or_total, Sized):
-        total = len(iterable_or_total)
-    return Progress(iterable_or_total, description, total, shown=shown)
+def progress(items: Iterable[T], description: str, *, shown: bool = True) -> Progress[T]:
+    """Iterate over the items with a bar."""
+    total = len(items) if isinstance(items, Sized) else None
+    return Progress(items, description, total, shown=shown)
 
 
 def progress_total(total: int, description: str, *, shown: bool = True) -> Progress[object]:

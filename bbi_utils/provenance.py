@@ -94,24 +94,14 @@ def environment() -> dict[str, Any]:
     }
 
 
-def peak_memory_of_children() -> int:
-    """The largest resident memory, in bytes, of any finished descendant process (0 where unknown)."""
+def peak_memory(*, of_children: bool = False) -> int:
+    """The largest resident memory so far, in bytes, of this process or a finished descendant; 0: unknown."""
     try:
         import resource
     except ImportError:  # Windows
         return 0
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def peak_memory() -> int:
-    """The largest resident memory of this process so far, in bytes (0 where unknown)."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    who = resource.RUSAGE_CHILDREN if of_children else resource.RUSAGE_SELF
+    return resource.getrusage(who).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def update_manifest(

@@ -150,7 +150,7 @@ def test_students_and_judges_are_whole_models(adapter: Path, tiny_qwen: Path, tm
 def study(adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     """A sound study whose teacher is an adapter, with the hub's client offline."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     settings = {**tiny_study.models(tmp_path), "run_dir": str(tmp_path / "run"), "teacher": str(adapter)}
     return load_study("pocket", "qwen", settings)
 

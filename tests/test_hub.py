@@ -14,6 +14,7 @@ from conftest import make_family, put_in_hub_cache
 
 from bbi_utils import paths
 from bbi_utils.oracles import Request, Sampling, load_local
+from bbi_utils.oracles.hub import FILES, UNREAD, cached_commit
 
 FIRST, SECOND = "a" * 40, "b" * 40
 GREEDY = Sampling(temperature=0, max_new_tokens=5)
@@ -98,10 +99,22 @@ def test_a_hub_id_is_loaded_from_the_cache_by_branch_and_by_commit(home: Path, t
     assert commits == {"teacher": (None, SECOND), "student": (None, FIRST), "judge": ("v2", SECOND)}
 
 
+def test_a_commit_is_found_by_branch_and_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    model = tmp_path / "models--a--b"
+    (model / "refs").mkdir(parents=True)
+    (model / "snapshots" / "c0ffee").mkdir(parents=True)
+    (model / "snapshots" / "c0ffee" / "config.json").touch()
+    (model / "refs" / "main").write_text("c0ffee")
+    assert cached_commit("a/b") == "c0ffee" == cached_commit("a/b", "c0ffee")
+    assert cached_commit("a/b", "v2") is None and cached_commit("a/c") is None
+    assert cached_commit("no id") is None
+
+
 def test_weights_that_lie_there_twice_are_fetched_once() -> None:
     from huggingface_hub.utils import filter_repo_objects
-
-    from bbi_utils.oracles.checkpoints import FILES, UNREAD
 
     there = ["config.json", "model-00001-of-00002.safetensors", "model.safetensors.index.json"]
     more = ["consolidated.safetensors", "consolidated-00001-of-00002.safetensors", "original/params.json"]

@@ -86,7 +86,7 @@ def test_a_hub_that_hangs_up_or_says_nothing_is_out_of_reach(
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr("bbi_utils.oracles.checkpoints.SECONDS_TO_ANSWER", 0.2)
+    monkeypatch.setattr("bbi_utils.oracles.hub.SECONDS_TO_ANSWER", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
         if closes:

@@ -6,14 +6,14 @@ import logging
 
 import pytest
 
-from bbi_utils.oracles.kernels import LOGGER, expect_no_kernels
+from bbi_utils.oracles.checkpoints import QUANTISER_LOGGER, expect_no_kernels
 
 MESSAGE = "Failed to load CPU gemm_4bit_forward from kernels-community: %s. Please install it"
 
 
 def test_only_the_absence_of_kernels_is_silenced(caplog: pytest.LogCaptureFixture) -> None:
     expect_no_kernels()
-    logger = logging.getLogger(LOGGER)
+    logger = logging.getLogger(QUANTISER_LOGGER)
     logger.warning(MESSAGE, ModuleNotFoundError("No module named 'kernels'"))
     assert not caplog.records
     logger.warning(MESSAGE, OSError("no network"))
@@ -24,4 +24,4 @@ def test_only_the_absence_of_kernels_is_silenced(caplog: pytest.LogCaptureFixtur
 def test_the_logger_is_still_where_it_speaks() -> None:
     from bitsandbytes.backends.cpu import ops
 
-    assert ops.logger.name == LOGGER
+    assert ops.logger.name == QUANTISER_LOGGER

@@ -51,16 +51,6 @@ def test_model_references(reference: str, folder: Path | None) -> None:
     assert paths.local_model(reference) == folder
 
 
-def test_a_commit_is_found_by_branch_and_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    model = tmp_path / "models--a--b"
-    (model / "refs").mkdir(parents=True)
-    (model / "snapshots" / "c0ffee").mkdir(parents=True)
-    (model / "refs" / "main").write_text("c0ffee")
-    assert paths.cached_commit("a/b") == "c0ffee" == paths.cached_commit("a/b", "c0ffee")
-    assert paths.cached_commit("a/b", "v2") is None and paths.cached_commit("a/c") is None
-
-
 def test_shown_paths_are_short_inside_and_whole_outside(tmp_path: Path) -> None:
     assert paths.shown(paths.ROOT / "runs" / "x") == str(Path("runs/x"))
     assert paths.shown(tmp_path) == str(tmp_path)

@@ -18,7 +18,7 @@ from bbi_utils.study.params import Study, load_study
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     """A sound study of three model folders, with the hub's client offline."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     settings = {**tiny_study.models(tmp_path), "run_dir": str(tmp_path / "run")}
     return load_study("pocket", "qwen", settings)
 
@@ -101,9 +101,10 @@ def test_a_model_with_a_damaged_configuration_is_refused(study: Study) -> None:
 
 
 def test_a_hub_model_in_the_cache_is_found_offline(study: Study, tmp_path: Path) -> None:
-    refs = tmp_path / "cache" / "models--some--model" / "refs"
-    refs.mkdir(parents=True)
-    (refs / "main").write_text("abc123\n")
+    model = tmp_path / "cache" / "models--some--model"
+    for file, content in (("refs/main", "abc123"), ("snapshots/abc123/config.json", "{}")):
+        (model / file).parent.mkdir(parents=True)
+        (model / file).write_text(content)
     preflight.check_study(dataclasses.replace(study, judge="some/model"))
 
 

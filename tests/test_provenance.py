@@ -52,7 +52,7 @@ def test_a_manifest_accumulates_stages_and_names_what_can_change_a_number(tmp_pa
 
 def test_peak_memory_is_in_bytes() -> None:
     assert 10**7 < provenance.peak_memory() < 10**12
-    assert provenance.peak_memory_of_children() >= 0
+    assert provenance.peak_memory(of_children=True) >= 0
 
 
 def test_versions_line_names_python_and_torch() -> None:

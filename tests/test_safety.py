@@ -21,9 +21,9 @@ from test_own_probes import rows, write
 from bbi_utils import paths
 from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import UNPRINTABLE, BadInput, printable
-from bbi_utils.games.similarity import load_encoder
 from bbi_utils.oracles import Request, Sampling, load_local
-from bbi_utils.oracles.checkpoints import REMOTE_CODE
+from bbi_utils.oracles.hub import REMOTE_CODE
+from bbi_utils.oracles.sentence_encoder import load_encoder
 from bbi_utils.probes import dataset_card, read_probes
 from bbi_utils.report.figures import category_figure
 from bbi_utils.responses.arms import side_by_side

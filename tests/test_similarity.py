@@ -11,9 +11,10 @@ import pytest
 
 from bbi_utils.errors import BadInput
 from bbi_utils.games import similarity
+from bbi_utils.oracles import sentence_encoder
 
 genuine = pytest.mark.skipif(
-    importlib.util.find_spec(similarity.MINILM_PACKAGE) is None,
+    importlib.util.find_spec(sentence_encoder.MINILM_PACKAGE) is None,
     reason="the weights' package is not installed",
 )
 PAIRS = pd.DataFrame(
@@ -28,7 +29,7 @@ PAIRS = pd.DataFrame(
 
 @pytest.fixture(scope="module")
 def encoder() -> Any:
-    return similarity.load_encoder(device="cpu")
+    return sentence_encoder.load_encoder(device="cpu")
 
 
 @genuine
@@ -42,7 +43,7 @@ def test_equal_answers_are_exactly_one_and_unlike_ones_far_below(encoder):
 
 @genuine
 def test_embeddings_have_unit_length_and_repeat_for_repeated_texts(encoder):
-    vectors = similarity.embed(["rain", "snow", "rain"], encoder).vectors
+    vectors = sentence_encoder.embed(["rain", "snow", "rain"], encoder).vectors
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     assert np.array_equal(vectors[0], vectors[2]) and vectors.shape == (3, 384)
 
@@ -51,14 +52,14 @@ def test_changed_weights_are_refused(tmp_path):
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"something else")
     with pytest.raises(BadInput, match="SHA-256"):
-        similarity.check_weights(path, similarity.MINILM_SHA256)
+        sentence_encoder.check_weights(path, sentence_encoder.MINILM_SHA256)
     with pytest.raises(BadInput, match="no such file"):
-        similarity.check_weights(tmp_path / "gone", similarity.MINILM_SHA256)
+        sentence_encoder.check_weights(tmp_path / "gone", sentence_encoder.MINILM_SHA256)
 
 
 def test_a_missing_encoder_is_named(tmp_path):
     with pytest.raises(BadInput, match="nowhere"):
-        similarity.load_encoder(str(tmp_path / "nowhere"))
+        sentence_encoder.load_encoder(str(tmp_path / "nowhere"))
 
 
 def test_the_gain_is_paired_by_prompt():

@@ -168,8 +168,8 @@ def _load(name: str, revision: str | None) -> tuple[Any, Any]:
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging
 
-    from bbi_utils.games.similarity import encoder_folder
     from bbi_utils.oracles.checkpoints import loading
+    from bbi_utils.oracles.sentence_encoder import encoder_folder
 
     logging.disable_progress_bar()
     folder = encoder_folder(name, revision)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bbi_utils.distillation.checkpoints import finished, load_checkpoint, save_adapter, save_checkpoint
 from bbi_utils.distillation.examples import IGNORED, collate, encode_all, encode_example, plan_steps
-from bbi_utils.errors import BadInput
+from bbi_utils.errors import BadInput, OutOfMemory
 from bbi_utils.oracles import checkpoints
 from bbi_utils.oracles.adapters import adapter_hash, attach_adapter, peft_warnings
 from bbi_utils.oracles.checkpoints import Checkpoint, Quantisation
@@ -232,7 +232,7 @@ def memory_explained(settings: LoraSettings) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         way = f"lower batch_size (now {settings.batch_size}) or set gradient_checkpointing"
-        raise BadInput(f"distillation ran out of memory; {way}, then run again.") from error
+        raise OutOfMemory(f"distillation ran out of memory; {way}, then run again.") from error
 
 
 def curve_table(curve: list[dict[str, float]]) -> pandas.DataFrame:

@@ -7,8 +7,8 @@ variable BBI_TRUST_REMOTE_CODE to 1: no file that describes a study can switch t
 from __future__ import annotations
 
 import functools
+import logging
 import math
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,20 +19,37 @@ from typing import Any, Literal
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.files import json_object, sha256_file, sha256_text
-from bbi_utils.oracles.kernels import expect_no_kernels
-
-expect_no_kernels()  # whoever loads a model imports this module first
+from bbi_utils.oracles.hub import (
+    FILES,
+    REMOTE_CODE,
+    SMALL_FILES,
+    download,
+    files_of_model,
+    is_hub_id,
+    trusts_remote_code,
+)
 
 Quantisation = Literal["none", "nf4"]
-# Everything but the weights, and then everything that loading reads.
-SMALL_FILES = ("*.json", "*.jinja", "tokenizer.model", "merges.txt", "vocab.txt")
-FILES = (*SMALL_FILES, "*.safetensors")
-UNREAD = ("consolidated*.safetensors", "original/*")  # the same weights once more, in some hub models
-SECONDS_TO_ANSWER = 30.0  # that a hub has, each time it is asked
-REMOTE_CODE = "BBI_TRUST_REMOTE_CODE"
 ADAPTER_CONFIG = "adapter_config.json"
 SHARD = re.compile(r"[^/\\]+\.safetensors")  # a name, and no path
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+# The package `kernels` is left out on purpose: with it, bitsandbytes fetches code from a hub at import.
+# Without it, bitsandbytes warns on some CPUs.
+QUANTISER_LOGGER = "bitsandbytes.backends.cpu.ops"
+NO_NEWS = re.compile("Failed to load CPU gemm_4bit_forward.*No module named 'kernels'", re.DOTALL)
+
+
+def expect_no_kernels() -> None:
+    """Keep bitsandbytes from warning that `kernels` is missing; call before that is imported."""
+    logging.getLogger(QUANTISER_LOGGER).addFilter(is_news)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether a record says anything but that."""
+    return NO_NEWS.match(record.getMessage()) is None
+
+
+expect_no_kernels()  # whoever loads a model imports this module first
 
 
 @dataclass(frozen=True)
@@ -62,16 +79,6 @@ class Checkpoint:
         return self.adapter if self.adapter and own else self.folder
 
 
-def trusts_remote_code() -> bool:
-    """Whether the user lets models bring code of their own."""
-    return os.environ.get(REMOTE_CODE) == "1"
-
-
-def files_of_model(patterns: tuple[str, ...]) -> tuple[str, ...]:
-    """The patterns, and Python files where they would be run."""
-    return (*patterns, "*.py") if trusts_remote_code() else patterns
-
-
 def resolve_model(model: str | Path, *, revision: str | None = None) -> Checkpoint:
     """Turn "pocket/<name>", a folder or a hub id into a Checkpoint, fetching only a hub model's small files.
 
@@ -98,73 +105,11 @@ def resolve_model(model: str | Path, *, revision: str | None = None) -> Checkpoi
     return Checkpoint(name, cached, f"hub:{name}@{cached.name}", commit=cached.name)
 
 
-def is_hub_id(name: str) -> bool:
-    """Whether a reference that is no folder can be an id on the hub: `owner/name` or `name`."""
-    from huggingface_hub.utils import HFValidationError, validate_repo_id
-
-    try:
-        validate_repo_id(name)
-    except HFValidationError:
-        return False
-    return not name.startswith((".", "/", "~"))
-
-
-def download(name: str, *, revision: str | None, patterns: tuple[str, ...]) -> Path:
-    """The hub's snapshot folder, named by its commit; offline, the one already in the cache."""
-    import httpx2
-    from huggingface_hub import errors, snapshot_download
-
-    bound_waiting()
-    reference = f"hub model {name}" + (f" at revision {revision}" if revision else "")
-    try:
-        wanted = list(files_of_model(patterns))
-        return Path(
-            snapshot_download(name, revision=revision, allow_patterns=wanted, ignore_patterns=list(UNREAD))
-        )
-    except errors.GatedRepoError as error:
-        way = "accept its licence on the hub and log in with `hf auth login` (or set HF_TOKEN)"
-        raise BadInput(f"{reference} is gated; {way}.") from error
-    except errors.RevisionNotFoundError as error:
-        raise BadInput(f"{reference}: no such revision; give an existing branch, tag or commit.") from error
-    except errors.RepositoryNotFoundError as error:
-        way = "check the spelling, log in if it is private, or give a folder that exists"
-        raise BadInput(f"{reference} does not exist or is private; {way}.") from error
-    except (OSError, ValueError, httpx2.HTTPError) as error:
-        # No network, a hub that refuses or is busy, or a page in its place that is not the hub's.
-        way = "go online once, or give a folder with the model"
-        said = cause_of(error)
-        raise BadInput(
-            f"{reference} is not in the local cache and the hub cannot be reached ({said}); {way}."
-        ) from error
-
-
-def bound_waiting() -> None:
-    """Have the hub's client give up on a hub that says nothing; by itself it waits for ever."""
-    from huggingface_hub import get_session
-
-    hooks = get_session().event_hooks
-    if bounded not in hooks["request"]:
-        get_session().event_hooks = {**hooks, "request": [*hooks["request"], bounded]}
-
-
-def bounded(request: Any) -> None:
-    """Give a request a time limit wherever it has none."""
-    limits = request.extensions["timeout"]
-    request.extensions["timeout"] = {part: limit or SECONDS_TO_ANSWER for part, limit in limits.items()}
-
-
 def refuse_adapter(folder: Path, *, name: str) -> None:
     """Raise BadInput for an adapter where a whole model is wanted; transformers would fetch its base."""
     if (folder / ADAPTER_CONFIG).is_file():
         way = "merge it into its base (merge_and_unload) and save that with its tokenizer"
         raise BadInput(f"model {name} is an adapter ({ADAPTER_CONFIG}); expected a whole model here: {way}.")
-
-
-def cause_of(error: BaseException) -> str:
-    """The first sentence of what an error was raised from in the first place."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0].partition('. ')[0]:.200}"
 
 
 def check_files(folder: Path, *, name: str) -> None:

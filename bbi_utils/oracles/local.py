@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bbi_utils.errors import BadInput
+from bbi_utils.errors import BadInput, OutOfMemory
 from bbi_utils.files import sha256_text
 from bbi_utils.oracles import checkpoints
 from bbi_utils.oracles.adapters import adapter_hash, attach_adapter, resolve_adapted
@@ -108,7 +108,7 @@ class LocalOracle:
                 )
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
-        """Answer one batch, in order. Raises BadInput when a prompt does not fit or memory runs out."""
+        """Answer one batch, in order. Raises BadInput when a prompt does not fit, OutOfMemory."""
         import torch
 
         if not requests:
@@ -121,7 +121,7 @@ class LocalOracle:
         except torch.OutOfMemoryError as error:
             empty_cache(self.device)
             way = f"lower batch_size (now {len(requests)}) or set quantisation to nf4"
-            raise BadInput(f"{self.name} ran out of memory; {way}; finished batches are kept.") from error
+            raise OutOfMemory(f"{self.name} ran out of memory; {way}; finished batches are kept.") from error
         seconds = (time.perf_counter() - began) / len(requests)
         rows = zip(requests, prompts, new_tokens, strict=True)
         return [self.read(request, len(prompt), tokens, seconds) for request, prompt, tokens in rows]

@@ -16,7 +16,7 @@ from typing import Any
 
 from bbi_utils import paths
 from bbi_utils.files import write_json
-from bbi_utils.provenance import peak_memory_of_children
+from bbi_utils.provenance import peak_memory
 
 SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -84,7 +84,7 @@ def main(job_file: Path) -> int:
     result = {
         "failure": failure or None,
         "seconds": round(time.monotonic() - began, 1),
-        "peak_memory_bytes": peak_memory_of_children(),
+        "peak_memory_bytes": peak_memory(of_children=True),
     }
     write_json(job_file.with_suffix(".result.json"), result)
     return 1 if failure else 0

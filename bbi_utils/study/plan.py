@@ -10,6 +10,7 @@ from bbi_utils import paths
 from bbi_utils.oracles.adapters import whole_model
 from bbi_utils.oracles.checkpoints import count_numbers
 from bbi_utils.oracles.endpoint.client import VERDICT_TOKENS
+from bbi_utils.oracles.hub import cached_commit
 from bbi_utils.oracles.references import kind_of
 from bbi_utils.provenance import gpus
 from bbi_utils.study.params import Study
@@ -123,7 +124,7 @@ def model_line(role: str, reference: str, revision: str | None, how: str) -> str
     if paths.local_model(reference) is not None:
         version = "local folder"
     else:
-        commit = paths.cached_commit(reference, revision)
+        commit = cached_commit(reference, revision)
         version = f"revision {revision or 'default branch'}"
         version += f", in the cache as {commit[:12]}" if commit else ""
     count = parameters_of(reference)

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
@@ -16,8 +17,8 @@ from bbi_utils.files import MOST_SEED
 from bbi_utils.oracles import Sampling, Terms, load_oracle
 from bbi_utils.oracles.adapters import adapter_folder, base_of, check_adapter, whole_model
 from bbi_utils.oracles.checkpoints import check_files
+from bbi_utils.oracles.hub import cached_commit
 from bbi_utils.oracles.references import WORDS, kind_of
-from bbi_utils.paths import hub_cache
 from bbi_utils.provenance import gpus
 from bbi_utils.study.params import Study, unknown
 from bbi_utils.study.plan import BYTES, parameters_of
@@ -240,12 +241,15 @@ def check_disk(study: Study, *, needed: int = FREE_BYTES) -> None:
 
 def check_downloads(study: Study) -> None:
     """Raise BadInput where the hub models that are not in the cache yet would not fit on its disk."""
+    from huggingface_hub import constants
+
     roles = ("teacher", "student", "judge")
     models = {(getattr(study, role), getattr(study, f"{role}_revision")) for role in roles}
     models = {whole_model(name, revision) for name, revision in models if kind_of(name) == "weights"}
     absent = [name for name, revision in models if wanted_from_hub(name, revision)]
     needed = sum((parameters_of(name) or 0) * BYTES["bfloat16"] for name in absent)
-    disk = next(path for path in (hub_cache(), *hub_cache().parents) if path.exists())
+    cache = Path(constants.HF_HUB_CACHE)
+    disk = next(path for path in (cache, *cache.parents) if path.exists())
     free = shutil.disk_usage(disk).free
     if needed > free:
         what = (
@@ -256,7 +260,7 @@ def check_downloads(study: Study) -> None:
 
 def wanted_from_hub(reference: str, revision: str | None) -> bool:
     """Whether a model would have to be downloaded."""
-    return paths.local_model(reference) is None and paths.cached_commit(reference, revision) is None
+    return paths.local_model(reference) is None and cached_commit(reference, revision) is None
 
 
 def check_all(studies: Sequence[Study]) -> None:

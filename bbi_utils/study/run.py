@@ -17,6 +17,7 @@ from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.files import read_json, write_json
 from bbi_utils.oracles.adapters import whole_model
+from bbi_utils.oracles.hub import cached_commit
 from bbi_utils.provenance import cores, update_manifest
 from bbi_utils.report.claims_table import show_claims
 from bbi_utils.study import preflight
@@ -160,7 +161,7 @@ def failure_of(task: Task, failure: dict[str, Any] | None, *, partial: Path, log
         said = f": {tail[0]}" if tail else " (out of memory?)"
         return StageFailed(f"{paths.shown(task.notebook)} was killed{said}", status=1)
     message = failure["message"] or failure["error"]
-    if failure["error"] == "BadInput" or any(words in message for words in MACHINE_ERRORS):
+    if failure["error"] in ("BadInput", "OutOfMemory") or any(words in message for words in MACHINE_ERRORS):
         return StageFailed(message, status=2)
     cell = f", cell In [{failure['cell']}]" if failure["cell"] else ""
     last = "\n".join(message.splitlines()[-3:])
@@ -194,7 +195,7 @@ def models_of(study: Study) -> dict[str, dict[str, str | None]]:
         reference, revision = getattr(study, role), getattr(study, f"{role}_revision")
         content: str | None = content_of(reference)
         base, pinned = whole_model(reference, revision)  # an adapter's base, else the model itself
-        commit = paths.cached_commit(base, pinned) if content_of(base) == base else None
+        commit = cached_commit(base, pinned) if content_of(base) == base else None
         content = None if content == reference else content
         found[role] = {"reference": reference, "revision": revision, "commit": commit, "content": content}
     return found

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from bbi_utils import __version__
-from bbi_utils.errors import BadInput, one_line, printable
+from bbi_utils.errors import BadInput, OutOfMemory, one_line, printable
 from bbi_utils.study.cli.command import add_command
 from bbi_utils.study.cli.sample import add_sample
 from bbi_utils.study.cli.stored import add_store_commands
@@ -143,7 +143,7 @@ def carried_out(commands: argparse.ArgumentParser, arguments: Sequence[str] | No
         options = commands.parse_args(arguments)
         run: Callable[[argparse.Namespace], int] = options.run
         return run(options)
-    except BadInput as error:
+    except (BadInput, OutOfMemory) as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         return BAD_INPUT
     except OSError as error:
