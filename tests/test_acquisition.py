@@ -32,13 +32,6 @@ def test_budgets_nest_are_exact_repeat_and_can_take_the_whole_pool(strategy):
     assert orders[150] != buy(strategy, 150, seed=2) or strategy == "disagreement_known"
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_what_is_bought_comes_first_and_is_not_bought_twice(strategy):
-    bought = ["007", "003", "399"]
-    order = buy(strategy, 60, bought=bought)
-    assert order[:3] == bought and len(set(order)) == 60
-
-
 def test_guided_buying_begins_with_the_random_buyers_first_prompts():
     start = 8  # one a category, here more than 1 % of the pool
     assert buy("disagreement", 60)[:start] == buy("stratified_random", start)
@@ -64,7 +57,7 @@ def test_the_black_box_buyer_only_looks_at_what_it_has_bought():
     assert len(asked) == len(set(asked)) and set(asked) < set(order)
 
 
-def test_guided_buyers_find_disagreement_and_the_oracle_most_of_it():
+def test_guided_buyers_find_disagreement_and_who_knows_all_most_of_it():
     mean = {name: DISAGREEMENT.loc[buy(name, 100)].mean() for name in STRATEGIES}
     assert mean["stratified_random"] + 0.3 < mean["disagreement"] <= mean["disagreement_known"]
 
@@ -91,8 +84,7 @@ def test_diversity_covers_better_than_chance():
     [
         ({"strategy": "luck", "budget": 5}, "luck"),
         ({"strategy": "diversity", "budget": N + 1}, "budget"),
-        ({"strategy": "diversity", "budget": 1, "bought": ["001", "002"]}, "budget"),
-        ({"strategy": "diversity", "budget": 5, "bought": ["nobody"]}, "nobody"),
+        ({"strategy": "diversity", "budget": -1}, "budget"),
         ({"strategy": "disagreement", "budget": 5, "disagreement": None}, "disagreement"),
         (
             {"strategy": "disagreement_known", "budget": 5, "disagreement": DISAGREEMENT.head(3)},

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from bbi_utils.distillation import lora as distill
-from bbi_utils.distillation.examples import IGNORED, collate, plan_steps
-from bbi_utils.distillation.lora import LoraSettings, adapter_hash, encode_example, train_adapter
+from bbi_utils.distillation.examples import IGNORED, collate, encode_example, plan_steps
+from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Request, Sampling, checkpoints, load_local
+from bbi_utils.oracles.adapters import adapter_hash
 
 PROMPTS = [f"What is {i}?" for i in range(24)]
 ANSWERS = [f"It is {i}." for i in range(24)]

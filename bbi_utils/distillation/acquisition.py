@@ -24,14 +24,12 @@ def choose(
     embeddings: np.ndarray,
     budget: int,
     *,
-    bought: Sequence[str] = (),
     disagreement: pd.Series | Reveal | None = None,
     seed: int = 0,
 ) -> list[str]:
-    """Ids of the ``budget`` prompts to own, in order of purchase, beginning with those already ``bought``.
+    """Ids of the ``budget`` prompts to buy, in order of purchase.
 
-    ``prompts`` has columns id and category (one row a prompt) and ``embeddings`` one row for each, (n,
-    width).
+    ``prompts`` has columns id and category (one row per prompt), ``embeddings`` one row for each, (n, width).
     ``disagreement`` is a series indexed by id, or a function from ids to values.
 
     * stratified_random: every prefix has the pool's category shares (within rounding).
@@ -46,20 +44,16 @@ def choose(
 
     Raises BadInput on an unknown strategy, a budget larger than the pool, or missing disagreement.
     """
-    ids = _check(strategy, prompts, embeddings, budget, bought, disagreement)
+    ids = _check(strategy, prompts, embeddings, budget, disagreement)
     rng = np.random.default_rng(seed)
-    row = {one: i for i, one in enumerate(ids)}
-    owned = [row[one] for one in bought]
-    categories = prompts["category"].to_numpy()
+    categories, points = prompts["category"].to_numpy(), np.asarray(embeddings, dtype=float)
     if strategy == "stratified_random":
-        order = _stratified(categories, owned, rng)
+        order = _stratified(categories, rng)
     elif strategy == "diversity":
-        order = _farthest_first(np.asarray(embeddings, dtype=float), owned, budget, rng)
+        order = _farthest_first(points, budget, rng)
     else:
-        values = disagreement if callable(disagreement) else _lookup(disagreement)
-        order = _guided(
-            strategy, ids, categories, np.asarray(embeddings, dtype=float), owned, budget, values, rng
-        )
+        reveal = disagreement if callable(disagreement) else _lookup(disagreement)
+        order = _guided(strategy, ids, categories, points, budget, reveal, rng)
     return [ids[i] for i in order[:budget]]
 
 
@@ -68,7 +62,6 @@ def _check(
     prompts: pd.DataFrame,
     embeddings: np.ndarray,
     budget: int,
-    bought: Sequence[str],
     disagreement: object,
 ) -> list[str]:
     ids = [str(one) for one in prompts["id"]]
@@ -80,12 +73,8 @@ def _check(
         raise BadInput(
             f"{len(ids)} prompts ({len(set(ids))} distinct) and {len(embeddings)} embeddings; need one each"
         )
-    if not len(bought) <= budget <= len(ids):
-        raise BadInput(
-            f"budget {budget}: {len(bought)} are bought and the pool has {len(ids)}; choose between"
-        )
-    if unknown := set(bought) - set(ids):
-        raise BadInput(f"{len(unknown)} bought prompts, e.g. {sorted(unknown)[0]}, are not in the pool")
+    if not 0 <= budget <= len(ids):
+        raise BadInput(f"budget {budget}: the pool has {len(ids)} prompts; choose between 0 and that many")
     if strategy.startswith("disagreement") and disagreement is None:
         raise BadInput(
             f"strategy {strategy} needs disagreement: 1 - similarity of base and teacher, by prompt id"
@@ -104,20 +93,19 @@ def _lookup(disagreement: pd.Series | None) -> Reveal:
     return reveal
 
 
-def _stratified(categories: np.ndarray, owned: list[int], rng: np.random.Generator) -> list[int]:
+def _stratified(categories: np.ndarray, rng: np.random.Generator) -> list[int]:
     """An order in which every prefix is spread over categories in proportion to the pool."""
-    taken, place = set(owned), np.empty(len(categories))
+    place = np.empty(len(categories))
     shuffled = rng.permutation(len(categories))
     for category in pd.unique(categories[shuffled]):
         members = shuffled[categories[shuffled] == category]
-        members = np.array(sorted(members, key=lambda i: i not in taken))  # stable: bought ones count first
         place[members] = (np.arange(len(members)) + rng.random()) / len(members)
-    return owned + [int(i) for i in np.argsort(place, kind="stable") if i not in taken]
+    return [int(i) for i in np.argsort(place, kind="stable")]
 
 
-def _farthest_first(points: np.ndarray, owned: list[int], budget: int, rng: np.random.Generator) -> list[int]:
+def _farthest_first(points: np.ndarray, budget: int, rng: np.random.Generator) -> list[int]:
     """K-center greedy (Gonzalez, 1985): a 2-approximation of the smallest covering radius."""
-    order = list(owned) or [int(rng.integers(len(points)))]
+    order = [int(rng.integers(len(points)))]
     squares = (points**2).sum(axis=1)
     distance = np.full(len(points), np.inf)
     for done in range(budget):
@@ -134,32 +122,26 @@ def _guided(
     ids: list[str],
     categories: np.ndarray,
     points: np.ndarray,
-    owned: list[int],
     budget: int,
     reveal: Reveal,
     rng: np.random.Generator,
 ) -> list[int]:
     """Rounds of greedy purchases; round sizes depend on the pool and not on the budget, so budgets nest."""
-    order, start = list(owned), max(len(set(categories)), len(ids) // 100)
-    random_order = _stratified(categories, owned, rng)  # first, so that it is stratified_random's own
+    target = max(len(set(categories)), len(ids) // 100)
+    random_order = _stratified(categories, rng)  # first, so that it is stratified_random's own
     jitter = rng.permutation(len(ids)) * 1e-12  # decides ties by the seed
+    knows_all = strategy == "disagreement_known"
+    wanted = np.asarray(reveal(ids), dtype=float) if knows_all else np.empty(0)
+    order = [] if knows_all else random_order[:target]
     known: dict[int, float] = {}
-    if strategy == "disagreement_known":
-        truth = np.asarray(reveal(ids), dtype=float)
-    target = start
     while len(order) < budget:
-        if target > len(order):
-            if strategy == "disagreement_known":
-                wanted = truth
-            elif not order:
-                order += random_order[:target]
-                continue
-            else:
-                new = [i for i in order if i not in known]
-                known.update(zip(new, reveal([ids[i] for i in new]), strict=True))
-                wanted = _predict(known, categories, points)
-            order += _best_capped(wanted + jitter, categories, order, target - len(order))
-        target += -(-target // 2)
+        if order:
+            target += -(-target // 2)
+        if not knows_all:
+            new = [i for i in order if i not in known]
+            known.update(zip(new, reveal([ids[i] for i in new]), strict=True))
+            wanted = _predict(known, categories, points)
+        order += _best_capped(wanted + jitter, categories, order, target - len(order))
     return order
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 Curve = list[dict[str, float]]
 RECORD = "training.json"
+# What unpacking a torn checkpoint, or one that lacks or misshapes a part, can raise.
+DAMAGED = (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError)
 
 
 @contextmanager
@@ -39,22 +42,11 @@ def writing(path: Path) -> Iterator[None]:
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """One clear error for a checkpoint that is torn, or lacks or misshapes a part."""
-    import pickle
-
     try:
         yield
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-        KeyError,
-        TypeError,
-        EOFError,
-        pickle.UnpicklingError,
-    ) as error:
-        raise BadInput(
-            f"checkpoint {path} is damaged ({type(error).__name__}); delete it and run again."
-        ) from error
+    except DAMAGED as error:
+        found = f"checkpoint {path} is damaged ({type(error).__name__})"
+        raise BadInput(f"{found}; delete it and run again.") from error
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bbi_utils.distillation.checkpoints import finished, load_checkpoint, save_adapter, save_checkpoint
-from bbi_utils.distillation.examples import IGNORED, collate, encode_all, encode_example, plan_steps
+from bbi_utils.distillation.examples import IGNORED, collate, encode_all, plan_steps
 from bbi_utils.errors import BadInput, OutOfMemory
+from bbi_utils.files import sha256_json
 from bbi_utils.oracles import checkpoints
-from bbi_utils.oracles.adapters import adapter_hash, attach_adapter, peft_warnings
+from bbi_utils.oracles.adapters import peft_warnings
 from bbi_utils.oracles.checkpoints import Checkpoint, Quantisation
 from bbi_utils.progress import progress_total
 
@@ -23,15 +22,16 @@ if TYPE_CHECKING:
     import pandas
     import torch
 
-__all__ = ["LoraSettings", "adapter_hash", "attach_adapter", "encode_example", "train_adapter"]
+MOST_GRADIENT_NORM = 1.0
+# Settings that do not change what comes out of a training run.
+WITHOUT_EFFECT = ("checkpoint_every", "revision")
 
 
 @dataclass(frozen=True)
 class LoraSettings:
     """What the fine-tuning does. `targets` "all-linear" adapts every linear layer but the output head.
 
-    `checkpoint_every` counts optimiser steps; `warmup` is a share of all steps. `gradient_checkpointing`
-    trades a third more time for most of the activation memory.
+    `checkpoint_every` counts optimiser steps; `warmup` is a share of all steps.
     """
 
     r: int = 16
@@ -46,9 +46,6 @@ class LoraSettings:
     revision: str | None = None
     checkpoint_every: int = 50
     warmup: float = 0.03
-    weight_decay: float = 0.0
-    max_gradient_norm: float = 1.0
-    gradient_checkpointing: bool = False
 
     def __post_init__(self) -> None:
         for name in ("r", "alpha", "epochs", "batch_size", "max_length", "checkpoint_every"):
@@ -57,6 +54,10 @@ class LoraSettings:
         if self.learning_rate <= 0 or not 0 <= self.dropout < 1:
             found = f"learning_rate {self.learning_rate}, dropout {self.dropout}"
             raise BadInput(f"LoRA settings {found}; expected learning_rate > 0 and 0 <= dropout < 1.")
+
+    def shaping(self) -> dict[str, Any]:
+        """The settings that shape the adapter, by name."""
+        return {name: value for name, value in asdict(self).items() if name not in WITHOUT_EFFECT}
 
 
 def learning_rate_at(step: int, *, total: int, settings: LoraSettings) -> float:
@@ -96,9 +97,6 @@ def build_student(
     from peft import LoraConfig, get_peft_model
 
     model = checkpoints.load_model(checkpoint, quantisation=settings.quantisation, dtype=dtype, device=device)
-    if settings.gradient_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
-        model.enable_input_require_grads()
     targets = settings.targets if isinstance(settings.targets, str) else list(settings.targets)
     config = LoraConfig(
         r=settings.r,
@@ -117,13 +115,6 @@ def build_student(
             raise BadInput(
                 f"{asked} does not fit {checkpoint.label}: {found}; change the targets or the dropout."
             ) from error
-
-
-def run_key(checkpoint: Checkpoint, settings: LoraSettings, examples: Any, **more: Any) -> str:
-    """Names a training run by all that shapes it: a checkpoint of another run is never continued."""
-    shaping = {k: v for k, v in asdict(settings).items() if k not in ("checkpoint_every", "revision")}
-    content = [checkpoint.identity, shaping, more, examples]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def train_adapter(
@@ -156,7 +147,8 @@ def train_adapter(
     examples = encode_all(
         tokenizer, prompts, answers, ended=ended, system_prompt=system_prompt, max_length=limit
     )
-    key = run_key(checkpoint, settings, examples, seed=seed, dtype=dtype)
+    # Names the run by all that shapes it: a checkpoint of another run is never continued.
+    key = sha256_json([checkpoint.identity, settings.shaping(), {"seed": seed, "dtype": dtype}, examples])
     curve = finished(out, key=key)
     if curve is None:
         model = build_student(checkpoint, settings, dtype=dtype, device=device, seed=seed)
@@ -180,9 +172,7 @@ class TrainingRun:
         lengths = [len(example["input_ids"]) for example in examples]
         self.plan = plan_steps(lengths, batch_size=settings.batch_size, epochs=settings.epochs, seed=seed)
         self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self.optimiser = torch.optim.AdamW(
-            self.parameters.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
+        self.optimiser = torch.optim.AdamW(self.parameters.values(), weight_decay=0.0)
 
     def train(self, out: Path, *, key: str, label: str, shown: bool) -> list[dict[str, float]]:
         """Run, or continue, all steps; checkpoint every `checkpoint_every` of them."""
@@ -213,7 +203,7 @@ class TrainingRun:
         batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
         loss = answer_loss(self.model, batch)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.settings.max_gradient_norm)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), MOST_GRADIENT_NORM)
         if not (torch.isfinite(loss) and torch.isfinite(norm)):
             now = f"loss {loss.item():.3g}, gradient {norm.item():.3g} at step {step + 1} of {len(self.plan)}"
             raise BadInput(f"distillation diverged ({now}); lower learning_rate (now {rate:g}), run again.")
@@ -231,7 +221,7 @@ def memory_explained(settings: LoraSettings) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
-        way = f"lower batch_size (now {settings.batch_size}) or set gradient_checkpointing"
+        way = f"lower batch_size (now {settings.batch_size}) or max_length (now {settings.max_length})"
         raise OutOfMemory(f"distillation ran out of memory; {way}, then run again.") from error
 
 
