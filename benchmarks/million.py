@@ -1,10 +1,10 @@
 """How does the response store do with a million answers? Time and peak memory of every step.
 
 An oracle that takes no time answers through `sampling.sample`, batch by batch as a model would. Then sampling
-begins again and finds nothing to do, the answers are exported to both kinds of file and imported again, and a
-store of the oldest schema is brought up to date. Each step is a process of its own; ends with FAILED where
-what comes back is not what was stored, where a step takes more than a gigabyte, or the scan before sampling
-goes on more than five seconds. Computing is the processor time of a step, which other work does not disturb.
+begins again and finds nothing to do, and the answers are exported to both kinds of file and imported again.
+Each step is a process of its own; ends with FAILED where what comes back is not what was stored, where a step
+takes more than a gigabyte, or the scan before sampling goes on more than five seconds. Computing is the
+processor time of a step, which other work does not disturb.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import random
-import sqlite3
 import sys
 import tempfile
 import time
@@ -107,22 +106,6 @@ def imported(folder: Path, options: argparse.Namespace) -> str:
     return same_as_stored(folder, f"imported{options.kind}.sqlite")
 
 
-def made_old(folder: Path, options: argparse.Namespace) -> str:
-    """The same answers in a store of schema version 1."""
-    from tests.old_stores import SCHEMA_1
-
-    with contextlib.closing(sqlite3.connect(folder / "old.sqlite", isolation_level=None)) as connection:
-        connection.executescript(SCHEMA_1)
-        connection.execute("ATTACH ? AS stored", (str(folder / STORE),))
-        connection.execute("INSERT INTO responses SELECT * FROM stored.responses")
-    return "schema version 1"
-
-
-def upgraded(folder: Path, options: argparse.Namespace) -> str:
-    ResponseStore(folder / "old.sqlite").close()
-    return same_as_stored(folder, "old.sqlite")
-
-
 def same_as_stored(folder: Path, name: str) -> str:
     """Compare two stores answer by answer."""
     query = "SELECT * FROM responses ORDER BY fingerprint, prompt_id, sample_index"
@@ -157,7 +140,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     steps = [("append", sampled, ""), ("scan", scanned, ""), ("sample again, table of all", sampled, "")]
     steps += [(f"export {kind}", exported, kind) for kind in KINDS]
     steps += [(f"import {kind}", imported, kind) for kind in KINDS]
-    steps += [("make an old store", made_old, ""), ("bring it up to date", upgraded, "")]
     print(f"{options.answers:,} answers of {options.letters} letters in the mean", flush=True)
     with tempfile.TemporaryDirectory(prefix="million-") as folder:
         for name, step, kind in steps:

@@ -32,7 +32,7 @@ CANARY = "sk-canary-5f2c9be1d07a4483"
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
-    monkeypatch.setattr("bbi_utils.responses.backoff.BASE", 0.001)
+    monkeypatch.setattr("bbi_utils.responses.purchase.BASE", 0.001)
 
 
 def echo(status: int, said: Callable[[str], bytes]) -> Callable[..., None]:

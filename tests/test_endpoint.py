@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Request, Sampling, Terms
 from bbi_utils.oracles.endpoint.client import EndpointOracle, is_endpoint, parse_reference
 from bbi_utils.oracles.endpoint.replies import read_reply
-from bbi_utils.responses.backoff import CAP, pause
+from bbi_utils.responses.purchase import CAP, pause
 from bbi_utils.responses.sampling import sample
 from bbi_utils.responses.store import ResponseStore
 
@@ -200,7 +199,7 @@ def test_max_spend_is_never_exceeded_and_can_be_raised(server: str, tmp_path: Pa
 def test_what_cannot_be_finished_ends_in_one_clear_error(
     server: str, fault: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bbi_utils.responses.backoff.BASE", 0.01)
+    monkeypatch.setattr("bbi_utils.responses.purchase.BASE", 0.01)
     broken = Proxy(server, lambda number: fault if number >= 40 else None)
     with broken as proxy, ResponseStore(tmp_path / "r.sqlite") as store:
         with pytest.raises(BadInput, match=message) as error:
@@ -212,10 +211,9 @@ def test_what_cannot_be_finished_ends_in_one_clear_error(
 
 
 def test_pauses_grow_are_random_and_never_shorter_than_asked() -> None:
-    rng = random.Random(0)
-    found = [pause(attempt, retry_after=None, rng=rng) for attempt in (1, 1, 1, 4, 20) for _ in range(50)]
+    found = [pause(attempt) for attempt in (1, 1, 1, 4, 20) for _ in range(50)]
     assert max(found) <= CAP and max(found[:150]) <= 1.0 and len(set(found)) == len(found)
-    assert pause(1, retry_after=9.0, rng=rng) == 9.0
+    assert pause(1, asked=9.0) == 9.0
 
 
 def body(**choice: Any) -> bytes:

@@ -106,7 +106,7 @@ def test_a_reply_that_never_ends_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nobody_there_costs_nothing_and_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("bbi_utils.responses.backoff.BASE", 0.001)
+    monkeypatch.setattr("bbi_utils.responses.purchase.BASE", 0.001)
     nobody = canned_oracle(f"http://127.0.0.1:{free_port()}/v1#m", price=(1.0, 1.0), max_spend=1.0)
     with ResponseStore(tmp_path / "r") as store:
         with pytest.raises(
@@ -209,7 +209,7 @@ def test_a_server_that_refuses_a_field_is_spared_it(
     concurrency: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """One name of the limit is as good as the other, and hosts with no template need no words for it."""
-    monkeypatch.setattr("bbi_utils.responses.backoff.BASE", 0.01)
+    monkeypatch.setattr("bbi_utils.responses.purchase.BASE", 0.01)
     sent: list[dict[str, Any]] = []
 
     def picky(proxy: Proxy, handler: BaseHTTPRequestHandler, body: bytes) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MEGABYTES, fill
-from old_stores import make_store_1, responses
+from conftest import fill
 from test_distill import distill, train
 from test_sampling import PROBES, SAME, SAMPLING, run
 
@@ -140,14 +139,3 @@ def test_an_export_or_import_that_does_not_fit_leaves_nothing(kind: str, disk: P
         assert store.known("f1") == set()
         store.add("f1", said[:10])
     assert integrity(disk / "r.sqlite") == "ok"
-
-
-def test_an_upgrade_that_does_not_fit_leaves_the_old_file(disk: Path) -> None:
-    path = make_store_1(disk / "r.sqlite", answers=9000, letters=120)
-    before = responses(path)
-    with pytest.raises(BadInput, match="free some and run again"):
-        ResponseStore(path)
-    assert integrity(path) == "ok" and responses(path) == before
-    subprocess.run(["mount", "-o", f"remount,size={4 * MEGABYTES}m", str(disk)], check=True)
-    ResponseStore(path).close()
-    assert integrity(path) == "ok" and responses(path) == before

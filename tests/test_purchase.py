@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
 from serving import Asked, Canned, Proxy, canned_oracle, every, respond, send
@@ -24,8 +25,8 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_server_with_little_room_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It answers one request each 30 ms and sends all others away: some are sent away more than 8 times."""
-    monkeypatch.setattr("bbi_utils.responses.backoff.BASE", 0.001)
-    monkeypatch.setattr("bbi_utils.responses.backoff.CAP", 0.01)
+    monkeypatch.setattr("bbi_utils.responses.purchase.BASE", 0.001)
+    monkeypatch.setattr("bbi_utils.responses.purchase.CAP", 0.01)
     gate = {"open at": 0.0, "sent away": 0}
 
     def narrow(proxy: Proxy, handler: BaseHTTPRequestHandler, body: bytes) -> None:
@@ -49,10 +50,13 @@ def test_ctrl_c_does_not_wait_for_the_server(monkeypatch: pytest.MonkeyPatch, tm
     def silent(proxy: Proxy, handler: BaseHTTPRequestHandler, body: bytes) -> None:
         over.wait(20)
 
-    def interrupted(*_: object, **__: object) -> None:
+    send = purchase.Purchase.send_what_may_be_sent
+
+    def interrupted(self: purchase.Purchase, pool: ThreadPoolExecutor) -> None:
+        send(self, pool)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bbi_utils.responses.purchase.Purchase.seconds_to_wait", interrupted)
+    monkeypatch.setattr(purchase.Purchase, "send_what_may_be_sent", interrupted)
     with Canned(every(monkeypatch, silent)) as server, ResponseStore(tmp_path / "r") as store:
         began = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
@@ -79,7 +83,7 @@ def test_a_server_that_bills_more_than_it_may_is_found_out_by_its_first_answer(t
 def test_an_outage_ends_the_run_however_many_prompts_wait(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("bbi_utils.responses.backoff.BASE", 0.001)
+    monkeypatch.setattr("bbi_utils.responses.purchase.BASE", 0.001)
     out = every(monkeypatch, lambda proxy, handler, body: respond(handler, 503, b"closed"))
     with Canned(lambda n: out(n) if n >= 20 else None) as server, ResponseStore(tmp_path / "r") as store:
         with pytest.raises(BadInput, match="in a row failed, last with http 503;.*80 answers are mis"):
@@ -93,17 +97,17 @@ def test_a_limit_waits_for_replies_that_make_room(
     short: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Each may cost thirty times what it does cost, so those in flight stand in the way of the rest."""
-    waits, wait = [], purchase.Purchase.seconds_to_wait
+    waits, collect = [], purchase.Purchase.collect
 
-    def counted(self: purchase.Purchase) -> float | None:
-        waits.append(wait(self))
-        return waits[-1]
+    def counted(self: purchase.Purchase, **how: Any) -> None:
+        waits.append(how)
+        collect(self, **how)
 
     def slowly(proxy: Proxy, handler: BaseHTTPRequestHandler, body: bytes) -> None:
         time.sleep(0.02)
         send(proxy, handler, body)
 
-    monkeypatch.setattr(purchase.Purchase, "seconds_to_wait", counted)
+    monkeypatch.setattr(purchase.Purchase, "collect", counted)
     probes = [Asked(number) for number in range(100, 140)]
     costs, reserved = 11e-6, (len(probes[0].prompt) + purchase.TEMPLATE_TOKENS + 12) * 1e-6
     with Canned(every(monkeypatch, slowly)) as server, ResponseStore(tmp_path / "r") as store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -14,7 +15,48 @@ import pytest
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer
-from bbi_utils.responses.store import MANY, ResponseStore
+from bbi_utils.oracles.endpoint.replies import Reply
+from bbi_utils.responses.store import ResponseStore
+
+# Written out and not derived from today's schema: what lies on disks does not change with it.
+ON_DISKS = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE fingerprints (
+    fingerprint TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    settings TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE responses (
+    fingerprint TEXT NOT NULL REFERENCES fingerprints,
+    prompt_id TEXT NOT NULL,
+    sample_index INTEGER NOT NULL,
+    answer TEXT NOT NULL,
+    finish_reason TEXT NOT NULL CHECK (finish_reason IN ('stop', 'length', 'content_filter', 'refusal')),
+    prompt_tokens INTEGER NOT NULL,
+    answer_tokens INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    PRIMARY KEY (fingerprint, prompt_id, sample_index)
+) WITHOUT ROWID;
+CREATE TABLE requests (
+    request INTEGER PRIMARY KEY,
+    fingerprint TEXT NOT NULL REFERENCES fingerprints,
+    prompt_id TEXT NOT NULL,
+    sample_index INTEGER NOT NULL,
+    began REAL NOT NULL,
+    reserved REAL NOT NULL,
+    outcome TEXT,
+    prompt_tokens INTEGER,
+    answer_tokens INTEGER,
+    cost REAL,
+    served TEXT
+);
+PRAGMA application_id = 0x62626931;
+PRAGMA user_version = 3;
+INSERT INTO fingerprints VALUES ('f1', 'teacher', '{"seed": 0}');
+INSERT INTO responses VALUES ('f1', 'p0', 0, 'Yes.', 'stop', 10, 3, 0.25);
+INSERT INTO requests VALUES (1, 'f1', 'p0', 0, 1.5, 2.0, 'answered', 3, 1, 0.5, 'model-0613');
+INSERT INTO requests VALUES (7, 'f1', 'x', 0, 2.5, 2.0, NULL, NULL, NULL, NULL, NULL);
+"""
 
 
 def an_answer(prompt_id: str, text: str = "Paris.") -> Answer:
@@ -47,9 +89,7 @@ def test_a_key_is_fingerprint_prompt_and_sample(path: Path) -> None:
         assert store.answers("f2")["p1"].answer == "other"
 
 
-@pytest.mark.parametrize("many", [MANY, 1])  # by looking each one up, and by reading them all
-def test_some_answers_are_found_among_many(many: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bbi_utils.responses.store.MANY", many)
+def test_some_answers_are_found_among_many(path: Path) -> None:
     odd = ["", "a\0b", "it's", "p2%", "P2", "π"]
     with ResponseStore(path) as store:
         store.add("f1", [an_answer(prompt_id) for prompt_id in (*odd, *(f"q{i}" for i in range(2500)))])
@@ -92,12 +132,42 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
     assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
 
 
-def test_another_schema_version_is_refused(path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2, 4])
+def test_another_schema_version_is_refused_and_left_alone(version: int, path: Path) -> None:
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 7")
+    connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
-    with pytest.raises(BadInput, match="schema version 7, expected 3"):
+    before = path.read_bytes()
+    with pytest.raises(
+        BadInput, match=f"has schema version {version}, expected 3; .*: move it away"
+    ) as error:
         ResponseStore(path)
+    assert "\n" not in str(error.value) and path.read_bytes() == before
+
+
+def schema(path: Path) -> list[tuple[str, ...]]:
+    """Everything that says how a file is made."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+        pragmas = ("application_id", "user_version", "journal_mode", "integrity_check")
+        found += [connection.execute(f"PRAGMA {pragma}").fetchone() for pragma in pragmas]
+    return [tuple(" ".join(str(each).split()) for each in row) for row in found]
+
+
+def test_a_store_that_lies_on_a_disk_is_like_a_new_one_and_goes_on(tmp_path: Path) -> None:
+    old = tmp_path / "old.sqlite"
+    with contextlib.closing(sqlite3.connect(old)) as connection:
+        connection.executescript(ON_DISKS)
+    ResponseStore(tmp_path / "new.sqlite").close()
+    assert schema(old) == schema(tmp_path / "new.sqlite")
+    with ResponseStore(old) as store:
+        spent = store.spending()
+        assert (spent.requests, spent.answered, spent.unknown) == (2, 1, 1)
+        assert (spent.cost, spent.at_most, spent.served) == (0.5, 2.0, ("model-0613",))
+        request = store.intend("f1", "p", reserved=1.0)
+        store.conclude(request, Reply("answered", an_answer("p"), served="model-1106"), cost=0.5)
+        assert request == 8 and store.spending().served == ("model-0613", "model-1106")
+        assert store.answers("f1") == {"p0": an_answer("p0", "Yes."), "p": an_answer("p")}
 
 
 def test_damage_is_found_when_opening(path: Path) -> None:
@@ -124,6 +194,7 @@ UNPRIVILEGED = """
 import os, sys
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer
+from bbi_utils.oracles.endpoint.replies import Reply
 from bbi_utils.responses.store import ResponseStore
 if os.geteuid() == 0:
     os.setgid(65534)
@@ -169,6 +240,7 @@ def test_a_readonly_store_says_so(file_mode: int | None, folder_mode: int, said:
 WRITER = """
 import sys
 from bbi_utils.oracles.base import Answer
+from bbi_utils.oracles.endpoint.replies import Reply
 from bbi_utils.responses.store import ResponseStore
 number = int(sys.argv[2])
 sys.stdin.readline()
@@ -178,7 +250,7 @@ with ResponseStore(sys.argv[1]) as store:
         ids = [(start + i + 40 * number) % 240 for i in range(5)]
         store.add("f1", [Answer(f"p{i}", f"{number}", "stop", number, number, float(number)) for i in ids])
         request = store.intend("f1", f"w{number}", reserved=1.0)
-    store.conclude(request, outcome="answered", answer=Answer(f"w{number}", "", "stop", 1, 1, 0.0), cost=0.5)
+    store.conclude(request, Reply("answered", Answer(f"w{number}", "", "stop", 1, 1, 0.0)), cost=0.5)
 """
 
 

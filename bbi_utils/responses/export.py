@@ -19,7 +19,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.files import replacing
 from bbi_utils.oracles.base import FinishReason
 from bbi_utils.progress import Progress, progress_total
-from bbi_utils.responses.store import INSERT, ResponseStore
+from bbi_utils.responses.store import COLUMNS, INSERT, ResponseStore
 
 Rows = Iterable[list[tuple[Any, ...]]]
 AT_ONCE = 10_000  # rows in memory
@@ -68,7 +68,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "answer_tokens": COUNT,
     "seconds": (is_time, "a number from 0 on"),
 }
-OF_AN_ANSWER = [name for name in RULES if name not in ("name", "settings")]
+OF_AN_ANSWER = ["fingerprint", "sample_index", *COLUMNS]
 
 
 def export_answers(store: ResponseStore, file: Path, *, shown: bool = True) -> int:
@@ -96,19 +96,13 @@ def import_answers(store: ResponseStore, file: Path, *, shown: bool = True) -> t
         rows = checked(file, read(file), oracles, bar)
         added = store.connection.executemany(INSERT, rows).rowcount
         for fingerprint, (name, settings) in oracles.items():
-            enter(store, fingerprint, name, settings)
+            store.register(fingerprint, name=name, settings=json.loads(settings))
+            query = "SELECT settings FROM fingerprints WHERE fingerprint = ?"
+            (there,) = store.connection.execute(query, (fingerprint,)).fetchone()
+            if canonical(there) != settings:
+                what = f"fingerprint {fingerprint} has other settings there than in the file"
+                raise BadInput(f"{store.path}: {what}; nothing was imported, export the file again")
     return bar.done, added
-
-
-def enter(store: ResponseStore, fingerprint: str, name: str, settings: str) -> None:
-    """Record what a fingerprint stands for, in the caller's transaction."""
-    add = "INSERT INTO fingerprints VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-    store.connection.execute(add, (fingerprint, name, settings))
-    query = "SELECT settings FROM fingerprints WHERE fingerprint = ?"
-    (there,) = store.connection.execute(query, (fingerprint,)).fetchone()
-    if canonical(there) != settings:
-        what = f"fingerprint {fingerprint} has other settings there than in the file"
-        raise BadInput(f"{store.path}: {what}; nothing was imported, export the file again")
 
 
 def count_answers(file: Path) -> int:

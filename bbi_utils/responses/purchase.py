@@ -22,25 +22,41 @@ from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Request
 from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.progress import Progress
-from bbi_utils.responses.backoff import GIVE_UP_AFTER, pause
 from bbi_utils.responses.store import ResponseStore
 
 if TYPE_CHECKING:
     from bbi_utils.oracles.endpoint.client import EndpointOracle, Reply
 
+BASE, CAP = 0.5, 60.0  # seconds between attempts: the first pause, doubled each time, and the longest
+GIVE_UP_AFTER = 8  # attempts of one request
 LAST_WAIT = 2.0  # seconds in which replies may still arrive when a run is stopped by hand
 TEMPLATE_TOKENS = 300  # the most that a server's own template and default system turn may add to a prompt
 
 
+def pause(attempt: int, *, asked: float = 0.0) -> float:
+    """Seconds before the next attempt, after the `attempt`-th (from 1) has failed.
+
+    Exponential with full jitter (Brooker 2015), so that many clients do not come back together; never less
+    than what the server asked for.
+    """
+    return max(asked, random.uniform(0.0, min(CAP, BASE * 2.0**attempt)))
+
+
 @dataclass(order=True)
 class Pending:
-    """A request to be sent at `when` (monotonic seconds) or later; `number` keeps the order of the list."""
+    """A request to be sent at `when` (monotonic seconds) or later; `number` keeps the order of the list.
+
+    Of its last attempt: its row in the ledger, what was reserved for it, and how many others were answered
+    when it was sent.
+    """
 
     when: float
     number: int
     request: Request = field(compare=False)
     attempt: int = field(default=1, compare=False)
-    answered: int = field(default=0, compare=False)  # how many others were, when it was sent
+    row: int = field(default=0, compare=False)
+    reserved: float = field(default=0.0, compare=False)
+    answered: int = field(default=0, compare=False)
 
 
 @dataclass
@@ -52,8 +68,7 @@ class Purchase:
     store: ResponseStore
     bar: Progress[object]
     waiting: list[Pending]
-    rng: random.Random = field(default_factory=random.Random)
-    flying: dict[Future[Reply], tuple[Pending, int, float]] = field(default_factory=dict)
+    flying: dict[Future[Reply], Pending] = field(default_factory=dict)
     committed: float = 0.0
     silent_until: float = 0.0  # no request is sent before this moment
     failures: int = 0  # in a row, of any request
@@ -70,9 +85,9 @@ class Purchase:
         try:
             while self.flying or (self.waiting and not self.stopped):
                 self.send_what_may_be_sent(pool)
-                self.collect(timeout=self.seconds_to_wait())
+                self.collect(timeout=self.seconds_to_wait)
         except BaseException:
-            self.collect(timeout=LAST_WAIT, all_of_them=True)
+            self.collect(timeout=LAST_WAIT, return_when="ALL_COMPLETED")
             raise
         finally:
             pool.shutdown(wait=False)  # nobody who presses Ctrl-C waits for a time-out
@@ -82,33 +97,34 @@ class Purchase:
             raise BadInput(f"{self.oracle.name}: {self.stopped}; {missing}, all others are kept")
 
     def send_what_may_be_sent(self, pool: ThreadPoolExecutor) -> None:
-        """Fill the free places with requests whose time has come."""
-        now = time.monotonic()
-        while (
-            self.waiting
-            and not self.stopped
-            and len(self.flying) < self.places
-            and max(self.waiting[0].when, self.silent_until) <= now
-        ):
+        """Fill the free places with requests whose time has come, each written down first."""
+        while self.seconds_to_wait == 0.0:
             reserved = self.reserve_for_next
-            if self.exceeds_limit(reserved):
-                if self.flying:
-                    return  # what they cost less than was reserved may be enough
+            if self.exceeds_limit:  # and nothing is in flight that could make room
                 self.stopped = (
                     f"the next request could exceed MAX_SPEND {self.terms.max_spend:g} "
                     f"({self.terms.say(self.committed)}, up to {reserved:.2g} more); raise it and run again"
                 )
                 return
             item = heapq.heappop(self.waiting)
-            item.answered = self.answered
-            number = self.store.intend(
+            item.answered, item.reserved = self.answered, reserved
+            item.row = self.store.intend(
                 self.oracle.fingerprint,
                 item.request.prompt_id,
                 sample_index=item.request.sample_index,
                 reserved=reserved,
             )
             self.committed += reserved
-            self.flying[pool.submit(self.oracle.ask, item.request)] = (item, number, reserved)
+            self.flying[pool.submit(self.oracle.ask, item.request)] = item
+
+    @property
+    def seconds_to_wait(self) -> float | None:
+        """Until the next request may be sent; None where only a reply can change anything."""
+        if not self.waiting or self.stopped or len(self.flying) >= self.places:
+            return None
+        if self.flying and self.exceeds_limit:
+            return None  # what they cost less than was reserved may be enough
+        return max(0.0, max(self.waiting[0].when, self.silent_until) - time.monotonic())
 
     @property
     def places(self) -> int:
@@ -117,14 +133,15 @@ class Purchase:
         return 1 if alone else self.terms.concurrency
 
     @property
+    def exceeds_limit(self) -> bool:
+        """Whether the next request could cost more than is left."""
+        limit = self.terms.max_spend
+        return limit is not None and self.committed + self.reserve_for_next > limit
+
+    @property
     def reserve_for_next(self) -> float:
         """The most that the next request can cost on this server, for all that is known of it."""
         return self.most_it_can_cost(self.waiting[0].request) * self.excess
-
-    def exceeds_limit(self, reserved: float) -> bool:
-        """Whether a request that may cost so much could exceed the limit."""
-        limit = self.terms.max_spend
-        return limit is not None and self.committed + reserved > limit
 
     def most_it_can_cost(self, request: Request) -> float:
         """No token is shorter than a byte, and no answer longer than it may be."""
@@ -132,67 +149,33 @@ class Purchase:
         letters = len(request.prompt.encode()) + len((sampling.system_prompt or "").encode())
         return self.terms.cost(letters + TEMPLATE_TOKENS, sampling.max_new_tokens)
 
-    def seconds_to_wait(self) -> float | None:
-        """Until the next request may be sent; None where only a reply can change anything."""
-        if not self.waiting or self.stopped or len(self.flying) >= self.places:
-            return None
-        if self.flying and self.exceeds_limit(self.reserve_for_next):
-            return None
-        return max(0.0, max(self.waiting[0].when, self.silent_until) - time.monotonic())
-
-    def collect(self, *, timeout: float | None, all_of_them: bool = False) -> None:
+    def collect(self, *, timeout: float | None, return_when: str = FIRST_COMPLETED) -> None:
         """Wait for replies, at least one if any is in flight, and record those that are there."""
         if not self.flying:
             time.sleep(timeout or 0.0)
             return
-        done, _ = wait(self.flying, timeout, return_when="ALL_COMPLETED" if all_of_them else FIRST_COMPLETED)
-        for future in done:
-            item, number, reserved = self.flying.pop(future)
-            self.record(item, number, reserved, future.result())
+        for future in wait(self.flying, timeout, return_when).done:
+            self.record(self.flying.pop(future), future.result())
 
-    def record(self, item: Pending, number: int, reserved: float, reply: Reply) -> None:
+    def record(self, item: Pending, reply: Reply) -> None:
         """Outcome, cost and answer in one transaction; then again, on, or the end."""
         cost = self.cost_of(reply)
-        self.store.conclude(
-            number,
-            outcome=reply.outcome,
-            answer=reply.answer,
-            sample_index=item.request.sample_index,
-            prompt_tokens=reply.prompt_tokens,
-            answer_tokens=reply.answer_tokens,
-            cost=cost,
-            served=reply.served,
-        )
-        self.committed += 0.0 if cost is None else cost - reserved
+        self.store.conclude(item.row, reply, cost=cost)
+        self.committed += 0.0 if cost is None else cost - item.reserved
         if cost:
             self.excess = max(self.excess, cost / self.most_it_can_cost(item.request))
         self.bar.say(f"{self.oracle.name}, {self.terms.say(self.committed)}")
-        self.failures = 0 if reply.answer is not None else self.failures + 1
         if reply.answer is not None:
+            self.failures = 0
             self.answered += 1
             self.bar.update()
-        elif reply.fatal:
-            self.put_back(item)
-            self.stopped = self.stopped or reply.fatal
-        elif hopeless := self.hopeless(item, reply):
-            self.put_back(item)
-            why = f" ({reply.why})" if reply.why else ""
-            self.stopped = self.stopped or f"{hopeless}, last with {reply.outcome}{why}; run again later"
+            return
+        self.failures += 1
+        if reason := self.reason_to_stop(item, reply):
+            self.stopped = self.stopped or reason
         else:
-            self.wait_for(item, reply)
-
-    def hopeless(self, item: Pending, reply: Reply) -> str | None:
-        """What failed too often to be tried again: this prompt, or all of the last requests; or None."""
-        if self.rounds >= GIVE_UP_AFTER:
-            return f"{self.failures} requests in a row failed"
-        if not reply.retry or (item.attempt >= GIVE_UP_AFTER and not self.only_waits(item, reply)):
-            return f"prompt {item.request.prompt_id} failed {item.attempt} times"
-        return None
-
-    @property
-    def rounds(self) -> int:
-        """How often in a row as many requests as fly at a time have failed, whichever they were."""
-        return self.failures // self.places
+            self.postpone(item, reply)
+        heapq.heappush(self.waiting, item)
 
     def cost_of(self, reply: Reply) -> float | None:
         """What it cost; None where that is not known."""
@@ -202,38 +185,43 @@ class Purchase:
             return None
         return self.terms.cost(reply.prompt_tokens, reply.answer_tokens)
 
+    def reason_to_stop(self, item: Pending, reply: Reply) -> str | None:
+        """The server's own, too many failures of this prompt or of all, or too long a pause; or None."""
+        if reply.fatal:
+            return reply.fatal
+        failed = None
+        if self.rounds >= GIVE_UP_AFTER:
+            failed = f"{self.failures} requests in a row failed"
+        elif not reply.retry or (item.attempt >= GIVE_UP_AFTER and not self.only_waits(item, reply)):
+            failed = f"prompt {item.request.prompt_id} failed {item.attempt} times"
+        if failed:
+            why = f" ({reply.why})" if reply.why else ""
+            return f"{failed}, last with {reply.outcome}{why}; run again later"
+        if (asked := reply.retry_after or 0.0) > self.terms.longest_pause:
+            return f"the server asks for a pause of {asked:.0f} s ({reply.outcome}); run again after that"
+        return None
+
+    @property
+    def rounds(self) -> int:
+        """How often in a row as many requests as fly at a time have failed, whichever they were."""
+        return self.failures // self.places
+
     def only_waits(self, item: Pending, reply: Reply) -> bool:
         """Whether the server answered others meanwhile and has no room for this one: that is no failure."""
         return reply.outcome == "http 429" and self.answered > item.answered
 
-    def put_back(self, item: Pending) -> None:
-        heapq.heappush(self.waiting, item)
-
-    def wait_for(self, item: Pending, reply: Reply) -> None:
-        """Send it again after a pause. One that the server asked for holds for everything; so does one after
-        failures of nothing but, when other requests would only fail as well."""
-        now = time.monotonic()
-        if self.rounds:
-            silence = pause(self.rounds, retry_after=None, rng=self.rng)
-            self.silent_until = max(self.silent_until, now + silence)
-        if reply.retry_after is not None:
-            if reply.retry_after > self.terms.longest_pause:
-                self.put_back(item)
-                asked = f"the server asks for a pause of {reply.retry_after:.0f} s ({reply.outcome})"
-                self.stopped = self.stopped or f"{asked}; run again after that"
-                return
-            self.silent_until = max(self.silent_until, now + reply.retry_after)
-        seconds = pause(item.attempt, retry_after=reply.retry_after, rng=self.rng)
-        attempt = item.attempt if self.only_waits(item, reply) else item.attempt + 1
-        heapq.heappush(self.waiting, Pending(now + seconds, item.number, item.request, attempt))
+    def postpone(self, item: Pending, reply: Reply) -> None:
+        """To after a pause. One that the server asked for holds for everything; so does one after failures of
+        nothing but, when other requests would only fail as well."""
+        now, asked = time.monotonic(), reply.retry_after or 0.0
+        silence = pause(self.rounds, asked=asked) if self.rounds else asked
+        self.silent_until = max(self.silent_until, now + silence)
+        item.when = now + pause(item.attempt, asked=asked)
+        item.attempt += not self.only_waits(item, reply)
 
 
 def buy(
-    oracle: EndpointOracle,
-    requests: Sequence[Request],
-    store: ResponseStore,
-    *,
-    bar: Progress[object],
+    oracle: EndpointOracle, requests: Sequence[Request], store: ResponseStore, *, bar: Progress[object]
 ) -> None:
     """Ask the endpoint about every request and store each answer as it arrives.
 

@@ -137,9 +137,9 @@ def answer_table(
     """
     import pandas
 
-    columns, parts = COLUMNS.split(", "), []
+    parts = []
     for start in range(0, max(1, len(ids)), ROWS_OF_A_PART):
         part = ids[start : start + ROWS_OF_A_PART]
         said = {row[0]: row for row in store.rows(fingerprint, sample_index=sample_index, among=part)}
-        parts.append(pandas.DataFrame([said[prompt_id] for prompt_id in part], columns=columns))
+        parts.append(pandas.DataFrame([said[prompt_id] for prompt_id in part], columns=COLUMNS))
     return pandas.concat(parts, ignore_index=True)

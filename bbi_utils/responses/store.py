@@ -7,23 +7,65 @@ import json
 import sqlite3
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
+from tenacity import Retrying, retry_if_exception_message, stop_after_attempt, wait_fixed
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer
 from bbi_utils.oracles.endpoint.pricing import Terms
-from bbi_utils.responses import store_schema
-from bbi_utils.responses.store_schema import APPLICATION_ID, SCHEMA_VERSION
+from bbi_utils.oracles.endpoint.replies import Reply
 
-INSERT = "INSERT INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-COLUMNS = "prompt_id, answer, finish_reason, prompt_tokens, answer_tokens, seconds"
+APPLICATION_ID = 0x62626931  # "bbi1": tells our files from any other SQLite file
+SCHEMA_VERSION = 3
+# `requests` is the ledger: one row an HTTP request. outcome is NULL while it is in flight, and for good if
+# the process was killed then; cost is NULL where it is not known, and the reserved amount is then the most it
+# can have been. served is the server's own name of the model that answered: it tells when an alias moves.
+SCHEMA = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS fingerprints (
+    fingerprint TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    settings TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS responses (
+    fingerprint TEXT NOT NULL REFERENCES fingerprints,
+    prompt_id TEXT NOT NULL,
+    sample_index INTEGER NOT NULL,
+    answer TEXT NOT NULL,
+    finish_reason TEXT NOT NULL CHECK (finish_reason IN ('stop', 'length', 'content_filter', 'refusal')),
+    prompt_tokens INTEGER NOT NULL,
+    answer_tokens INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    PRIMARY KEY (fingerprint, prompt_id, sample_index)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS requests (
+    request INTEGER PRIMARY KEY,
+    fingerprint TEXT NOT NULL REFERENCES fingerprints,
+    prompt_id TEXT NOT NULL,
+    sample_index INTEGER NOT NULL,
+    began REAL NOT NULL,
+    reserved REAL NOT NULL,
+    outcome TEXT,
+    prompt_tokens INTEGER,
+    answer_tokens INTEGER,
+    cost REAL,
+    served TEXT
+);
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
+COMMIT;
+"""
+COLUMNS = [field.name for field in fields(Answer)]
+INSERT = (
+    f"INSERT INTO responses (fingerprint, sample_index, {', '.join(COLUMNS)}) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
 AT_ONCE = 900  # prompt ids in one query; older builds of SQLite stop at 999
-MANY = 100_000  # from so many prompt ids on it is faster to read all answers than to look each one up
+WAIT = "wait for that one or stop it, then run again"
 # What SQLite says -> what to do about it.
 WAYS_OUT = {
     "not a database": "not a response store, or damaged; move it away and run again (it is sampled anew)",
@@ -33,13 +75,14 @@ WAYS_OUT = {
     "full": "there is no space left; free some and run again, finished batches are kept",
     "no space": "free some and run again, finished batches are kept",
     "disk i/o": "the disk failed or is full; free space and run again, finished batches are kept",
-    "locked": "another process is writing to it; wait for that one or stop it, then run again",
+    "could not be acquired": "another process is buying answers into it; " + WAIT,
+    "locked": "another process is writing to it; " + WAIT,
 }
 
 
 @dataclass(frozen=True)
 class Spending:
-    """What was sent to endpoints: requests, of these answered, failed, and of unknown outcome; tokens, cost.
+    """What was sent to endpoints: requests, of these answered and of unknown outcome; tokens, cost.
 
     cost is the sum of what is known, at_most the most that all others can have cost. served: the models that
     answered, as the servers name them.
@@ -47,7 +90,6 @@ class Spending:
 
     requests: int
     answered: int
-    failed: int
     unknown: int
     prompt_tokens: int
     answer_tokens: int
@@ -93,9 +135,7 @@ class ResponseStore:
     def __enter__(self) -> ResponseStore:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -108,7 +148,7 @@ class ResponseStore:
         try:
             yield
         except (sqlite3.DatabaseError, OSError) as error:
-            said = str(error)
+            said = str(error).rstrip(".")
             ways = (way for sign, way in WAYS_OUT.items() if sign in said.lower())
             way = next(ways, "check the file and its folder, or move it away and run again")
             raise BadInput(f"response store {self.path}: {said}; {way}.") from error
@@ -131,47 +171,35 @@ class ResponseStore:
 
     def open_schema(self) -> None:
         """Create the tables in an empty file; otherwise make sure that the file is ours and whole."""
-        tables = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if tables == 0:
+        if self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
             self.create()
         if self.pragma("application_id") != APPLICATION_ID:
             raise BadInput(f"{self.path} is an SQLite file of another program; choose another run folder.")
-        if self.pragma("user_version") < SCHEMA_VERSION:
-            self.upgrade()
-        if self.pragma("user_version") != SCHEMA_VERSION:
+        if (version := self.pragma("user_version")) != SCHEMA_VERSION:
             raise BadInput(
-                f"response store {self.path} has schema version {self.pragma('user_version')}, "
-                f"expected {SCHEMA_VERSION}; another version of this package wrote it: "
-                "move it away and run again."
+                f"response store {self.path} has schema version {version}, expected {SCHEMA_VERSION}; "
+                "another version of this package wrote it: move it away and run again, or `export` its "
+                "answers with that version and `import` them here."
             )
         if self.pragma("quick_check") != "ok":
             raise BadInput(f"response store {self.path}: {WAYS_OUT['malformed']}.")
         self.connection.execute("PRAGMA synchronous = FULL")
 
     def create(self) -> None:
-        for attempt in range(100):  # this one statement does not wait for other processes that do the same
-            try:
-                self.connection.execute("PRAGMA journal_mode = WAL")
-                break
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or attempt == 99:
-                    raise
-                time.sleep(0.1)
-        with self.transaction():
-            # Another process may have created the tables while this one waited for the lock.
-            if self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-                store_schema.create(self.connection)
-
-    def upgrade(self) -> None:
-        """Bring an older file up to date, all or nothing; another process may be doing the same."""
-        with self.transaction():
-            if 0 < (version := self.pragma("user_version")) < SCHEMA_VERSION:
-                store_schema.upgrade(self.connection, version)
+        """Make the tables; another process may be doing the same, and the pragma does not wait for it."""
+        patiently = Retrying(
+            retry=retry_if_exception_message(match=".*locked"),
+            wait=wait_fixed(0.1),
+            stop=stop_after_attempt(100),
+            reraise=True,
+        )
+        patiently(self.connection.execute, "PRAGMA journal_mode = WAL")
+        self.connection.executescript(SCHEMA)
 
     def register(self, fingerprint: str, *, name: str, settings: Mapping[str, Any]) -> None:
-        """Record what a fingerprint stands for."""
+        """Record what a fingerprint stands for; in the caller's transaction where one is open."""
         row = (fingerprint, name, json.dumps(settings, sort_keys=True))
-        with self.transaction():
+        with self.explained():
             self.connection.execute("INSERT INTO fingerprints VALUES (?, ?, ?) ON CONFLICT DO NOTHING", row)
 
     def fingerprints(self) -> dict[str, dict[str, Any]]:
@@ -182,8 +210,8 @@ class ResponseStore:
 
     def add(self, fingerprint: str, answers: Sequence[Answer], *, sample_index: int = 0) -> None:
         """Append answers in one transaction; an answer that is already there stays as it is."""
-        rows = [row_of(fingerprint, answer, sample_index) for answer in answers]
         with self.transaction():
+            rows = [(fingerprint, sample_index, *astuple(answer)) for answer in answers]
             self.connection.executemany(INSERT, rows)
 
     def answers(
@@ -197,7 +225,7 @@ class ResponseStore:
         self, fingerprint: str, *, sample_index: int = 0, among: Collection[str] | None = None
     ) -> set[str]:
         """The ids of the prompts, of those `among` where it is given, that have an answer."""
-        rows = self.rows(fingerprint, sample_index=sample_index, among=among, columns="prompt_id")
+        rows = self.rows(fingerprint, sample_index=sample_index, among=among, columns=COLUMNS[:1])
         return {prompt_id for (prompt_id,) in rows}
 
     def rows(
@@ -206,19 +234,13 @@ class ResponseStore:
         *,
         sample_index: int = 0,
         among: Collection[str] | None = None,
-        columns: str = COLUMNS,
+        columns: Sequence[str] = COLUMNS,
     ) -> Iterator[tuple[Any, ...]]:
-        """The same as rows, in no order that can be relied on and without holding them all in memory.
-
-        `columns` begin with prompt_id.
-        """
-        query = f"SELECT {columns} FROM responses WHERE fingerprint = ? AND sample_index = ?"
+        """The same as rows, in no order that can be relied on and without holding them all in memory."""
+        query = f"SELECT {', '.join(columns)} FROM responses WHERE fingerprint = ? AND sample_index = ?"
         with self.explained():
-            if among is None or len(among) >= MANY:
-                wanted = None if among is None else set(among)
-                for row in self.connection.execute(query, (fingerprint, sample_index)):
-                    if wanted is None or row[0] in wanted:
-                        yield row
+            if among is None:
+                yield from self.connection.execute(query, (fingerprint, sample_index))
                 return
             ids = sorted(among)  # neighbours lie on one page of the file
             for start in range(0, len(ids), AT_ONCE):
@@ -233,82 +255,53 @@ class ResponseStore:
         The lock is a file beside it, and the system drops it with its holder. Raises BadInput while another
         process holds it.
         """
-        lock = FileLock(f"{self.path}.lock")
         with self.explained():
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                raise BadInput(
-                    f"response store {self.path}: another process is buying answers into it; "
-                    "wait for that one or stop it, then run again."
-                ) from None
-        try:
+            held = FileLock(f"{self.path}.lock").acquire(blocking=False)
+        with held:
             yield
-        finally:
-            lock.release()
 
     def intend(self, fingerprint: str, prompt_id: str, *, sample_index: int = 0, reserved: float) -> int:
         """Write down a request before it is sent; returns its number. `reserved`: the most it can cost."""
         row = (fingerprint, prompt_id, sample_index, time.time(), reserved)
-        columns = "fingerprint, prompt_id, sample_index, began, reserved"
+        insert = (
+            "INSERT INTO requests (fingerprint, prompt_id, sample_index, began, reserved) "
+            "VALUES (?, ?, ?, ?, ?) RETURNING request"
+        )
         with self.transaction():
-            cursor = self.connection.execute(f"INSERT INTO requests ({columns}) VALUES (?, ?, ?, ?, ?)", row)
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
+            (request,) = self.connection.execute(insert, row).fetchone()
+        return int(request)
 
-    def conclude(
-        self,
-        request: int,
-        *,
-        outcome: str,
-        answer: Answer | None = None,
-        sample_index: int = 0,
-        prompt_tokens: int | None = None,
-        answer_tokens: int | None = None,
-        cost: float | None,
-        served: str | None = None,
-    ) -> None:
+    def conclude(self, request: int, reply: Reply, *, cost: float | None) -> None:
         """What became of a request, and its answer if there is one, in one transaction.
 
-        cost None: not known; what was reserved then counts as the most it can have been. served: the server's
-        name of the model that answered.
+        cost None: not known; what was reserved then counts as the most it can have been.
         """
         update = (
             "UPDATE requests SET outcome = ?, prompt_tokens = ?, answer_tokens = ?, cost = ?, served = ? "
-            "WHERE request = ? RETURNING fingerprint"
+            "WHERE request = ? RETURNING fingerprint, sample_index"
         )
+        row = (reply.outcome, reply.prompt_tokens, reply.answer_tokens, cost, reply.served, request)
         with self.transaction():
-            row = (outcome, prompt_tokens, answer_tokens, cost, served, request)
-            (fingerprint,) = self.connection.execute(update, row).fetchone()
-            if answer is not None:
-                self.connection.execute(INSERT, row_of(fingerprint, answer, sample_index))
+            key = self.connection.execute(update, row).fetchone()
+            if reply.answer is not None:
+                self.connection.execute(INSERT, (*key, *astuple(reply.answer)))
 
     def spending(self, fingerprint: str | None = None) -> Spending:
         """What was sent to one endpoint oracle, or to all, since the file was made."""
         query = """
             SELECT count(*), count(*) FILTER (WHERE outcome = 'answered'),
-                count(*) FILTER (WHERE outcome <> 'answered'), count(*) FILTER (WHERE outcome IS NULL),
+                count(*) FILTER (WHERE outcome IS NULL),
                 coalesce(sum(prompt_tokens), 0), coalesce(sum(answer_tokens), 0), total(cost),
-                total(reserved) FILTER (WHERE cost IS NULL)
+                total(reserved) FILTER (WHERE cost IS NULL),
+                json_group_array(DISTINCT served) FILTER (WHERE served IS NOT NULL)
             FROM requests WHERE ?1 IS NULL OR fingerprint = ?1
         """
-        names = """
-            SELECT DISTINCT served FROM requests
-            WHERE served IS NOT NULL AND (?1 IS NULL OR fingerprint = ?1) ORDER BY served
-        """
         with self.explained():
-            sums = self.connection.execute(query, (fingerprint,)).fetchone()
-            served = self.connection.execute(names, (fingerprint,)).fetchall()
-        return replace(Spending(*sums), served=tuple(name for (name,) in served))
+            *sums, served = self.connection.execute(query, (fingerprint,)).fetchone()
+        return replace(Spending(*sums), served=tuple(sorted(json.loads(served))))
 
     def excess(self, fingerprint: str) -> float:
         """The most that a request to an endpoint oracle has cost, as a multiple of what was reserved."""
         query = "SELECT max(cost / reserved) FROM requests WHERE fingerprint = ? AND reserved > 0"
         with self.explained():
             return self.connection.execute(query, (fingerprint,)).fetchone()[0] or 0.0
-
-
-def row_of(fingerprint: str, answer: Answer, sample_index: int) -> tuple[Any, ...]:
-    """The answer as a row of `responses`."""
-    said = (answer.answer, answer.finish_reason, answer.prompt_tokens, answer.answer_tokens, answer.seconds)
-    return (fingerprint, answer.prompt_id, sample_index, *said)
