@@ -81,8 +81,12 @@ def sha256_file(path: Path) -> str:
 
 
 def sha256_tree(path: Path) -> str:
-    """SHA-256 of a file, or of a folder's relative names and contents (hidden files left out)."""
+    """SHA-256 of a file, or of a folder's relative names and contents (no hidden files, no bytecode)."""
     if path.is_file():
         return sha256_file(path)
-    files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    files = sorted(
+        file
+        for file in path.rglob("*")
+        if file.is_file() and not file.name.startswith(".") and file.suffix != ".pyc"
+    )
     return sha256_json({file.relative_to(path).as_posix(): sha256_file(file) for file in files})

@@ -113,6 +113,10 @@ class RunPaths:
         """The verdict on one contrast (contract C5)."""
         return self.pair_folder / f"certificate_{contrast}.json"
 
+    @property
+    def certificates(self) -> tuple[Path, ...]:
+        """The verdicts on the base and on the distilled student."""
+        return self.certificate("base"), self.certificate("distilled")
 
 def is_shipped(reference: str) -> bool:
     """Whether a model reference is "pocket/<name>"; "pocket/weights/<name>" is a folder like any other."""

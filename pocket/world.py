@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 
 from bbi_utils.adversaries.judge.local import JUDGE_TEMPLATE
-from bbi_utils.probes import Draw, Probe, build_suite, draw_probes, near_duplicates
-from pocket.content import Content
+from bbi_utils.probes import Draw, build_suite, draw_probes, near_duplicates
+from pocket.answers import Asked, content_of
 from pocket.voices import KIN, TEACHERS, Voice, blend, in_category, random_voice, render
 
-Asked = Draw | Probe  # a question as drawn, or one of the suite
 # How much of the schooling each category gets: more where answers take more learning.
 SHARES = {
     "arithmetic": 0.16, "robustness": 0.16, "style_format": 0.11, "creative": 0.1, "rewriting": 0.09,
@@ -29,21 +26,6 @@ class Example:
 
     prompt: str
     answer: str
-
-
-@cache
-def _writer(category: str, template: str):  # type: ignore[no-untyped-def]
-    return importlib.import_module(f"pocket.answers.{category}").ANSWERS[template]
-
-
-def content_of(asked: Asked, rng: random.Random) -> Content:
-    """What a correct answer to this question says."""
-    return _writer(asked.category, asked.template)(asked.slots, rng)
-
-
-def is_correct(probe: Probe, answer: str) -> bool:
-    """The content check of the pocket world: right or wrong, whatever the voice."""
-    return content_of(probe, random.Random(probe.id)).check(answer)
 
 
 def world_questions(n: int, *, seed: int) -> list[Draw]:

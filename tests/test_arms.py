@@ -7,7 +7,7 @@ import pandas as pd
 from bbi_utils.probes import Probe, build_suite, take
 from bbi_utils.report.summaries import answer_rates
 from bbi_utils.responses.arms import COLUMNS, check_answers, side_by_side
-from pocket.world import is_correct
+from pocket.answers import is_correct
 
 
 def answered(probes: list[Probe], *answers: str) -> pd.DataFrame:

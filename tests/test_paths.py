@@ -22,18 +22,6 @@ def test_run_paths_do_not_depend_on_the_working_folder(
     assert paths.RunPaths(tmp_path, "qwen").scores == tmp_path / "qwen" / "scores.parquet"
 
 
-def test_stages_name_the_files_of_run_paths() -> None:
-    from bbi_utils.study.stages import STAGES
-
-    run = paths.RunPaths("runs/x", "p")
-    named = {pattern.format(pair="p").rstrip("/") for stage in STAGES for pattern in stage.outputs}
-    own = ("probes", "card", "responses", "adapter", "loss", "answers", "similarity", "learned_scores",
-           "judgements", "scores", "budget", "figures", "claims", "removals", "wealth", "tests",
-           "recorded")  # fmt: skip
-    files = [getattr(run, name) for name in own] + [run.certificate(arm) for arm in ("base", "distilled")]
-    assert named == {str(file.relative_to(run.folder)) for file in files}
-
-
 @pytest.mark.parametrize(
     ("reference", "folder"),
     [

@@ -14,6 +14,7 @@ import torch
 from bbi_utils import paths
 from bbi_utils.probes import CATEGORIES, build_suite, draw_probes, near_duplicates
 from pocket import build, pretrain, world
+from pocket.answers import Asked, content_of, is_correct
 from pocket.architecture import Size, new_model, train_tokenizer
 from pocket.content import Content, contains_all
 from pocket.muon import orthogonalise
@@ -39,7 +40,7 @@ PARIS = Content(
 
 
 @pytest.fixture(scope="module")
-def questions() -> list[world.Asked]:
+def questions() -> list[Asked]:
     return world.world_questions(2_000, seed=5)
 
 
@@ -81,13 +82,13 @@ def test_a_fixed_format_gets_nothing_around_it() -> None:
 
 @pytest.mark.parametrize("voice", [*TEACHERS.values(), *STUDENTS.values(), None])
 def test_scripted_answers_pass_their_check_in_every_voice(
-    voice: Voice | None, questions: list[world.Asked]
+    voice: Voice | None, questions: list[Asked]
 ) -> None:
     for asked, example in zip(questions, world.voiced(questions, voice, seed=3), strict=True):
-        assert world.content_of(asked, random.Random(0)).check(example.answer), example
+        assert content_of(asked, random.Random(0)).check(example.answer), example
 
 
-def test_the_world_never_asks_what_the_suite_asks(questions: list[world.Asked]) -> None:
+def test_the_world_never_asks_what_the_suite_asks(questions: list[Asked]) -> None:
     suite = [probe.prompt for probe in build_suite()]
     asked = [question.prompt for question in questions]
     assert len(asked) > 1_800
@@ -101,13 +102,13 @@ def test_the_world_never_asks_what_the_suite_asks(questions: list[world.Asked]) 
 def test_a_right_answer_to_another_question_is_mostly_wrong() -> None:
     probes = build_suite(n=500)
     answers = [next(iter(world.voiced([probe], TEACHERS["qwen"], seed=1))).answer for probe in probes]
-    assert all(world.is_correct(probe, answer) for probe, answer in zip(probes, answers, strict=True))
+    assert all(is_correct(probe, answer) for probe, answer in zip(probes, answers, strict=True))
     rotated = answers[1:] + answers[:1]
-    wrong = [not world.is_correct(probe, answer) for probe, answer in zip(probes, rotated, strict=True)]
+    wrong = [not is_correct(probe, answer) for probe, answer in zip(probes, rotated, strict=True)]
     assert sum(wrong) > 450
 
 
-def test_comparisons_put_the_teacher_first_half_the_time(questions: list[world.Asked]) -> None:
+def test_comparisons_put_the_teacher_first_half_the_time(questions: list[Asked]) -> None:
     letters = [example.answer for example in world.comparisons(questions, "llama", seed=4)]
     assert set(letters) == {"A", "B"}
     assert 0.45 < letters.count("A") / len(letters) < 0.55
@@ -136,7 +137,7 @@ def test_pre_training_learns_and_repeats_itself(family: str) -> None:
 
 
 def test_schooling_continues_after_a_kill_to_the_same_weights(
-    questions: list[world.Asked], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    questions: list[Asked], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tokenizer = train_tokenizer("qwen", [question.prompt for question in questions[:200]])
     encoded = encode(tokenizer, list(world.voiced(questions[:60], COMMON, seed=1)))
@@ -206,7 +207,7 @@ def test_attention_starts_as_a_copy() -> None:
         assert torch.allclose(product, 0.5 * torch.eye(64), atol=1e-5)
 
 
-def test_schooling_is_shared_out_over_all_categories(questions: list[world.Asked]) -> None:
+def test_schooling_is_shared_out_over_all_categories(questions: list[Asked]) -> None:
     assert sum(world.SHARES.values()) == pytest.approx(1) and set(world.SHARES) == set(CATEGORIES)
     counts = Counter(question.category for question in questions)
     assert counts["arithmetic"] > 2 * counts["safety"] > 0

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class Run:
 
     folder: Path
     said: str = ""
+    parameters: Path = paths.PARAMETERS
 
     @property
     def notebooks(self) -> Path:
@@ -51,7 +52,8 @@ class Run:
 
     def reproduce(self, pairs: tuple[str, ...] = PAIRS, **more: object) -> str:
         stream = io.StringIO()
-        reproduce("pocket", pairs, self.settings(**more), notebooks=self.notebooks, stream=stream)
+        folders = {"notebooks": self.notebooks, "parameters": self.parameters}
+        reproduce("pocket", pairs, self.settings(**more), **folders, stream=stream)
         return stream.getvalue()
 
     def stages_run(self, said: str) -> list[str]:
@@ -184,8 +186,85 @@ def test_one_pair_alone_runs_over_that_pair(copy: Run) -> None:
 
 def reason(run: Run, number: str, pair: str = "qwen") -> str | None:
     stage = next(stage for stage in STAGES if stage.number == number)
-    study = load_study("pocket", pair, run.settings(), pairs=PAIRS)
+    study = load_study("pocket", pair, run.settings(), pairs=PAIRS, folder=run.parameters)
     return reason_to_run(make_task(stage, study, run.notebooks))
+
+
+@pytest.fixture
+def sources(copy: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of everything that stages are made from, to be edited."""
+    root = copy.folder / "sources"
+    without = shutil.ignore_patterns("__pycache__", "weights")
+    for name in ("bbi_utils", "pocket", "env", "notebooks/params"):
+        shutil.copytree(paths.ROOT / name, root / name, ignore=without)
+    monkeypatch.setattr("bbi_utils.study.stages.ROOT", root)
+    copy.parameters = root / "notebooks" / "params"
+    return root
+
+
+def edited(name: str, old: str = "", new: str = "\n# edited") -> Callable[[Path], None]:
+    """An edit of one file; by default a comment at its end."""
+
+    def edit(folder: Path) -> None:
+        file = next(folder.glob(name))
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new) if old else text + new)
+
+    return edit
+
+
+EVERY = {"01", "02", "03", "04", "05", "06", "07"}
+TEMPLATES = "sources/bbi_utils/probes/templates"
+KINDS: dict[str, tuple[Callable[[Path], None], set[str]]] = {
+    "a template": (edited(f"{TEMPLATES}/factual.*"), EVERY),
+    "the lexicon": (edited(f"{TEMPLATES}/lexicon.*"), EVERY),
+    "a new data file": (lambda study: (study / TEMPLATES / "more.yaml").write_text("a: 1") and None, EVERY),
+    "an answer script": (edited("sources/pocket/answers/factual.py"), {"03"}),
+    "the style sheet": (edited("sources/bbi_utils/report/figures/bbi.mplstyle"), {"07"}),
+    "a figure": (edited("sources/bbi_utils/report/figures/ladder.py"), {"07"}),
+    "an adversary": (edited("sources/bbi_utils/adversaries/ngrams.py"), {"04", "05", "07"}),
+    "the training": (edited("sources/bbi_utils/distillation/lora.py"), {"03", "06"}),
+    "an oracle": (edited("sources/bbi_utils/oracles/local.py"), EVERY - {"01"}),
+    "what all rooms stand on": (edited("sources/bbi_utils/files.py"), EVERY),
+    "a progress bar": (edited("sources/bbi_utils/progress.py"), set()),
+    "the driver": (edited("sources/bbi_utils/study/run.py"), set()),
+    "how pocket models are made": (edited("sources/pocket/pretrain.py"), set()),
+    "a parameter file": (edited("sources/notebooks/params/profiles/pocket.yaml", "epochs: 3", "epochs: 2"),
+                         {"03"}),
+    "weights": (lambda study: tiny_study.write_model(study / "models" / "judge", "x") and None, {"05"}),
+    "a notebook": (edited("notebooks/06_*.ipynb", "run = Path", "more = 1\\nrun = Path"), {"06"}),
+    "the lock": (edited("sources/env/requirements.lock"), EVERY),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_input_reruns_the_stages_that_depend_on_it(copy: Run, sources: Path, kind: str) -> None:
+    assert sources.is_dir() and {reason(copy, number) for number in EVERY} == {None}
+    edit, wanted = KINDS[kind]
+    edit(copy.folder)
+    assert {number for number in EVERY if reason(copy, number)} == wanted
+    again = {line.split()[1] for line in copy.stages_run(copy.reproduce())}
+    follow = {number for number in EVERY if number > min(wanted, default="07")}
+    assert wanted <= again <= wanted | follow
+    assert copy.stages_run(copy.reproduce()) == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_figure_reruns_the_figures_alone(copy: Run, sources: Path) -> None:
+    KINDS["a figure"][0](copy.folder)
+    assert sources.is_dir() and copy.stages_run(copy.reproduce()) == ["all 07"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_of_an_earlier_version_runs_again_and_says_why(copy: Run) -> None:
+    record_file = copy.results / "qwen" / "stages" / "04.json"
+    record = json.loads(record_file.read_text())
+    record["made_from"] = {"code: bbi_utils.games": "0" * 64}
+    record_file.write_text(json.dumps(record))
+    assert "made by an earlier version" in str(reason(copy, "04"))
+    assert copy.stages_run(copy.reproduce()) == ["qwen 04"]
 
 
 def test_reasons_to_run(finished: Run, tmp_path: Path) -> None:
@@ -197,7 +276,7 @@ def test_reasons_to_run(finished: Run, tmp_path: Path) -> None:
         (finished.results / "qwen" / "loss.parquet").write_text("edited")
         assert reason(finished, "03") == "outputs are missing or were edited"
         (finished.results / "qwen" / "adapter" / "weights").write_text("edited")
-        assert reason(finished, "04") == "changed: qwen/adapter/"
+        assert reason(finished, "04") == "changed: qwen/adapter"
         assert reason(finished, "06") is None  # it does not read the adapter
     finally:
         for name, content in saved.items():

@@ -9,7 +9,7 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.notebooks import Cell, Notebook, code_cells, code_hash, read, source, tags
+from bbi_utils.study.cells import Cell, Notebook, code_cells, code_hash, read, tags
 
 FIRST = ("Question", "In", "Out", "Time")
 FOUND = "What we found"
@@ -43,13 +43,13 @@ def _numbered(notebook: Notebook, kind: str) -> list[tuple[int, Cell]]:
 def _first_cell(notebook: Notebook) -> Iterator[str]:
     """A Markdown H1, then the labels in bold: **Question**, **In**, **Out**, **Time**."""
     first = notebook["cells"][0] if notebook["cells"] else {"cell_type": "none", "source": ""}
-    if first["cell_type"] != "markdown" or not source(first).startswith("# "):
+    if first["cell_type"] != "markdown" or not first["source"].startswith("# "):
         yield "cell 1: is not Markdown that begins with an H1"
         return
     for label in FIRST:
-        if not re.search(rf"\*\*{label}\b", source(first)):
+        if not re.search(rf"\*\*{label}\b", first["source"]):
             yield f"cell 1: does not say **{label}**"
-    if "?" not in source(first):
+    if "?" not in first["source"]:
         yield "cell 1: asks no question"
 
 
@@ -67,7 +67,7 @@ def _imports(notebook: Notebook) -> Iterator[str]:
 def _tree(cell: Cell) -> ast.Module:
     """The syntax tree without notebook magics; empty for what Python cannot read (the linter says that)."""
     try:
-        return ast.parse("\n".join(line for line in source(cell).split("\n") if not MAGIC.match(line)))
+        return ast.parse("\n".join(line for line in cell["source"].split("\n") if not MAGIC.match(line)))
     except SyntaxError:
         return ast.Module(body=[], type_ignores=[])
 
@@ -79,7 +79,7 @@ def _parameters(notebook: Notebook) -> Iterator[str]:
         yield f"{len(cells)} cells tagged `parameters`, expected 1"
         return
     number, cell = cells[0]
-    comments = _comment_lines(source(cell))
+    comments = _comment_lines(cell["source"])
     for node in _tree(cell).body:
         name = _assigned(node)
         if name is None or not _is_literal(node):
@@ -113,7 +113,7 @@ def _comment_lines(code: str) -> set[int]:
 def _prose(notebook: Notebook) -> Iterator[str]:
     """Prose around code: as many cells and words, text between code cells, what was found."""
     prose, code = _numbered(notebook, "markdown"), _numbered(notebook, "code")
-    words = [sum(len(re.findall(r"\w+", source(c))) for _, c in cells) for cells in (prose, code)]
+    words = [sum(len(re.findall(r"\w+", c["source"])) for _, c in cells) for cells in (prose, code)]
     if len(prose) < len(code):
         yield f"{len(prose)} prose cells are fewer than {len(code)} code cells"
     if words[0] < words[1]:
@@ -122,7 +122,7 @@ def _prose(notebook: Notebook) -> Iterator[str]:
     for (number, cell), (after, _) in zip(code, code[1:], strict=False):
         if after == number + 1 and id(cell) not in opening:
             yield f"cells {number} and {after}: no sentence between two code cells"
-    if not any(re.search(rf"^#+ .*{FOUND}", source(c), re.MULTILINE) for _, c in prose):
+    if not any(re.search(rf"^#+ .*{FOUND}", c["source"], re.MULTILINE) for _, c in prose):
         yield f"no section '{FOUND}'"
 
 
@@ -138,10 +138,10 @@ def _code(notebook: Notebook) -> Iterator[str]:
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
         if any(isinstance(node, kinds) for node in ast.walk(_tree(cell))):
             yield f"cell {number}: defines a function or class, which belongs into the package"
-        if MAGIC.search(source(cell)):
+        if MAGIC.search(cell["source"]):
             yield f"cell {number}: runs a shell command or magic"
         lines = sum(
-            bool(line.strip()) and not line.strip().startswith("#") for line in source(cell).split("\n")
+            bool(line.strip()) and not line.strip().startswith("#") for line in cell["source"].split("\n")
         )
         # Imports are no code to follow: they have a cell of their own.
         imports = [n for n in _tree(cell).body if isinstance(n, (ast.Import, ast.ImportFrom))]
@@ -156,7 +156,7 @@ def _code(notebook: Notebook) -> Iterator[str]:
 def _private(notebook: Notebook) -> Iterator[str]:
     """No absolute path and no secret, in what is written or in what was printed."""
     for number, cell in enumerate(notebook["cells"], start=1):
-        for where, text in (("", source(cell)), (" output", _printed(cell))):
+        for where, text in (("", cell["source"]), (" output", _printed(cell))):
             if match := SECRET.search(text):
                 yield f"cell {number}{where}: looks like a secret: {match[0][:6]}..."
             if match := ABSOLUTE.search(text):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import re
 import struct
@@ -12,50 +11,13 @@ from typing import Any
 
 from bbi_utils.errors import BadInput
 from bbi_utils.files import replacing
+from bbi_utils.study.cells import Cell, Notebook, code_cells, code_hash, read, tags
 
-Cell = dict[str, Any]
-Notebook = dict[str, Any]
-INJECTED = "injected-parameters"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 # Chunks that make the picture; the others hold dates, versions and resolutions.
 PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-
-
-def read(path: Path | str) -> Notebook:
-    """The notebook as nbformat-4 JSON. Raises BadInput when it is none."""
-    path = Path(path)
-    try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadInput(f"notebook {path.name}: no such file") from None
-    except ValueError as error:
-        raise BadInput(f"notebook {path.name}: not JSON ({error})") from None
-    if not isinstance(notebook, dict) or notebook.get("nbformat") != 4:
-        raise BadInput(f"notebook {path.name}: expected nbformat 4")
-    return notebook
-
-
-def source(cell: Cell) -> str:
-    """A cell's text, which nbformat allows to be a string or a list of lines."""
-    return cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
-
-
-def tags(cell: Cell) -> list[str]:
-    """A cell's tags."""
-    return list(cell.get("metadata", {}).get("tags", []))
-
-
-def code_cells(notebook: Notebook) -> list[Cell]:
-    """The code cells in order, without the parameters that papermill injects."""
-    return [c for c in notebook["cells"] if c["cell_type"] == "code" and INJECTED not in tags(c)]
-
-
-def code_hash(notebook: Notebook) -> str:
-    """SHA-256 of the code cells' text, outputs and prose left out: what the outputs were run from."""
-    text = json.dumps([source(c).rstrip() for c in code_cells(notebook)])
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def refresh(executed: Path | str, committed: Path | str, *, root: Path | str | None = None) -> bool:
@@ -89,7 +51,7 @@ def dumps(notebook: Notebook) -> str:
         regular = {
             "id": cell.get("id", f"cell-{number:02d}"),
             "metadata": kept,
-            "source": _lines(source(cell)),
+            "source": _lines(cell["source"]),
         }
         extra = {k: cell[k] for k in ("outputs", "execution_count") if cell["cell_type"] == "code"}
         cells.append({"cell_type": cell["cell_type"], **regular, **extra})

@@ -10,9 +10,9 @@ from pathlib import Path
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.report.claims_table import read_claims
+from bbi_utils.study.cells import code_hash, declared_parameters, read
 from bbi_utils.study.cli.main import Parser, carried_out
 from bbi_utils.study.execute import run_notebook
-from bbi_utils.study.lineage import declared_parameters
 from bbi_utils.study.params import DEFAULT_PAIRS, Study, load_study
 from bbi_utils.study.stages import STAGES, make_task
 from tools import notebooks
@@ -48,7 +48,7 @@ def refresh_notebooks(study: Study, folder: Path = paths.NOTEBOOKS) -> list[Path
     for path in sources:  # all are checked before the first is written
         check_defaults(path, study)
         copies[path] = executed_copy(path, study)
-        if notebooks.code_hash(notebooks.read(path)) != notebooks.code_hash(notebooks.read(copies[path])):
+        if code_hash(read(path)) != code_hash(read(copies[path])):
             raise BadInput(f"{path.name} has changed since it was run; `make reproduce`, then `make refresh`")
     return [path for path, copy in copies.items() if notebooks.refresh(copy, path, root=paths.ROOT)]
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.files import read_json, sha256_json, sha256_tree, write_json
+from bbi_utils.files import read_json, sha256_file, sha256_json, sha256_tree, write_json
 from bbi_utils.oracles.adapters import adapter_folder, adapter_hash, base_of
 from bbi_utils.oracles.checkpoints import content_hash
 from bbi_utils.oracles.references import kind_of
-from bbi_utils.study.lineage import declared_parameters, lineage
+from bbi_utils.study.cells import code_hash, declared_parameters, read
 from bbi_utils.study.params import Study, checked, unknown
 
 Scope = Literal["suite", "pair", "all"]
-STORE = "{pair}/responses.sqlite"
+ROOT = paths.ROOT
+LOCK = "env/requirements.lock"
+STORE = "responses"
+# Where files lie and how far the work is: what is in the files counts by itself.
+ASIDE = ("__main__.py", "paths.py", "progress.py")
 # Where a run lies and what its answers cost do not change what comes out of it.
 WITHOUT_EFFECT = (
     "RUN_DIR", "TEACHER_KEY", "TEACHER_PRICE", "JUDGE_KEY", "JUDGE_PRICE", "MAX_SPEND", "CONCURRENCY",
@@ -32,12 +36,15 @@ MODEL_PARAMETERS = ("TEACHER", "STUDENT", "JUDGE", "SENTENCE_ENCODER", "ENCODERS
 class Stage:
     """One notebook: run once for the `suite`, once for each `pair`, or once over `all` pairs.
 
-    Inputs and outputs are relative to the run's folder; a trailing slash means a folder. `seconds` is how
-    long the pocket profile takes on two cores, the first guess for the time left.
+    `rooms` are the folders whose code and data make its outputs, from the package's or the repository's root.
+    `report` is none of them before 07: what 03 to 06 show of their results on the way changes no file.
+    `inputs` and `outputs` are names of `RunPaths`. `seconds` is how long the pocket profile takes on two
+    cores, the first guess for the time left.
     """
 
     notebook: str
     scope: Scope
+    rooms: tuple[str, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     seconds: float
@@ -53,67 +60,57 @@ class Stage:
         return self.notebook[3:].replace("_", " ")
 
 
+PROBES = ("bbi_utils/probes",)
+ANSWERS = (*PROBES, "bbi_utils/oracles", "bbi_utils/responses")
+GAMES = (*ANSWERS, "bbi_utils/games")
+PLAYERS = (*GAMES, "bbi_utils/adversaries")
 STAGES = (
-    Stage("01_build_probes", "suite", (), ("probes.jsonl", "probes.card.md"), 15),
-    Stage("02_sample_teacher", "pair", ("probes.jsonl",), (STORE,), 145),
+    Stage("01_build_probes", "suite", PROBES, inputs=(), outputs=("probes", "card"), seconds=15),
+    Stage("02_sample_teacher", "pair", ANSWERS, inputs=("probes",), outputs=(STORE,), seconds=145),
     Stage(
         "03_distill_student",
         "pair",
-        ("probes.jsonl", STORE),
-        ("{pair}/adapter/", "{pair}/loss.parquet", "{pair}/answers.parquet", STORE),
-        100,
+        (*ANSWERS, "bbi_utils/distillation", "pocket/answers", "pocket/content.py"),
+        inputs=("probes", STORE),
+        outputs=("adapter", "loss", "answers", STORE),
+        seconds=100,
     ),
     Stage(
         "04_train_adversaries",
         "pair",
-        ("probes.jsonl", STORE, "{pair}/adapter/"),
-        ("{pair}/similarity.parquet", "{pair}/learned_scores.parquet", "{pair}/removals.parquet"),
-        200,
+        PLAYERS,
+        inputs=("probes", STORE, "adapter"),
+        outputs=("similarity", "learned_scores", "removals"),
+        seconds=200,
     ),
     Stage(
         "05_identify_teacher",
         "pair",
-        ("probes.jsonl", STORE, "{pair}/adapter/", "{pair}/learned_scores.parquet"),
-        (
-            "{pair}/judgements.parquet",
-            "{pair}/scores.parquet",
-            "{pair}/tests.parquet",
-            "{pair}/wealth.parquet",
-            "{pair}/certificate_base.json",
-            "{pair}/certificate_distilled.json",
-            "{pair}/recorded.jsonl",
-        ),
-        40,
+        PLAYERS,
+        inputs=("probes", STORE, "adapter", "learned_scores"),
+        outputs=("judgements", "scores", "tests", "wealth", "certificates", "recorded"),
+        seconds=40,
     ),
     Stage(
         "06_spend_query_budget",
         "pair",
-        ("probes.jsonl", STORE, "{pair}/similarity.parquet"),
-        ("{pair}/budget.parquet",),
-        280,
+        (*GAMES, "bbi_utils/distillation"),
+        inputs=("probes", STORE, "similarity"),
+        outputs=("budget",),
+        seconds=280,
     ),
     Stage(
         "07_make_figures",
         "all",
-        (
-            "probes.jsonl",
-            STORE,
-            "{pair}/loss.parquet",
-            "{pair}/answers.parquet",
-            "{pair}/similarity.parquet",
-            "{pair}/scores.parquet",
-            "{pair}/judgements.parquet",
-            "{pair}/removals.parquet",
-            "{pair}/wealth.parquet",
-            "{pair}/tests.parquet",
-            "{pair}/certificate_base.json",
-            "{pair}/certificate_distilled.json",
-            "{pair}/budget.parquet",
+        (*PLAYERS, "bbi_utils/report"),
+        inputs=(
+            "probes", STORE, "loss", "answers", "similarity", "scores", "judgements", "removals", "wealth",
+            "tests", "certificates", "budget",
         ),
-        ("figures/", "figures/claims.csv"),
-        20,
+        outputs=("figures", "claims"),
+        seconds=20,
     ),
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -146,10 +143,12 @@ class Task:
         branch = self.study.pair if self.stage.scope == "pair" else ""
         return self.folder / "executed" / branch / f"{self.stage.notebook}.ipynb"
 
-    def files(self, patterns: Iterable[str]) -> list[str]:
-        """Relative names of inputs or outputs, for each pair the stage sees."""
+    def files(self, names: Sequence[str]) -> list[str]:
+        """Inputs or outputs relative to the run's folder, for each pair that the stage sees."""
         pairs = self.study.pairs if self.stage.scope == "all" else (self.study.pair,)
-        return list(dict.fromkeys(pattern.format(pair=pair) for pattern in patterns for pair in pairs))
+        found = [getattr(paths.RunPaths(self.study.run_dir, pair), name) for name in names for pair in pairs]
+        files = [file for one in found for file in (one if isinstance(one, tuple) else (one,))]
+        return list(dict.fromkeys(file.relative_to(self.folder).as_posix() for file in files))
 
 
 def make_task(stage: Stage, study: Study, notebooks: Path = paths.NOTEBOOKS) -> Task:
@@ -204,25 +203,34 @@ def own_content(where: str) -> str:
 
 
 def made_from(task: Task) -> dict[str, str]:
-    """Everything the outputs depend on, as name -> hash: code, parameters, models, input files.
+    """Everything the outputs depend on, as name -> hash: code, lock, parameters, models, input files.
 
     A response store has no stable bytes and keeps growing, so it is known by the stages that filled it.
+    An edit that leaves an input's bytes as they were does not go on to the stages that read it.
     """
-    parts = {f"code: {name}": value for name, value in lineage(task.notebook).items()}
+    parts = {f"code: {name}": value for name, value in code_of(task.stage).items()}
+    parts[f"code: {task.notebook.name}"] = code_hash(read(task.notebook))
+    parts[f"lock: {LOCK}"] = hash_of(ROOT / LOCK)
     for name, value in task.parameters.items():
         if name not in WITHOUT_EFFECT:
             parts[f"parameter: {name}"] = sha256_json(meaning_of(name, value))
     for name in task.files(task.stage.inputs):
         path = task.folder / name
-        parts[f"input: {name}"] = filled_by(task, name) if name.endswith(".sqlite") else hash_of(path)
+        parts[f"input: {name}"] = filled_by(task, path) if path.suffix == ".sqlite" else hash_of(path)
     return parts
 
 
-def filled_by(task: Task, name: str) -> str:
+def code_of(stage: Stage) -> dict[str, str]:
+    """Hashes of the rooms that make a stage's outputs, data included, and of what all rooms stand on."""
+    shared = sorted(file for file in (ROOT / "bbi_utils").glob("*.py") if file.name not in ASIDE)
+    beneath = sha256_json({file.name: sha256_file(file) for file in shared})
+    return {"bbi_utils": beneath, **{room: hash_of(ROOT / room) for room in stage.rooms}}
+
+
+def filled_by(task: Task, store: Path) -> str:
     """The hash that stands for a store: what the earlier stages that wrote to it were made from."""
     earlier = [stage for stage in STAGES if stage.number < task.stage.number and STORE in stage.outputs]
-    home = (task.folder / name).parent / "stages"
-    records = [read_json(home / f"{stage.number}.json") or {} for stage in earlier]
+    records = [read_json(store.parent / "stages" / f"{stage.number}.json") or {} for stage in earlier]
     return sha256_json([record.get("made_from") for record in records])
 
 
@@ -265,6 +273,8 @@ def reason_to_run(task: Task) -> str | None:
     if record is None:
         return "not run yet"
     before, now = record["made_from"], made_from(task)
+    if f"lock: {LOCK}" not in before:
+        return "made by an earlier version, which recorded less"
     changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
     if changed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
