@@ -118,6 +118,7 @@ class RunPaths:
         """The verdicts on the base and on the distilled student."""
         return self.certificate("base"), self.certificate("distilled")
 
+
 def is_shipped(reference: str) -> bool:
     """Whether a model reference is "pocket/<name>"; "pocket/weights/<name>" is a folder like any other."""
     return reference.startswith(POCKET_PREFIX) and reference.count("/") == 1

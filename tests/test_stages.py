@@ -219,14 +219,14 @@ def test_after_one_word_of_a_template_only_new_prompts_are_asked(tmp_path: Path)
     for file in files:
         file.write_text(file.read_text().replace(word, other))
     after = suite_of(tmp_path)
-    oracle = Counting()
+    new = {probe.id for probe in after} - {probe.id for probe in before}
+    oracle = Counting()  # in batches of one, for a batch in which an answer is missing is computed whole
     with ResponseStore(tmp_path / "responses.sqlite") as store:
-        sample(oracle, before, store, progress=False)
+        sample(oracle, before, store, batch_size=1, progress=False)
         oracle.asked.clear()
-        sample(oracle, after, store, progress=False)
-        new = {probe.id for probe in after} - {probe.id for probe in before}
+        sample(oracle, after, store, batch_size=1, progress=False)
         assert files and sorted(oracle.asked) == sorted(new) and 0 < len(new) < len(after) / 2
-        sample(oracle, after, store, progress=False)
+        sample(oracle, after, store, batch_size=1, progress=False)
         assert len(oracle.asked) == len(new)
 
 
