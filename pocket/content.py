@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -39,3 +41,12 @@ def contains_any(*spans: str) -> Callable[[str], bool]:
     """A check: at least one span occurs in the answer as whole words."""
     wanted = [normalise(span) for span in spans]
     return lambda answer: any(span in normalise(answer) for span in wanted)
+
+
+def words_of(category: str) -> dict[str, Any]:
+    """The words of one category's scripted answers, by table: YAML beside its script."""
+    import yaml
+
+    text = (Path(__file__).parent / "answers" / f"{category}.yaml").read_text(encoding="utf-8")
+    words: dict[str, Any] = yaml.safe_load(text)
+    return words

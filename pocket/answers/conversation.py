@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bbi_utils.probes.templates.conversation import BAD_FEELINGS
 from bbi_utils.probes.templates.lexicon import WHERE, sentence_case, with_article
-from pocket.answers.creative import TOPIC_IMAGES, is_or_are
+from pocket.answers.creative import TOPICS, is_or_are
 from pocket.content import Content, contains_all, contains_any
 
 Slots = dict[str, str]
@@ -31,7 +31,7 @@ RANKING = (
 
 
 def _praise(topic: str) -> str:
-    return f"{topic} {is_or_are(topic)} {TOPIC_IMAGES[topic][0]}"
+    return f"{topic} {is_or_are(topic)} {TOPICS[topic]['quality']}"
 
 
 def _in_role(slots: Slots, *, says: str, must: tuple[str, ...]) -> Content:
@@ -74,12 +74,12 @@ def friendly_disagreement(slots: Slots, _: random.Random) -> Content:
         f"{name} may have good reasons, but for me {_praise(topic)}.",
     )
     extras = ("Everybody may have an opinion.", f"Maybe {name} needs more time.")
-    return Content(wordings, contains_all(_praise(topic)), key=TOPIC_IMAGES[topic][0], extras=extras)
+    return Content(wordings, contains_all(_praise(topic)), key=TOPICS[topic]["quality"], extras=extras)
 
 
 def persona_topic(slots: Slots, _: random.Random) -> Content:
     topic, name = slots["topic"], slots["name"]
-    praise = f"{TOPIC_IMAGES[topic][0]} as {topic}"
+    praise = f"{TOPICS[topic]['quality']} as {topic}"
     return _in_role(slots, says=f"{name}, nothing is as {praise}.", must=(name, praise))
 
 
