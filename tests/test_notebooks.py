@@ -16,6 +16,7 @@ import pytest
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
+from bbi_utils.study.cells import INJECTED
 from tools import notebooks
 from tools.notebook_rules import check_rules
 
@@ -73,6 +74,7 @@ def committed(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("path", sorted(paths.NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_the_notebooks_keep_the_rules_and_their_outputs_are_of_this_code(path: Path) -> None:
     assert check_rules(path) == []
+    assert notebooks.dumps(notebooks.read(path)) == path.read_text(encoding="utf-8")
 
 
 def test_refreshed_notebook_is_valid_fresh_and_breaks_no_rule(committed: Path) -> None:
@@ -96,7 +98,7 @@ def test_two_runs_that_differ_only_in_noise_give_equal_bytes(tmp_path: Path) -> 
         shown(**{"application_vnd.jupyter.widget-view+json": {"model_id": "x"}}),
         shown(text_plain=["<Axes at 0x7f00aabbccdd>"]),
     ]
-    noisy["cells"].insert(5, code('PAIR = "qwen"', tag=notebooks.INJECTED))
+    noisy["cells"].insert(5, code('PAIR = "qwen"', tag=INJECTED))
     noisy["metadata"]["papermill"] = {"start_time": "now"}
     found = []
     for run in (quiet, noisy):
@@ -118,7 +120,7 @@ def test_the_root_is_cut_out_of_paths(tmp_path: Path) -> None:
     run["cells"][6]["outputs"] = [stream(f"wrote {tmp_path}/runs/a.csv in {tmp_path}\n")]
     path = write(tmp_path / NAME, notebook(outputs=False))
     notebooks.refresh(write(tmp_path / "executed.ipynb", run), path, root=tmp_path)
-    assert notebooks.read(path)["cells"][6]["outputs"][0]["text"] == ["wrote runs/a.csv in .\n"]
+    assert notebooks.read(path)["cells"][6]["outputs"][0]["text"] == "wrote runs/a.csv in .\n"
 
 
 def test_png_keeps_its_picture_and_loses_its_metadata(tmp_path: Path) -> None:

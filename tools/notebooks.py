@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 import struct
 from pathlib import Path
@@ -45,14 +44,12 @@ def refresh(executed: Path | str, committed: Path | str, *, root: Path | str | N
 
 def dumps(notebook: Notebook) -> str:
     """The notebook as it is committed: regular metadata, ids and layout, one newline at the end."""
+    import nbformat
+
     cells = []
     for number, cell in enumerate(notebook["cells"], start=1):
         kept = {"tags": tags(cell)} if tags(cell) else {}
-        regular = {
-            "id": cell.get("id", f"cell-{number:02d}"),
-            "metadata": kept,
-            "source": _lines(cell["source"]),
-        }
+        regular = {"id": cell.get("id", f"cell-{number:02d}"), "metadata": kept, "source": cell["source"]}
         extra = {k: cell[k] for k in ("outputs", "execution_count") if cell["cell_type"] == "code"}
         cells.append({"cell_type": cell["cell_type"], **regular, **extra})
     metadata = {
@@ -61,15 +58,7 @@ def dumps(notebook: Notebook) -> str:
         "bbi": {"code_hash": code_hash(notebook)},
     }
     whole = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
-    return json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def _lines(text: str) -> list[str]:
-    return text.splitlines(keepends=True)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else "".join(value)
+    return nbformat.writes(nbformat.from_dict(whole)) + "\n"
 
 
 def _clean_outputs(outputs: list[Cell], number: int, *, root: Path | str | None) -> list[Cell]:
@@ -80,12 +69,12 @@ def _clean_outputs(outputs: list[Cell], number: int, *, root: Path | str | None)
         if kind == "error":
             raise BadInput(f"code cell {number} failed with {output.get('ename')}: {output.get('evalue')}")
         if kind == "stream" and output.get("name") == "stdout":
-            text = _plain(_text(output["text"]), root)
+            text = _plain(output["text"], root)
             # Where the kernel cuts a stream depends on timing: join what belongs together.
             if kept and kept[-1]["output_type"] == "stream":
-                text = "".join(kept.pop()["text"]) + text
+                text = kept.pop()["text"] + text
             if text.strip():
-                kept.append({"output_type": "stream", "name": "stdout", "text": _lines(text)})
+                kept.append({"output_type": "stream", "name": "stdout", "text": text})
         elif kind in ("display_data", "execute_result") and WIDGET not in output["data"]:
             data = {mime: _clean_data(mime, value, root) for mime, value in output["data"].items()}
             shown = {"output_type": kind, "data": data, "metadata": {}}
@@ -104,9 +93,9 @@ def _plain(text: str, root: Path | str | None) -> str:
 
 def _clean_data(mime: str, value: Any, root: Path | str | None) -> Any:
     if mime == "image/png":
-        return base64.b64encode(_strip_png(base64.b64decode(_text(value)))).decode() + "\n"
+        return base64.b64encode(_strip_png(base64.b64decode(value))).decode() + "\n"
     if mime.startswith("text/") or mime == "image/svg+xml":
-        return _lines(_plain(_text(value), root))
+        return _plain(value, root)
     return value
 
 
