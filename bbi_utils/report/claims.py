@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from bbi_utils.report.figures.style import in_order, words
+from bbi_utils.report.labels import in_order, words
 from bbi_utils.report.summaries import learned
 from bbi_utils.responses.answers import NULL
 

@@ -1,40 +1,18 @@
-"""Figures from saved results: one look, a colour and a marker an arm, intervals on every estimate."""
+"""Figures from saved results: `NAME_figure` is drawn by the module NAME, found when it is first asked for."""
 
-from bbi_utils.report.figures.advantage import advantage_figure
-from bbi_utils.report.figures.attribution import removal_category_figure, removal_figure
-from bbi_utils.report.figures.budget import budget_figure
-from bbi_utils.report.figures.categories import category_figure
-from bbi_utils.report.figures.judge import judge_figure
-from bbi_utils.report.figures.ladder import ladder_figure
-from bbi_utils.report.figures.lengths import length_figure
-from bbi_utils.report.figures.orders import orders_figure
-from bbi_utils.report.figures.queries import queries_figure
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
 from bbi_utils.report.figures.save import save_figure, save_table
-from bbi_utils.report.figures.similarity import similarity_figure
-from bbi_utils.report.figures.style import ARMS, STRATEGIES, Mark, use_style
-from bbi_utils.report.figures.training import loss_figure
-from bbi_utils.report.figures.verdict import verdict_figure
-from bbi_utils.report.figures.wealth import wealth_figure
+from bbi_utils.report.figures.style import ARMS, STRATEGIES
 
-__all__ = [
-    "ARMS",
-    "STRATEGIES",
-    "Mark",
-    "advantage_figure",
-    "budget_figure",
-    "category_figure",
-    "judge_figure",
-    "ladder_figure",
-    "length_figure",
-    "loss_figure",
-    "orders_figure",
-    "queries_figure",
-    "removal_category_figure",
-    "removal_figure",
-    "save_figure",
-    "save_table",
-    "similarity_figure",
-    "use_style",
-    "verdict_figure",
-    "wealth_figure",
-]
+__all__ = ["ARMS", "STRATEGIES", "save_figure", "save_table"]
+
+
+def __getattr__(name: str) -> Any:
+    module = f"{__name__}.{name.removesuffix('_figure')}"
+    if not name.endswith("_figure") or importlib.util.find_spec(module) is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(module), name)

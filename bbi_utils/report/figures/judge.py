@@ -1,28 +1,12 @@
 """What the judge says: how often it agrees with itself, and how well it then names the teacher."""
 
-from __future__ import annotations
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from typing import TYPE_CHECKING
-
-from bbi_utils.report.figures.style import (
-    ARMS,
-    CHANCE,
-    canvas,
-    chance_handle,
-    in_order,
-    legend_below,
-    name_rows,
-    pair_title,
-    pairs_in,
-    point,
-    use_style,
-    width_of,
-)
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from bbi_utils.report.figures.panels import forest
+from bbi_utils.report.figures.style import ARMS, CHANCE, chance_handle, legend_below, pair_columns, use_style
+from bbi_utils.report.labels import in_order, pairs_in
 
 ADVANTAGES = {
     "teacher_first_advantage": "teacher shown as A",
@@ -40,36 +24,29 @@ CAPTION = (
 )
 
 
+@use_style()
 def judge_figure(judge: pd.DataFrame, *, confidence: float = 0.95) -> Figure:
     """Advantages above, shares below, one column of panels a pair.
 
     judge: rows of `adversaries.judge.summarise` and, under them, of `summaries.judge_by_order`.
     """
-    pairs = pairs_in(judge["pair"])
-    arms = in_order(judge["contrast"], ARMS)
-    size = (width_of(len(pairs)), 3.6)
-    with use_style():
-        fig, axes = canvas(2, len(pairs), size=size, sharey="row", sharex="row", height_ratios=[2, 1])
-        for column, pair in enumerate(pairs):
-            part = judge[judge["pair"] == pair]
-            _panel(axes[0, column], part, ADVANTAGES, arms)
-            _panel(axes[1, column], part, SHARES, arms)
-            axes[0, column].set(title=pair_title(pair), xlabel="advantage of the judge")
-            axes[1, column].set(xlabel="share", xlim=(0, 1.02))
-        legend_below(fig, [ARMS[a] for a in arms], extra=[chance_handle("chance")])
+    pairs, arms = pairs_in(judge["pair"]), in_order(judge["contrast"], ARMS)
+    fig, axes = pair_columns(pairs, rows=2, height=3.6, sharey="row", sharex="row", height_ratios=[2, 1])
+    for (above, below), pair in zip(axes.T, pairs, strict=True):
+        part = judge[judge["pair"] == pair]
+        _panel(above, part, ADVANTAGES, arms)
+        _panel(below, part, SHARES, arms)
+        above.set_xlabel("advantage of the judge")
+        below.set(xlabel="share", xlim=(0, 1.02))
+    legend_below(fig, [ARMS[arm] for arm in arms], chance_handle())
     fig.set_label(CAPTION.format(level=confidence))
     return fig
 
 
 def _panel(ax: Axes, judge: pd.DataFrame, quantities: dict[str, str], arms: list[str]) -> None:
-    keys = list(quantities)
-    for y, key in enumerate(keys):
+    for y, key in enumerate(quantities):
         # A kept share has no chance level: half would be kept by a judge that tosses a coin each time.
         if key != "kept_fraction":
             ax.plot([0.5 if key == "first_position_rate" else 0] * 2, [y - 0.5, y + 0.5], **CHANCE)
-    for odd in range(1, len(keys), 2):
-        ax.axhspan(odd - 0.5, odd + 0.5, color="#f5f5f5", zorder=0)
-    for row in judge[judge["quantity"].isin(keys)].itertuples():
-        height = keys.index(row.quantity) + 0.24 * (arms.index(row.contrast) - (len(arms) - 1) / 2)
-        point(ax, row.estimate, height, (row.lower, row.upper), mark=ARMS[row.contrast])
-    name_rows(ax, list(quantities.values()))
+    shown, names = judge[judge["quantity"].isin(quantities)], {(key,): q for key, q in quantities.items()}
+    forest(ax, shown, names, by=["quantity"], value="estimate", arms=arms)

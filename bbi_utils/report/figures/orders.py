@@ -1,15 +1,11 @@
 """One judge, two orders: what it answers to each pair with the teacher's answer first, and second."""
 
-from __future__ import annotations
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from typing import TYPE_CHECKING
-
-from bbi_utils.report.figures.style import ARMS, COLUMN, PAGE, canvas, in_order, use_style
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from bbi_utils.report.figures.style import ARMS, COLUMN, PAGE, canvas, use_style
+from bbi_utils.report.labels import in_order
 
 CAPTION = (
     "Every pair of answers as one point, no interval: the judge's log-odds for the teacher's answer when it "
@@ -19,19 +15,18 @@ CAPTION = (
 )
 
 
+@use_style()
 def orders_figure(judgements: pd.DataFrame) -> Figure:
     """One panel a contrast of one pair. judgements: as `adversaries.judge.judge_pairs` returns them."""
     arms = in_order(judgements["contrast"], ARMS)
     far = 1.06 * float(judgements[["log_odds_ab", "log_odds_ba"]].abs().to_numpy().max()) or 1.0
-    with use_style():
-        width = PAGE if len(arms) > 1 else COLUMN
-        size = (width, 0.45 + width / max(len(arms), 1.5))
-        fig, axes = canvas(1, len(arms), size=size, sharex=True, sharey=True)
-        for ax, arm in zip(axes[0], arms, strict=True):
-            _panel(ax, judgements[judgements["contrast"] == arm], arm, far=far)
-        axes[0, 0].set_ylabel("log-odds for the teacher, shown as B")
-    n = int(judgements.groupby("contrast").size().min())
-    fig.set_label(CAPTION.format(n=n))
+    width = PAGE if len(arms) > 1 else COLUMN
+    size = (width, 0.45 + width / max(len(arms), 1.5))
+    fig, axes = canvas(1, len(arms), size=size, sharex=True, sharey=True)
+    for ax, arm in zip(axes[0], arms, strict=True):
+        _panel(ax, judgements[judgements["contrast"] == arm], arm, far=far)
+    axes[0, 0].set_ylabel("log-odds for the teacher, shown as B")
+    fig.set_label(CAPTION.format(n=int(judgements.groupby("contrast").size().min())))
     return fig
 
 

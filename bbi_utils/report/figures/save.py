@@ -1,23 +1,19 @@
 """Save figures and tables with bytes that repeat, and say in MANIFEST.json where each came from."""
 
-from __future__ import annotations
-
 import json
-import os
+import tempfile
 import warnings
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock
+from matplotlib.figure import Figure
 
 from bbi_utils.errors import BadInput
-from bbi_utils.files import replacing, sha256_file
+from bbi_utils.files import replacing, sha256_file, sha256_text
 from bbi_utils.report.figures.style import use_style
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    import pandas as pd
-    from matplotlib.figure import Figure
 
 MANIFEST = "MANIFEST.json"
 # Dates and versions in a file's metadata would change its bytes while the picture stays the same.
@@ -36,20 +32,18 @@ def save_figure(
     manifest names them by their last two path components and their SHA-256. Returns suffix -> file.
     Raises BadInput when an input is missing, before anything is written.
     """
-    folder, hashes = Path(folder), _hash_inputs(inputs)
-    folder.mkdir(parents=True, exist_ok=True)
+    row = _begun(Path(folder), notebook, inputs)
     written = {}
     for suffix, metadata in NO_METADATA.items():
-        written[suffix] = folder / f"{name}.{suffix}"
+        written[suffix] = Path(folder) / f"{name}.{suffix}"
         with use_style(), warnings.catch_warnings(), replacing(written[suffix]) as partial:
             # A letter of a user's category that the font lacks is drawn as a box, and seen to be one.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             fig.savefig(partial, format=suffix, metadata=metadata)
-    written["caption"] = folder / f"{name}.caption.txt"
+    written["caption"] = Path(folder) / f"{name}.caption.txt"
     caption = str(fig.get_label()).strip()
-    with replacing(written["caption"]) as partial:
-        partial.write_text(caption + "\n", encoding="utf-8", newline="\n")
-    _record(folder, name, notebook=notebook, inputs=hashes, files=list(written.values()), caption=caption)
+    _write_text(written["caption"], caption)
+    _record(Path(folder), name, list(written.values()), caption=caption, **row)
     return written
 
 
@@ -63,45 +57,37 @@ def save_table(
     caption: str = "",
 ) -> Path:
     """Write `name`.csv (six decimals, rows in the table's order) and its row in MANIFEST.json."""
-    folder, hashes = Path(folder), _hash_inputs(inputs)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.csv"
+    row = _begun(Path(folder), notebook, inputs)
+    path = Path(folder) / f"{name}.csv"
     with replacing(path) as partial:
         table.to_csv(partial, index=False, float_format="%.6f", lineterminator="\n")
-    _record(folder, f"{name}.csv", notebook=notebook, inputs=hashes, files=[path], caption=caption)
+    _record(path.parent, path.name, [path], caption=caption, **row)
     return path
 
 
-def _hash_inputs(inputs: Sequence[Path | str]) -> dict[str, str]:
+def _begun(folder: Path, notebook: str, inputs: Sequence[Path | str]) -> dict[str, Any]:
+    """Where a file comes from, as the manifest has it; its folder is there afterwards."""
     paths = [Path(i) for i in inputs]
     for path in paths:
         if not path.is_file():
             raise BadInput(f"figure input {path.name}: no such file; run the notebook that writes it")
-    return {"/".join(path.parts[-2:]): sha256_file(path) for path in paths}
+    folder.mkdir(parents=True, exist_ok=True)
+    return {"notebook": notebook, "inputs": {"/".join(p.parts[-2:]): sha256_file(p) for p in paths}}
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One writer of the manifest at a time: notebooks of two pairs may end together."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: no advisory locks on folders, and notebooks there run one by one
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _record(folder: Path, name: str, *, files: list[Path], **row: Any) -> None:
+def _record(folder: Path, name: str, files: list[Path], **row: Any) -> None:
     """Replace this name's row; the whole file is sorted and holds no date, so equal runs give equal bytes."""
     path = folder / MANIFEST
-    with _locked(folder):
+    # One writer at a time, whose lock is no file of the folder: that is committed.
+    lock = Path(tempfile.gettempdir()) / f"bbi-{sha256_text(str(path.resolve()))[:16]}.lock"
+    with FileLock(lock):
         rows = {r["name"]: r for r in json.loads(path.read_text(encoding="utf-8"))} if path.exists() else {}
         rows[name] = {"name": name, "files": {f.name: sha256_file(f) for f in files}, **row}
-        text = json.dumps([rows[k] for k in sorted(rows)], indent=1, sort_keys=True, ensure_ascii=False)
-        with replacing(path) as partial:
-            partial.write_text(text + "\n", encoding="utf-8", newline="\n")
+        _write_text(
+            path, json.dumps([rows[k] for k in sorted(rows)], indent=1, sort_keys=True, ensure_ascii=False)
+        )
+
+
+def _write_text(path: Path, text: str) -> None:
+    with replacing(path) as partial:
+        partial.write_text(text + "\n", encoding="utf-8", newline="\n")

@@ -1,28 +1,15 @@
 """How alike the answers are: the whole distribution of each arm, and its mean."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from bbi_utils.report.figures.style import (
-    ARMS,
-    COLUMN,
-    PAGE,
-    canvas,
-    in_order,
-    legend_below,
-    pair_title,
-    pairs_in,
-    point,
-    use_style,
-)
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from bbi_utils.report.figures.panels import name_rows, point
+from bbi_utils.report.figures.style import ARMS, COLUMN, legend_below, pair_columns, use_style
+from bbi_utils.report.labels import in_order, pairs_in
 
 CAPTION = (
     "Semantic similarity of each arm's answers with the teacher's, {n} held-out prompts a pair. Top: "
@@ -32,25 +19,23 @@ CAPTION = (
 )
 
 
+@use_style()
 def similarity_figure(similarity: pd.DataFrame, summary: pd.DataFrame, *, confidence: float = 0.95) -> Figure:
     """ECDF per arm over means with intervals, one column of panels a pair.
 
     similarity: pair, contrast, prompt_id, similarity. summary: `similarity.summarise` of it (pair,
     quantity, n, mean, lower, upper), of which the arms are drawn.
     """
-    pairs = pairs_in(similarity["pair"])
-    arms = in_order(similarity["contrast"], ARMS)
-    size = (PAGE if len(pairs) > 1 else COLUMN, 3.3)
-    with use_style():
-        fig, axes = canvas(2, len(pairs), size=size, sharex=True, height_ratios=[3, 1], sharey="row")
-        low = float(similarity["similarity"].quantile(0.005))
-        axes[0, 0].set_xlim(min(low, 0.5), 1.02)
-        for column, pair in enumerate(pairs):
-            _ecdf(axes[0, column], similarity[similarity["pair"] == pair], arms)
-            axes[0, column].set_title(pair_title(pair))
-            _means(axes[1, column], summary[summary["pair"] == pair], arms)
-        axes[0, 0].set_ylabel("share of prompts at or below")
-        legend_below(fig, [ARMS[a] for a in arms])
+    pairs, arms = pairs_in(similarity["pair"]), in_order(similarity["contrast"], ARMS)
+    fig, axes = pair_columns(
+        pairs, rows=2, height=3.3, narrow=COLUMN, sharex=True, sharey="row", height_ratios=[3, 1]
+    )
+    low = float(similarity["similarity"].quantile(0.005))
+    axes[0, 0].set(xlim=(min(low, 0.5), 1.02), ylabel="share of prompts at or below")
+    for (above, below), pair in zip(axes.T, pairs, strict=True):
+        _ecdf(above, similarity[similarity["pair"] == pair], arms)
+        _means(below, summary[summary["pair"] == pair], arms)
+    legend_below(fig, [ARMS[arm] for arm in arms])
     n = int(similarity.groupby("pair")["prompt_id"].nunique().min())
     fig.set_label(CAPTION.format(n=n, level=confidence))
     return fig
@@ -59,28 +44,22 @@ def similarity_figure(similarity: pd.DataFrame, summary: pd.DataFrame, *, confid
 def _ecdf(ax: Axes, similarity: pd.DataFrame, arms: list[str]) -> None:
     for arm in arms:
         values = np.sort(similarity.loc[similarity["contrast"] == arm, "similarity"].to_numpy(float))
-        if len(values):
-            share = np.arange(1, len(values) + 1) / len(values)
-            # Markers at even heights, a different offset an arm, so that they do not hide one another.
-            at = [int(q * (len(values) - 1)) for q in np.linspace(0.08, 0.92, 8) + 0.02 * arms.index(arm)]
-            mark = ARMS[arm]
-            ax.plot(values, share, color=mark.colour, marker=mark.marker, markevery=at, markersize=4)
+        share = np.arange(1, len(values) + 1) / len(values)
+        # Markers at even heights, a different offset an arm, so that they do not hide one another.
+        at = [int(q * (len(values) - 1)) for q in np.linspace(0.08, 0.92, 8) + 0.02 * arms.index(arm)]
+        mark = ARMS[arm]
+        ax.plot(values, share, color=mark.colour, marker=mark.marker, markevery=at, markersize=4)
     ax.set_ylim(0, 1.02)
 
 
 def _means(ax: Axes, summary: pd.DataFrame, arms: list[str]) -> None:
-    for y, arm in enumerate(arms):
-        for row in summary[summary["quantity"] == arm].itertuples():
-            point(ax, row.mean, y, (row.lower, row.upper), mark=ARMS[arm], size=3.5)
-            side = -1 if row.mean > sum(ax.get_xlim()) / 2 else 1  # towards the wider half, so that it fits
-            text, at = (
-                f"{row.mean:.3f} [{row.lower:.3f}, {row.upper:.3f}]",
-                row.lower if side < 0 else row.upper,
-            )
-            place: dict[str, Any] = {"xytext": (6 * side, 0), "textcoords": "offset points", "va": "center"}
-            ink: dict[str, Any] = {"fontsize": 7, "color": ARMS[arm].colour}
-            ax.annotate(text, (at, y), ha="right" if side < 0 else "left", **place, **ink)
-    ax.set(yticks=range(len(arms)), yticklabels=[""] * len(arms), ylim=(len(arms) - 0.4, -0.6))
-    ax.set_xlabel("cosine similarity with the teacher's answer")
-    ax.grid(axis="y", visible=False)
-    ax.tick_params(axis="y", length=0)
+    for row in summary[summary["quantity"].isin(arms)].itertuples():
+        y, mark = arms.index(row.quantity), ARMS[row.quantity]
+        point(ax, row.mean, y, (row.lower, row.upper), mark=mark, size=3.5)
+        side = -1 if row.mean > sum(ax.get_xlim()) / 2 else 1  # towards the wider half, so that it fits
+        text = f"{row.mean:.3f} [{row.lower:.3f}, {row.upper:.3f}]"
+        place: dict[str, Any] = {"xytext": (6 * side, 0), "textcoords": "offset points", "va": "center"}
+        place |= {"ha": "right" if side < 0 else "left", "fontsize": 7, "color": mark.colour}
+        ax.annotate(text, (row.lower if side < 0 else row.upper, y), **place)
+    name_rows(ax, [""] * len(arms))
+    ax.set(xlabel="cosine similarity with the teacher's answer", ylim=(len(arms) - 0.4, -0.6))

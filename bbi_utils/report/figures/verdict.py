@@ -1,30 +1,15 @@
 """A certificate as a picture: what each adversary reached, between its bounds, beside epsilon."""
 
-from __future__ import annotations
+from dataclasses import asdict
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
+import pandas as pd
+from matplotlib.figure import Figure
 
-from bbi_utils.report.figures.advantage import GAMES
-from bbi_utils.report.figures.style import (
-    ARMS,
-    CHANCE,
-    as_drawn,
-    canvas,
-    chance_handle,
-    legend_below,
-    name_rows,
-    pair_title,
-    point,
-    use_style,
-    width_of,
-    words,
-)
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from bbi_utils.games.certificate import Certificate
+from bbi_utils.games.certificate import Certificate
+from bbi_utils.report.figures.panels import forest_figure
+from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, use_style
+from bbi_utils.report.labels import as_drawn, game_of, pair_title
 
 ASKED: dict[str, Any] = {"color": "#333333", "linewidth": 1.1, "linestyle": ":", "zorder": 1}
 CAPTION = (
@@ -35,31 +20,24 @@ CAPTION = (
 NULL = " 'Teacher again', the floor to compare with: the teacher against its own second answer, {n} prompts."
 
 
+@use_style()
 def verdict_figure(certificate: Certificate, null: Certificate | None = None) -> Figure:
     """Estimate and bounds of each adversary and game. null: the same for the teacher's second answers."""
     shown = [certificate] if null is None else [certificate, null]
+    arms = [one.contrast for one in shown]
     best = sorted(certificate.rows, key=lambda row: -row.advantage)
-    names = [(row.adversary, row.game) for row in best]
-    with use_style():
-        fig, axes = canvas(1, 1, size=(width_of(1), 1.1 + 0.36 * len(names)))
-        ax = axes[0, 0]
-        ax.axvline(0, **CHANCE)
-        asked = ax.axvline(certificate.epsilon, label=f"ε = {certificate.epsilon:g}", **ASKED)
-        for place, one in enumerate(shown):
-            _points(ax, one, names, shift=0.24 * (place - (len(shown) - 1) / 2))
-        name_rows(ax, [f"{words(a)}\n{GAMES.get(g, words(g))}" for a, g in names])
-        ax.set_xlabel("distinguishing advantage")
-        heading = as_drawn(pair_title(certificate.pair))
-        ax.set_title(f"{heading}: {certificate.verdict} at ε = {certificate.epsilon:g}")
-        legend_below(fig, [ARMS[one.contrast] for one in shown], extra=[chance_handle("chance"), asked])
+    names = {(row.adversary, row.game): game_of(row.adversary, row.game) for row in best}
+    rows = [{"contrast": one.contrast, **asdict(row)} for one in shown for row in one.rows]
+    fig, (ax,) = forest_figure(
+        pd.DataFrame(rows).assign(pair=certificate.pair), names, by=["adversary", "game"], value="advantage",
+        arms=arms, shaded=False, height=1.1 + 0.36 * len(names), label="distinguishing advantage",
+    )  # fmt: skip
+    asked = ax.axvline(certificate.epsilon, label=f"ε = {certificate.epsilon:g}", **ASKED)
+    heading = as_drawn(pair_title(certificate.pair))
+    ax.set_title(f"{heading}: {certificate.verdict} at ε = {certificate.epsilon:g}")
+    legend_below(fig, [ARMS[arm] for arm in arms], chance_handle(), asked)
     fig.set_label(_caption(certificate, null))
     return fig
-
-
-def _points(ax: Axes, certificate: Certificate, names: list[tuple[str, str]], *, shift: float) -> None:
-    for row in certificate.rows:
-        y = names.index((row.adversary, row.game)) + shift
-        point(ax, row.advantage, y, (row.lower, row.upper), mark=ARMS[certificate.contrast])
 
 
 def _caption(certificate: Certificate, null: Certificate | None) -> str:

@@ -1,32 +1,15 @@
 """Watched after every prompt: the wealth of a gambler who bets that the adversary will be right."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from bbi_utils.errors import BadInput
-from bbi_utils.report.figures.style import (
-    ARMS,
-    CHANCE,
-    as_drawn,
-    canvas,
-    chance_handle,
-    in_order,
-    legend_below,
-    pair_title,
-    pairs_in,
-    use_style,
-    width_of,
-)
+from bbi_utils.report.figures.style import ARMS, CHANCE, chance_handle, legend_below, pair_columns, use_style
+from bbi_utils.report.labels import in_order, pairs_in
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-COLUMNS = ("pair", "contrast", "query", "wealth")
 START: dict[str, Any] = {"color": "#999999", "linewidth": 0.7, "zorder": 1}
 CAPTION = (
     "Wealth of a gambler who starts with 1 and before each prompt stakes on the adversary being right, {n} "
@@ -39,57 +22,41 @@ CUT = "Curves go on beyond the axis, which ends at {low:g} and {top:,.0f}."
 LOWEST = 1e-3
 
 
+@use_style()
 def wealth_figure(wealth: pd.DataFrame, *, error: float = 0.05) -> Figure:
     """Wealth against queries on a log axis, one panel a pair, one line a contrast.
 
-    wealth: columns pair, contrast, query (1, 2, ...) and wealth after it. Raises BadInput on missing columns,
-    negative or missing wealth, or an error outside (0, 1).
+    wealth: columns pair, contrast, query (1, 2, ...) and wealth after it; error: of the test, in (0, 1).
     """
-    threshold = 1.0 / _checked(wealth, error)
+    threshold = 1.0 / error
     pairs, arms = pairs_in(wealth["pair"]), in_order(wealth["contrast"], ARMS)
     most, least = float(wealth["wealth"].max()), float(wealth["wealth"].min())
     low, top = max(0.7 * least, LOWEST), min(max(2 * most, 3 * threshold), threshold**3)
-    with use_style():
-        fig, axes = canvas(1, len(pairs), size=(width_of(len(pairs)), 2.8), sharey=True)
-        for ax, pair in zip(axes[0], pairs, strict=True):
-            _panel(ax, wealth[wealth["pair"] == pair], arms, threshold)
-            ax.set_title(as_drawn(pair_title(pair)))
-        axes[0, 0].set(yscale="log", ylabel="wealth", ylim=(low, top))
-        axes[0, 0].yaxis.set_major_formatter(lambda value, _: f"{value:,g}")  # the default writes formulas
-        axes[0, 0].yaxis.set_minor_formatter("")
-        dashed = chance_handle(f"{threshold:g} = 1 / {error:g}")
-        legend_below(fig, [ARMS[arm] for arm in arms], extra=[dashed])
+    fig, axes = pair_columns(pairs, height=2.8, sharey=True)
+    for ax, pair in zip(axes[0], pairs, strict=True):
+        _panel(ax, wealth[wealth["pair"] == pair], arms, threshold)
+    axes[0, 0].set(yscale="log", ylabel="wealth", ylim=(low, top))
+    axes[0, 0].yaxis.set_major_formatter(lambda value, _: f"{value:,g}")  # the default writes formulas
+    axes[0, 0].yaxis.set_minor_formatter("")
+    dashed = chance_handle(f"{threshold:g} = 1 / {error:g}")
+    legend_below(fig, [ARMS[arm] for arm in arms], dashed)
     cut = CUT.format(low=low, top=top) if most > top or least < low else ""
     n = int(wealth.groupby(["pair", "contrast"])["query"].max().min())
     fig.set_label(CAPTION.format(n=n, threshold=threshold, error=error, cut=cut).strip())
     return fig
 
 
-def _checked(wealth: pd.DataFrame, error: float) -> float:
-    if missing := [name for name in COLUMNS if name not in wealth]:
-        raise BadInput(f"wealth lacks the columns {missing}; expected {list(COLUMNS)}")
-    if wealth.empty or not (wealth["wealth"] >= 0).all():
-        raise BadInput("wealth must be a number from 0 on after every query, none missing")
-    if not 0 < error < 1:
-        raise BadInput(f"error {error}; expected a number between 0 and 1, such as 0.05")
-    return error
-
-
 def _panel(ax: Axes, wealth: pd.DataFrame, arms: list[str], threshold: float) -> None:
     ax.axhline(threshold, **CHANCE)
     ax.axhline(1.0, **START)
     crossings = {}
-    for arm in arms:
+    for arm in (arm for arm in arms if arm in set(wealth["contrast"])):
         part = wealth[wealth["contrast"] == arm].sort_values("query")
-        if part.empty:
-            continue
-        mark = ARMS[arm]
         # The log axis has no place for a gambler who has lost all.
         query, now = part["query"].to_numpy(), np.maximum(part["wealth"].to_numpy(float), 1e-12)
+        look: dict[str, Any] = {"color": ARMS[arm].colour, "marker": ARMS[arm].marker, "markersize": 3.5}
         every = (max(1, len(query) // 10), max(1, len(query) // 5))
-        ax.plot(
-            query, now, color=mark.colour, marker=mark.marker, markevery=every, markersize=3.5, linewidth=1.1
-        )
+        ax.plot(query, now, markevery=every, linewidth=1.1, **look)
         if (over := np.flatnonzero(now >= threshold)).size:
             crossings[arm] = int(query[over[0]])
     _mark_crossings(ax, crossings, threshold)

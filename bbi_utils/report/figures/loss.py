@@ -1,15 +1,11 @@
 """How distillation went: the loss on answer tokens, step by step."""
 
-from __future__ import annotations
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from typing import TYPE_CHECKING
-
-from bbi_utils.report.figures.style import ARMS, COLUMN, PAGE, canvas, pair_title, pairs_in, use_style
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from bbi_utils.report.figures.style import ARMS, COLUMN, pair_columns, use_style
+from bbi_utils.report.labels import pairs_in
 
 CAPTION = (
     "Distillation loss (cross-entropy in nats a token, on the answer's tokens only) by optimiser step. "
@@ -18,17 +14,16 @@ CAPTION = (
 )
 
 
+@use_style()
 def loss_figure(losses: dict[str, pd.DataFrame]) -> Figure:
     """Loss curves, one panel a pair. losses: pair -> loss.parquet (step, loss, learning_rate, tokens)."""
     pairs = pairs_in(losses)
     window = max(3, min(len(losses[p]) for p in pairs) // 15) | 1  # odd, so that the window has a middle
-    size = (PAGE if len(pairs) > 1 else COLUMN, 2.2)
-    with use_style():
-        fig, axes = canvas(1, len(pairs), size=size, sharey=True)
-        for ax, pair in zip(axes[0], pairs, strict=True):
-            _panel(ax, losses[pair], window)
-            ax.set(title=pair_title(pair), xlabel="step")
-        axes[0, 0].set_ylabel("loss, nats a token")
+    fig, axes = pair_columns(pairs, height=2.2, narrow=COLUMN, sharey=True)
+    for ax, pair in zip(axes[0], pairs, strict=True):
+        _panel(ax, losses[pair], window)
+        ax.set_xlabel("step")
+    axes[0, 0].set_ylabel("loss, nats a token")
     fig.set_label(CAPTION.format(window=window))
     return fig
 

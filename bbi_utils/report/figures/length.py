@@ -1,16 +1,14 @@
 """How long the answers are: the simplest thing that could give an arm away."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bbi_utils.report.figures.style import ARMS, COLUMN, canvas, in_order, use_style
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from bbi_utils.report.figures.style import ARMS, COLUMN, canvas, use_style
+from bbi_utils.report.labels import in_order
 
 CAPTION = (
     "Share of answers with at most so many words; {n} prompts an arm. Words rather than tokens, since arms "
@@ -19,17 +17,17 @@ CAPTION = (
 )
 
 
+@use_style()
 def length_figure(answers: dict[str, pd.DataFrame], *, confidence: float = 0.95) -> Figure:
     """Cumulative answer lengths in words. answers: arm -> its answers (column answer)."""
     counts = {arm: sorted(len(text.split()) for text in answers[arm]["answer"]) for arm in answers}
     longest = max(lengths[-1] for lengths in counts.values())
-    with use_style():
-        fig, axes = canvas(1, 1, size=(COLUMN, 2.3))
-        ax = axes[0, 0]
-        for arm in in_order(counts, ARMS):
-            _curve(ax, counts[arm], arm, longest=longest, confidence=confidence)
-        ax.set(xlabel="answer length, words", ylabel="share of answers", xlim=(0, None), ylim=(0, 1.03))
-        ax.legend(loc="lower right")
+    fig, axes = canvas(1, 1, size=(COLUMN, 2.3))
+    ax = axes[0, 0]
+    for arm in in_order(counts, ARMS):
+        _curve(ax, counts[arm], arm, longest=longest, confidence=confidence)
+    ax.set(xlabel="answer length, words", ylabel="share of answers", xlim=(0, None), ylim=(0, 1.03))
+    ax.legend(loc="lower right")
     fig.set_label(CAPTION.format(n=min(map(len, counts.values())), level=confidence))
     return fig
 

@@ -1,0 +1,156 @@
+"""The panels that most figures are: the forest plot, the heat map, and points along even steps."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.collections import Collection
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from bbi_utils.report.figures.style import ARMS, CHANCE, Mark, pair_columns
+from bbi_utils.report.labels import as_drawn, pairs_in, words
+
+RowNames = Mapping[Any, str]  # what identifies a row of a forest plot -> its name
+STUDENTS = ("base", "distilled", "student")
+TOP = 1.0  # the colour scale of heat maps ends at perfect distinction, so that figures compare
+
+
+def forest_figure(
+    table: pd.DataFrame,
+    names: RowNames,
+    *,
+    height: float,
+    label: str,
+    **rows: Any,
+) -> tuple[Figure, list[Axes]]:
+    """One forest plot a pair, side by side, with the line of chance at 0; rows: as `forest` takes them.
+
+    height: of the figure, in inches; label: of the axis along which estimates lie.
+    """
+    pairs = pairs_in(table["pair"])
+    fig, axes = pair_columns(pairs, height=height, sharey=True, sharex=True)
+    for ax, pair in zip(axes[0], pairs, strict=True):
+        ax.axvline(0, **CHANCE)
+        forest(ax, table[table["pair"] == pair], names, **rows)
+        ax.set_xlabel(label)
+    return fig, list(axes[0])
+
+
+def forest(
+    ax: Axes,
+    table: pd.DataFrame,
+    names: RowNames,
+    *,
+    by: list[str],
+    value: str,
+    arms: Sequence[str],
+    step: float = 0.24,
+    shaded: bool = True,
+) -> None:
+    """From the top down a row for each of `names`, and in it each arm's estimate and interval.
+
+    table: the columns `by`, whose values together identify a row, contrast, `value`, lower and upper.
+    step: between the arms of a row, of which the height is 1; shaded: every other row.
+    """
+    rows = list(names)
+    for odd in range(1, len(rows), 2) if shaded else ():
+        ax.axhspan(odd - 0.5, odd + 0.5, color="#f5f5f5", zorder=0)
+    keys = table[by].itertuples(index=False, name=None)
+    for key, found in zip(keys, table.to_dict("records"), strict=True):
+        y = rows.index(key) + beside(arms.index(found["contrast"]), len(arms), step)
+        point(ax, found[value], y, (found["lower"], found["upper"]), mark=ARMS[found["contrast"]])
+    name_rows(ax, list(names.values()))
+
+
+def beside(place: int, count: int, step: float) -> float:
+    """How far from the middle of `count` marks side by side the one at `place` stands."""
+    return step * (place - (count - 1) / 2)
+
+
+def name_rows(ax: Axes, names: Sequence[str]) -> None:
+    """Rows from the top down at y = 0, 1, ..., each with its name and no line or tick of its own."""
+    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
+    ax.grid(axis="y", visible=False)
+    ax.tick_params(axis="y", length=0)
+
+
+def point(ax: Axes, x: float, y: float, ends: tuple[float, float], *, mark: Mark, size: float = 5) -> None:
+    """One estimate with its interval, lying across the page; an interval of NaN is left out."""
+    if ends[0] == ends[0]:
+        ax.plot(ends, [y, y], color=mark.colour, linewidth=1.6, solid_capstyle="butt", zorder=3)
+    look: dict[str, Any] = {"color": mark.colour, "marker": mark.marker, "markersize": size}
+    ax.plot([x], [y], linestyle="none", markeredgecolor="white", markeredgewidth=0.5, zorder=4, **look)
+
+
+def along_steps(
+    table: pd.DataFrame, names: Sequence[str], *, by: str, across: str, levels: Sequence[int], step: float
+) -> Iterator[tuple[str, pd.DataFrame, list[float]]]:
+    """Each of the names that column `by` has, with its rows along the levels and where these stand.
+
+    Levels often double: even steps keep the small ones apart, and marks side by side the intervals.
+    """
+    found = [name for name in names if name in set(table[by])]
+    for place, name in enumerate(found):
+        part = table[table[by] == name].sort_values(across)
+        yield name, part, [levels.index(at) + beside(place, len(found), step) for at in part[across]]
+
+
+def name_steps(ax: Axes, levels: Sequence[int], label: str) -> None:
+    """The levels as names of the even steps."""
+    ax.set(xticks=range(len(levels)), xticklabels=[f"{level:,}" for level in levels], xlabel=label)
+    ax.grid(axis="x", visible=False)
+
+
+def heat_map(
+    ax: Axes, table: pd.DataFrame, *, categories: list[str], columns: Mapping[str, str], across: str,
+    value: str, framed: bool = False,
+) -> Collection:  # fmt: skip
+    """Cells of category x `across` with the estimate, darker for more, and below it the interval.
+
+    columns: value of `across` -> its name. Bold is what lies above 0; framed: what excludes 0 on either side
+    is bold and has a frame. Returns the coloured cells, for the colour bar.
+    """
+    names = list(columns)
+    grid = table.pivot(index="category", columns=across, values=value).reindex(categories)[names]
+    bare = {"cbar": False, "xticklabels": False, "yticklabels": False}  # names are written below, as words
+    seaborn.heatmap(grid.astype(float), ax=ax, cmap="Purples", vmin=0, vmax=TOP, **bare)
+    for cell in table.to_dict("records"):
+        x, y = names.index(cell[across]), categories.index(cell["category"])
+        marked = cell["lower"] > 0 or (framed and cell["upper"] < 0)
+        ink = "white" if cell[value] > 0.55 * TOP else "black"
+        text: dict[str, Any] = {"ha": "center", "va": "center", "color": ink}
+        ax.text(x + 0.5, y + 0.34, _signed(cell[value]), weight="bold" if marked else "normal", **text)
+        ends = f"{_signed(cell['lower'])} to {_signed(cell['upper'])}"
+        ax.text(x + 0.5, y + 0.74, ends, fontsize=5.6, **text)
+        if framed and marked:
+            ax.add_patch(Rectangle((x + 0.03, y + 0.04), 0.94, 0.92, fill=False, ec="black", linewidth=1.1))
+    slanted = (
+        {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if len(names) > 6 else {"rotation": 0}
+    )
+    ax.set_xticks([i + 0.5 for i in range(len(names))], list(columns.values()), **slanted)
+    labels = [as_drawn(words(category)) for category in categories]
+    ax.set_yticks([i + 0.5 for i in range(len(labels))], labels, rotation=0)
+    ax.set(xlabel="", ylabel="")
+    ax.grid(visible=False)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return ax.collections[0]
+
+
+def colour_bar(fig: Figure, cells: Collection, axes: Any, label: str) -> None:
+    """One colour bar beside all heat maps of a figure."""
+    bar = fig.colorbar(cells, ax=axes, label=label, fraction=0.025, pad=0.015)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+
+
+def means_first(table: pd.DataFrame, column: str, value: str) -> list[str]:
+    """Values of the column, the one with the largest mean first."""
+    return list(table.groupby(column)[value].mean().sort_values(ascending=False, kind="stable").index)
+
+
+def _signed(value: float) -> str:
+    """Two decimals with a true minus sign, and no negative zero."""
+    return f"{value + 0.0:.2f}".replace("-0.00", "0.00").replace("-", "\N{MINUS SIGN}")

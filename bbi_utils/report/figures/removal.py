@@ -1,0 +1,63 @@
+"""Where the artifact sits: what an adversary loses when one kind of difference is taken out."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bbi_utils.report.figures.panels import forest_figure
+from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, use_style
+from bbi_utils.report.labels import counted, in_order, pair_title, pairs_in, words
+
+REMOVED = {
+    "length": "length",
+    "markup": "markup and\npunctuation",
+    "case": "letter case",
+    "order": "word order",
+}
+OVERLAP = "Removals overlap and may destroy content, so costs do not add up."
+CAPTION = (
+    "What a removal costs an adversary in the pairwise game: its advantage on the answers as they are minus "
+    "that of the same adversary trained and tested on answers without the named kind of difference, {n} "
+    "prompts. Lines are {level:.0%} intervals over paired prompts, simultaneous over all adversaries and "
+    "removals of a pair and contrast. Dashed: no cost. " + OVERLAP
+)
+
+
+@use_style()
+def removal_figure(costs: pd.DataFrame, *, confidence: float = 0.95) -> Figure:
+    """Cost over all prompts by adversary and removal, one panel a pair.
+
+    costs: `games.ablation.costs_of_removal`.
+    """
+    table = costs[costs["category"] == "all"]
+    arms, rows = in_order(table["contrast"], ARMS), _rows(table)
+    alone = len({adversary for adversary, _ in rows}) == 1
+    names = {
+        (adversary, removed): kind_of(removed) if alone else _without(adversary, removed)
+        for adversary, removed in rows
+    }
+    fig, axes = forest_figure(
+        table, names, by=["adversary", "removed"], value="cost", arms=arms, step=0.2,
+        height=0.95 + 0.36 * len(names), label="advantage lost",
+    )  # fmt: skip
+    if alone:
+        for ax, pair in zip(axes, pairs_in(table["pair"]), strict=True):
+            ax.set_title(f"{pair_title(pair)}, {words(rows[0][0])}")
+    legend_below(fig, [ARMS[arm] for arm in arms], chance_handle("no cost"))
+    fig.set_label(CAPTION.format(n=counted(table["n"]), level=confidence))
+    return fig
+
+
+def kind_of(removed: str) -> str:
+    """What was taken out, as a label of a row or column."""
+    return REMOVED.get(removed, words(removed))
+
+
+def _without(adversary: str, removed: str) -> str:
+    return f"{words(adversary)}\nwithout {kind_of(removed)}".replace("and\n", "and ")
+
+
+def _rows(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """(adversary, removal), the removals of an adversary together."""
+    found = set(zip(table["adversary"], table["removed"], strict=True))
+    adversaries = sorted({adversary for adversary, _ in found})
+    return [(a, r) for a in adversaries for r in in_order((r for b, r in found if b == a), REMOVED)]

@@ -1,0 +1,47 @@
+"""How what the tables name is worded and ordered for a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bbi_utils.errors import one_line
+
+GAMES = {"single": "one answer", "pairwise": "two answers"}
+LONGEST_LABEL = 40  # characters
+
+
+def words(name: str) -> str:
+    """An identifier as a reader says it: style_format -> style format."""
+    return one_line(name).replace("_", " ").replace("ngrams", "n-grams")
+
+
+def game_of(adversary: str, game: str) -> str:
+    """The label of an adversary's row in one game."""
+    return f"{words(adversary)}\n{GAMES.get(game, words(game))}"
+
+
+def as_drawn(text: str) -> str:
+    """A user's text as a label, cut where it is long; the style reads no formulas in it."""
+    return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
+
+
+def pair_title(pair: str) -> str:
+    """A pair as a heading has it."""
+    return f"{one_line(pair).capitalize()} pair"
+
+
+def pairs_in(names: Iterable[str]) -> list[str]:
+    """The pairs found, in the paper's order."""
+    return in_order(names, ("qwen", "llama"))
+
+
+def in_order(found: Iterable[str], known: Iterable[str]) -> list[str]:
+    """What was found: the known ones in their own order, then the others alphabetically."""
+    have, order = set(found), list(known)
+    return [k for k in order if k in have] + sorted(have - set(order))
+
+
+def counted(counts: Iterable[int]) -> str:
+    """How many units the rows of a figure rest on: one number, or the fewest and the most."""
+    fewest, most = min(found := list(counts)), max(found)
+    return f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
