@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,6 @@ from bbi_utils.study.cells import Cell, Notebook, code_cells, code_hash, read, t
 WIDGET = "application/vnd.jupyter.widget-view+json"
 ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-# Chunks that make the picture; the others hold dates, versions and resolutions.
-PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
 
 def refresh(executed: Path | str, committed: Path | str, *, root: Path | str | None = None) -> bool:
@@ -86,25 +84,22 @@ def _plain(text: str, root: Path | str | None) -> str:
     """Text without overwritten lines (bars rewrite theirs with a carriage return), addresses and the root."""
     lines = [line for line in text.replace("\r\n", "\n").split("\n") if "\r" not in line]
     text = ADDRESS.sub("", "\n".join(lines))
-    return (
-        text.replace(f"{Path(root).resolve()}/", "").replace(str(Path(root).resolve()), ".") if root else text
-    )
+    if root is None:
+        return text
+    return text.replace(f"{Path(root).resolve()}/", "").replace(str(Path(root).resolve()), ".")
 
 
 def _clean_data(mime: str, value: Any, root: Path | str | None) -> Any:
     if mime == "image/png":
-        return base64.b64encode(_strip_png(base64.b64decode(value))).decode() + "\n"
-    if mime.startswith("text/") or mime == "image/svg+xml":
-        return _plain(value, root)
-    return value
+        return base64.b64encode(_bare_png(base64.b64decode(value))).decode() + "\n"
+    return _plain(value, root) if mime.startswith("text/") or mime == "image/svg+xml" else value
 
 
-def _strip_png(data: bytes) -> bytes:
-    """The PNG with only the chunks that make the picture."""
-    kept, at = [data[:8]], 8
-    while at < len(data):
-        end = at + 12 + int(struct.unpack(">I", data[at : at + 4])[0])
-        if data[at + 4 : at + 8] in PNG_KEPT:
-            kept.append(data[at:end])
-        at = end
-    return b"".join(kept)
+def _bare_png(data: bytes) -> bytes:
+    """The same picture without dates, versions and resolutions."""
+    from PIL import Image
+
+    picture, bare = Image.open(io.BytesIO(data)), io.BytesIO()
+    picture.info.clear()
+    picture.save(bare, "PNG", optimize=True)
+    return bare.getvalue()
