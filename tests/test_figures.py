@@ -169,7 +169,7 @@ def test_a_missing_input_stops_before_anything_is_written(tmp_path: Path) -> Non
 def test_figures_import_no_model_library() -> None:
     code = (
         "import sys, bbi_utils.report.figures, bbi_utils.report.summaries, bbi_utils.report.claims\n"
-        "import bbi_utils.study.tolerances\n"
+        "import bbi_utils.study.verify\n"
         "print([m for m in ('torch', 'transformers', 'peft', 'bitsandbytes', 'sentence_transformers')"
         " if m in sys.modules])"
     )

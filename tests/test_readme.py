@@ -13,7 +13,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.files import write_json
 from bbi_utils.study.params import load_study
 from bbi_utils.study.stages import STAGES
-from bbi_utils.study.tolerances import load_tolerances
+from bbi_utils.study.verify import load_tolerances
 from tools import readme
 
 ROWS = [

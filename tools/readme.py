@@ -14,6 +14,7 @@ from bbi_utils.files import read_json, replacing
 from bbi_utils.report.claims_table import Row, read_claims
 from bbi_utils.study.params import Study
 from bbi_utils.study.stages import STAGES, make_task
+from bbi_utils.study.verify import TOLERANCES, load_tolerances
 
 README = paths.ROOT / "README.md"
 NOTHING = "—"
@@ -33,8 +34,6 @@ TOLERATED = (
 
 def refresh_readme(study: Study, *, figures: Path = paths.FIGURES, readme: Path = README) -> None:
     """Write the committed claims, and the time and machine of the run of `study`, between their markers."""
-    from bbi_utils.study.tolerances import TOLERANCES, load_tolerances
-
     tolerances = load_tolerances(figures / "expected" / TOLERANCES)
     text = readme.read_text(encoding="utf-8")
     text = between(text, "results", "\n" + results(read_claims(figures / "claims.csv"), tolerances) + "\n")

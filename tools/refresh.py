@@ -15,6 +15,7 @@ from bbi_utils.study.cli.main import Parser, carried_out
 from bbi_utils.study.execute import run_notebook
 from bbi_utils.study.params import DEFAULT_PAIRS, Study, load_study
 from bbi_utils.study.stages import STAGES, make_task
+from bbi_utils.study.verify import TOLERANCES, load_tolerances, read_table
 from tools import notebooks
 from tools.readme import README, refresh_readme
 
@@ -55,16 +56,23 @@ def refresh_notebooks(study: Study, folder: Path = paths.NOTEBOOKS) -> list[Path
 
 def refresh_figures(run: paths.RunPaths, figures: Path = paths.FIGURES) -> None:
     """Replace the committed figures and tables by the run's, and the expected tables with them."""
-    from bbi_utils.study.tolerances import save_expected
-
     read_claims(run.claims)  # a run that did not get that far replaces nothing
-    save_expected(run.folder, figures / "expected")
+    save_expected(run.figures, figures / "expected")
     for old in figures.iterdir():
         if old.is_file():
             old.unlink()
     for file in sorted(run.figures.iterdir()):
         if file.is_file() and not file.name.startswith("."):
             shutil.copyfile(file, figures / file.name)
+
+
+def save_expected(tables: Path, expected: Path) -> None:
+    """Make a run's tables the expected ones: those that `tolerances.yaml` names."""
+    rules = load_tolerances(expected / TOLERANCES)
+    for name, rule in rules.items():  # all are there before the first is replaced
+        read_table(tables / name, rule["keys"])
+    for name in rules:
+        shutil.copyfile(tables / name, expected / name)
 
 
 def refresh(study: Study) -> None:
