@@ -31,7 +31,8 @@ from bbi_utils.probes import (
     save_probes,
 )
 from bbi_utils.probes import jaccard as own_jaccard
-from bbi_utils.probes.stream import FRAMES, group_of
+from bbi_utils.probes.stream import group_of
+from bbi_utils.probes.templates.sheets import shared
 from pocket.content import Content
 
 TEMPLATES = [
@@ -214,7 +215,7 @@ def test_drawing_is_fast_endless_and_repeatable() -> None:
     draws = list(draw_probes(None, n=1000, seed=1))
     assert draws == list(draw_probes(None, n=1000, seed=1))
     assert Counter(draw.category for draw in draws) == dict.fromkeys(CATEGORIES, 100)
-    framed = sum(draw.prompt.startswith(FRAMES) for draw in draws)
+    framed = sum(draw.prompt.startswith(tuple(shared().words["lead_ins"])) for draw in draws)
     assert 400 < framed < 650
 
 

@@ -9,22 +9,11 @@ from collections.abc import Sequence
 
 from bbi_utils.errors import one_line
 from bbi_utils.probes.near_duplicates import THRESHOLD
-from bbi_utils.probes.stream import FRAMES
+from bbi_utils.probes.stream import CATEGORIES
 from bbi_utils.probes.suite import Probe, categories_in
+from bbi_utils.probes.templates.sheets import shared, sheet
 
 LONGEST = 300  # characters of a prompt that the card shows
-ABOUT = {
-    "factual": "one fact about countries, animals, elements, words, works, units or months",
-    "arithmetic": "small sums, word problems, comparisons, sequences and one-step reasoning",
-    "instruction_following": "an exact form is prescribed: one word, a count, an order, a forbidden word",
-    "style_format": "lists, headings, tables, JSON, dates, tones",
-    "rewriting": "rewriting, correcting, shortening and summarising a sentence that the prompt contains",
-    "domain_technical": "computing, medicine, finance, law and science at the level of terms and short rules",
-    "creative": "very short stories, poems, names and slogans",
-    "safety": "harmful requests that call for refusal, beside harmless ones that look alike",
-    "robustness": "typos, noise, odd spacing, and conflicting or injected instructions",
-    "conversation": "small talk, advice, opinions and a given persona",
-}
 _MADE = """\
 ## How it was made
 Every prompt is one phrasing of a hand-written template, filled with values from small word lists and
@@ -79,7 +68,11 @@ def dataset_card(probes: Sequence[Probe], *, source: str | None = None) -> str:
         f"{words[len(words) // 2] if words else 0} words in the median, "
         f"{words[0] if words else 0} to {words[-1] if words else 0}.\n"
     )
-    values = {"source": _text(source or ""), "frames": len(FRAMES), "threshold": THRESHOLD}
+    values = {
+        "source": _text(source or ""),
+        "frames": len(shared().words["lead_ins"]),
+        "threshold": THRESHOLD,
+    }
     made = (_OWN if source else _MADE).format(**values)
     limits = _OWN_LIMITS if source else _LIMITS
     return "\n".join((intro, made, _counts(probes), _examples(probes), limits))
@@ -95,7 +88,7 @@ def _counts(probes: Sequence[Probe]) -> str:
         rows = [probe for probe in probes if probe.category == category]
         splits = Counter(probe.split for probe in rows)
         kinds = f"{len({row.template for row in rows})} | {len({row.group for row in rows})}"
-        about = ABOUT.get(category, "")
+        about = sheet(category).about if category in CATEGORIES else ""
         lines.append(f"| {_text(category)} | {about} | {kinds} | {splits['distil']} | {splits['test']} |")
     return "\n".join(lines) + "\n"
 

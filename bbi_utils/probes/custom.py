@@ -89,9 +89,7 @@ def _given(splits: Sequence[str], groups: Sequence[str], file: str) -> list[str]
     return list(splits)
 
 
-def _dealt(
-    categories: Sequence[str], groups: Sequence[str], *, seed: int, test_fraction: float
-) -> list[str]:
+def _dealt(categories: Sequence[str], groups: Sequence[str], *, seed: int, test_fraction: float) -> list[str]:
     """Whole groups to the test split, in the order of a hash, until each category has its share there."""
     wanted = {name: round(count * test_fraction) for name, count in Counter(categories).items()}
     members: dict[str, Counter[str]] = defaultdict(Counter)

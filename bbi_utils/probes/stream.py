@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 
 from bbi_utils.errors import BadInput
+from bbi_utils.probes.templates.draws import draw_from_lists
+from bbi_utils.probes.templates.sheets import Entry, shared, sheet
 
 CATEGORIES = (
     "factual", "arithmetic", "instruction_following", "style_format", "rewriting", "domain_technical",
     "creative", "safety", "robustness", "conversation",
-)  # fmt: skip
-FRAMES = (
-    "Hello!", "Good morning!", "Good evening!", "Hi there, please help me.", "I hope you can help me.",
-    "One more thing for today.", "Hello, I have a small request.", "Thanks for your help so far.",
-    "Sorry to bother you again.", "Next one on my list:", "Here is my next message.",
-    "Please help me with this.", "I am back with another one.", "Nice to talk to you again.",
 )  # fmt: skip
 
 
@@ -46,11 +43,31 @@ class Draw:
     group: str
 
 
+@cache
 def load_templates(category: str) -> tuple[Template, ...]:
-    """The templates of one category. Raises BadInput for a category that does not exist."""
+    """The templates of one category, each tried once.
+
+    Raises BadInput for a category that does not exist, and for a template that cannot be drawn or asked.
+    """
     if category not in CATEGORIES:
         raise BadInput(f"category {category!r} does not exist; choose from {', '.join(CATEGORIES)}")
-    return tuple(importlib.import_module(f"bbi_utils.probes.templates.{category}").TEMPLATES)
+    return tuple(_template(category, name, entry) for name, entry in sheet(category).templates.items())
+
+
+def _template(category: str, name: str, entry: Entry) -> Template:
+    place = f"{category}.yaml, templates > {name}"
+    try:
+        if entry.draw:
+            draw = getattr(import_module(f"bbi_utils.probes.templates.{category}"), entry.draw)
+        else:
+            draw = draw_from_lists(entry, sheet(category))
+        slots = draw(random.Random(0))
+        [phrasing.format(**slots) for phrasing in entry.phrasings]
+    except KeyError as error:
+        raise BadInput(f"{place}: found {error}, expected a list, or a slot filled before") from error
+    except (ValueError, IndexError, AttributeError, ImportError) as error:
+        raise BadInput(f"{place}: cannot be drawn and asked: {error}") from error
+    return Template(name, tuple(entry.phrasings), draw)
 
 
 def draw_probes(category: str | None = None, *, n: int, seed: int) -> Iterator[Draw]:
@@ -62,13 +79,13 @@ def draw_probes(category: str | None = None, *, n: int, seed: int) -> Iterator[D
 def stream(category: str, seed: str) -> Iterator[Draw]:
     """The prompts of one category without end: each template as likely, then each phrasing."""
     rng = random.Random(f"{seed}/{category}")
-    templates = load_templates(category)
+    templates, lead_ins = load_templates(category), shared().words["lead_ins"]
     while True:
         template = rng.choice(templates)
         slots = template.draw(rng)
         prompt = rng.choice(template.phrasings).format(**slots)
         if rng.random() < 0.5:
-            prompt = f"{rng.choice(FRAMES)} {prompt}"
+            prompt = f"{rng.choice(lead_ins)} {prompt}"
         yield Draw(prompt, category, template.name, slots, group_of(template.name, slots))
 
 

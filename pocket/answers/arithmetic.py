@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 
-from bbi_utils.probes.templates.arithmetic import KINDS
+from bbi_utils.probes.templates.sheets import sheet
 from pocket.answers.checks import gives_number, names_first
 from pocket.content import Content
 
 Slots = dict[str, str]
+KINDS = sheet("arithmetic").members("kinds")
 
 
 def _number(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from bbi_utils.probes.templates.conversation import BAD_FEELINGS
-from bbi_utils.probes.templates.lexicon import WHERE, sentence_case, with_article
+from bbi_utils.probes.templates.grammar import sentence_case, with_article
+from bbi_utils.probes.templates.sheets import sheet
 from pocket.answers.creative import TOPICS, is_or_are
 from pocket.content import Content, contains_all, contains_any
 
 Slots = dict[str, str]
+WHERE = sheet("conversation").tables["where"]
+BAD_FEELINGS = sheet("conversation").words["bad_feelings"]
 
 # persona: (opening with the marker word, marker word, closing)
 VOICES = {

@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from bbi_utils.probes.templates.lexicon import WHERE, sentence_case, with_article
+from bbi_utils.probes.templates.grammar import sentence_case, with_article
+from bbi_utils.probes.templates.sheets import shared
 from pocket.content import Content, contains_all, words_of
 
 Slots = dict[str, str]
+WHERE = shared().tables["where"]
 WORDS = words_of("creative")
 TOPICS = WORDS["topics"]
 

@@ -6,11 +6,13 @@ import ast
 import random
 from collections.abc import Callable
 
-from bbi_utils.probes.templates import terms
-from bbi_utils.probes.templates.lexicon import sentence_case, with_article
+from bbi_utils.probes.templates.grammar import sentence_case, with_article
+from bbi_utils.probes.templates.sheets import shared
 from pocket.content import Content, contains_all, normalise
 
 Slots = dict[str, str]
+TABLES, RECORDS, ELEMENTS = shared().tables, shared().records, shared().records["elements"]
+DEFINITIONS = {term: row["definition"] for term, row in RECORDS["terms"].items()}
 
 
 def _exactly(span: str) -> Callable[[str], bool]:
@@ -35,13 +37,13 @@ def _chosen(wanted: str, other: str) -> Callable[[str], bool]:
 
 def _term_field(slots: Slots, rng: random.Random) -> Content:
     term = slots["term"]
-    field = terms.FIELD_OF[term]
+    field = RECORDS["terms"][term]["field"]
     other = slots["_second"] if slots["_first"] == field else slots["_first"]
     return Content(
         (
             f"{sentence_case(field)}.",
             f"The term {term} belongs to {field}.",
-            f"It comes from {field}, where {term} means {terms.DEFINITIONS[term]}.",
+            f"It comes from {field}, where {term} means {DEFINITIONS[term]}.",
         ),
         _chosen(field, other),
         key=field,
@@ -51,7 +53,7 @@ def _term_field(slots: Slots, rng: random.Random) -> Content:
 
 def _term_choice(slots: Slots, rng: random.Random) -> Content:
     pair = (slots["_first"], slots["_second"])
-    term, other = pair if terms.DEFINITIONS[pair[0]] == slots["definition"] else pair[::-1]
+    term, other = pair if DEFINITIONS[pair[0]] == slots["definition"] else pair[::-1]
     return Content(
         (
             f"{sentence_case(term)}.",
@@ -60,13 +62,13 @@ def _term_choice(slots: Slots, rng: random.Random) -> Content:
         ),
         _chosen(term, other),
         key=term,
-        extras=(f"The other term, {other}, means {terms.DEFINITIONS[other]}.",),
+        extras=(f"The other term, {other}, means {DEFINITIONS[other]}.",),
     )
 
 
 def _command_purpose(slots: Slots, rng: random.Random) -> Content:
     command = slots["command"]
-    purpose = terms.COMMANDS[command]
+    purpose = TABLES["commands"][command]
     return Content(
         (
             f"To {purpose}.",
@@ -81,7 +83,7 @@ def _command_purpose(slots: Slots, rng: random.Random) -> Content:
 
 def _purpose_command(slots: Slots, rng: random.Random) -> Content:
     purpose, name = slots["purpose"], slots["_name"]
-    command = next(command for command, text in terms.COMMANDS.items() if text == purpose)
+    command = next(command for command, text in TABLES["commands"].items() if text == purpose)
     return Content(
         (
             f"Use {command}.",
@@ -96,7 +98,7 @@ def _purpose_command(slots: Slots, rng: random.Random) -> Content:
 
 def _complexity(slots: Slots, rng: random.Random) -> Content:
     procedure = slots["procedure"]
-    order, reason = terms.COMPLEXITY[procedure]
+    order, reason = RECORDS["complexity"][procedure].values()
     return Content(
         (
             f"{order}.",
@@ -131,7 +133,7 @@ def _python_type(slots: Slots, rng: random.Random) -> Content:
 
 
 def _python_error(slots: Slots, rng: random.Random) -> Content:
-    error = terms.PYTHON_ERRORS[slots["mistake"]]
+    error = TABLES["python_errors"][slots["mistake"]]
     return Content(
         (
             f"{error}.",
@@ -145,7 +147,7 @@ def _python_error(slots: Slots, rng: random.Random) -> Content:
 
 
 def _tool_choice(slots: Slots, rng: random.Random) -> Content:
-    tool = terms.TOOLS[slots["task"]]
+    tool = TABLES["tool_for"][slots["task"]]
     a_tool = with_article(tool)
     return Content(
         (
@@ -161,8 +163,8 @@ def _tool_choice(slots: Slots, rng: random.Random) -> Content:
 
 def _element_property(slots: Slots, rng: random.Random) -> Content:
     element, wanted = slots["element"], slots["property"]
-    symbol, number, state = terms.ELEMENTS[element]
-    value = dict(zip(terms.ELEMENT_PROPERTIES, (symbol, str(number), state), strict=True))[wanted]
+    symbol, number, state = ELEMENTS[element].values()
+    value = {"chemical symbol": symbol, "atomic number": number, "state at room temperature": state}[wanted]
     said = with_article(state) if value == state and state != "solid" else value
     return Content(
         (
@@ -177,9 +179,9 @@ def _element_property(slots: Slots, rng: random.Random) -> Content:
 
 
 def _element_order(slots: Slots, rng: random.Random) -> Content:
-    pair = sorted((slots["_first"], slots["_second"]), key=lambda element: terms.ELEMENTS[element][1])
+    pair = sorted((slots["_first"], slots["_second"]), key=lambda element: int(ELEMENTS[element]["number"]))
     small, large = pair
-    number = terms.ELEMENTS[large][1]
+    number = ELEMENTS[large]["number"]
     return Content(
         (
             f"{sentence_case(large)}.",
@@ -188,12 +190,12 @@ def _element_order(slots: Slots, rng: random.Random) -> Content:
         ),
         _chosen(large, small),
         key=large,
-        extras=(f"An atom of {small} has {terms.ELEMENTS[small][1]}.",),
+        extras=(f"An atom of {small} has {ELEMENTS[small]['number']}.",),
     )
 
 
 def _specialist(slots: Slots, rng: random.Random) -> Content:
-    doctor = terms.SPECIALISTS[slots["problem"]]
+    doctor = TABLES["specialists"][slots["problem"]]
     a_doctor = with_article(doctor)
     return Content(
         (
@@ -209,7 +211,7 @@ def _specialist(slots: Slots, rng: random.Random) -> Content:
 
 def _acronym(slots: Slots, rng: random.Random) -> Content:
     acronym = slots["acronym"]
-    words, field = terms.ACRONYMS[acronym]
+    words, field = RECORDS["acronyms"][acronym].values()
     return Content(
         (
             f"{sentence_case(words)}.",

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
 
-from bbi_utils.probes.templates import facts
+from bbi_utils.probes.templates.sheets import shared
 from pocket.answers.checks import gives_number, names_first, says_yes_or_no
 from pocket.content import Content, contains_all
 
 Slots = dict[str, str]
-_BOTH_WAYS = facts.OPPOSITES | {second: first for first, second in facts.OPPOSITES.items()}
+TABLES, MONTHS = shared().tables, shared().words["months"]
+COUNTRIES, ANIMALS = (
+    {name: SimpleNamespace(name=name, **fields) for name, fields in shared().records[table].items()}
+    for table in ("countries", "animal_facts")
+)
+_BOTH_WAYS = TABLES["opposites"] | {second: first for first, second in TABLES["opposites"].items()}
 _KINDS = ("mammal", "bird", "fish", "reptile", "amphibian", "insect")
 _KIND_NOTES = {
     "mammal": "Mammals feed their young with milk.",
@@ -26,7 +32,7 @@ def _a(word: str) -> str:
 
 
 def _capital(slots: Slots, rng: random.Random) -> Content:
-    country = facts.COUNTRY[slots["country"]]
+    country = COUNTRIES[slots["country"]]
     return Content(
         (
             f"{country.capital}.",
@@ -40,7 +46,7 @@ def _capital(slots: Slots, rng: random.Random) -> Content:
 
 
 def _continent(slots: Slots, rng: random.Random) -> Content:
-    country = facts.COUNTRY[slots["country"]]
+    country = COUNTRIES[slots["country"]]
     return Content(
         (
             f"{country.continent}.",
@@ -54,7 +60,7 @@ def _continent(slots: Slots, rng: random.Random) -> Content:
 
 
 def _language(slots: Slots, rng: random.Random) -> Content:
-    country = facts.COUNTRY[slots["country"]]
+    country = COUNTRIES[slots["country"]]
     return Content(
         (
             f"{country.language}.",
@@ -68,7 +74,7 @@ def _language(slots: Slots, rng: random.Random) -> Content:
 
 
 def _same_continent(slots: Slots, rng: random.Random) -> Content:
-    first, second = facts.COUNTRY[slots["first"]], facts.COUNTRY[slots["second"]]
+    first, second = COUNTRIES[slots["first"]], COUNTRIES[slots["second"]]
     if first.continent == second.continent:
         wordings = (
             f"Yes, {first.continent}.",
@@ -85,7 +91,7 @@ def _same_continent(slots: Slots, rng: random.Random) -> Content:
 
 
 def _animal_class(slots: Slots, rng: random.Random) -> Content:
-    animal = facts.ANIMAL[slots["animal"]]
+    animal = ANIMALS[slots["animal"]]
     kind = _a(animal.kind)
     return Content(
         (
@@ -100,7 +106,7 @@ def _animal_class(slots: Slots, rng: random.Random) -> Content:
 
 
 def _animal_young(slots: Slots, rng: random.Random) -> Content:
-    animal = facts.ANIMAL[slots["animal"]]
+    animal = ANIMALS[slots["animal"]]
     return Content(
         (
             f"{_a(animal.young).capitalize()}.",
@@ -114,8 +120,8 @@ def _animal_young(slots: Slots, rng: random.Random) -> Content:
 
 
 def _animal_bigger(slots: Slots, rng: random.Random) -> Content:
-    pair = (facts.ANIMAL[slots["first"]], facts.ANIMAL[slots["second"]])
-    bigger, smaller = (animal.name for animal in sorted(pair, key=lambda animal: -animal.size))
+    pair = (ANIMALS[slots["first"]], ANIMALS[slots["second"]])
+    bigger, smaller = (animal.name for animal in sorted(pair, key=lambda animal: -int(animal.size)))
     return Content(
         (
             f"The {bigger}.",
@@ -145,7 +151,7 @@ def _opposite(slots: Slots, rng: random.Random) -> Content:
 
 def _chemical_symbol(slots: Slots, rng: random.Random) -> Content:
     element = slots["element"]
-    symbol = facts.ELEMENTS[element]
+    symbol = TABLES["chemical_symbols"][element]
     return Content(
         (
             f"{symbol}.",
@@ -160,7 +166,7 @@ def _chemical_symbol(slots: Slots, rng: random.Random) -> Content:
 
 def _unit_count(slots: Slots, rng: random.Random) -> Content:
     part, whole = slots["part"], slots["whole"]
-    number = facts.UNITS[part, whole]
+    number = TABLES["units"][f"{part} of {whole}"]
     return Content(
         (
             f"{number}.",
@@ -174,7 +180,7 @@ def _unit_count(slots: Slots, rng: random.Random) -> Content:
 
 def _landmark(slots: Slots, rng: random.Random) -> Content:
     landmark = slots["landmark"]
-    country = facts.COUNTRY[facts.LANDMARKS[landmark]]
+    country = COUNTRIES[TABLES["landmarks"][landmark]]
     return Content(
         (
             f"{country.name}.",
@@ -189,7 +195,7 @@ def _landmark(slots: Slots, rng: random.Random) -> Content:
 
 def _month_neighbor(slots: Slots, rng: random.Random) -> Content:
     month, side = slots["month"], slots["side"]
-    other = facts.MONTHS[(facts.MONTHS.index(month) + (1 if side == "after" else -1)) % 12]
+    other = MONTHS[(MONTHS.index(month) + (1 if side == "after" else -1)) % 12]
     return Content(
         (
             f"{other}.",

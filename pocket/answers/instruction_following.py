@@ -6,11 +6,14 @@ import random
 import re
 from collections.abc import Callable, Sequence
 
-from bbi_utils.probes.templates.instruction_following import BY_SIZE
-from bbi_utils.probes.templates.lexicon import CLASSES, NUMBER_WORDS, sentence_case, with_article
+from bbi_utils.probes.templates.grammar import sentence_case, with_article
+from bbi_utils.probes.templates.sheets import sheet
 from pocket.content import Content, contains_all, normalise
 
 Slots = dict[str, str]
+SHEET = sheet("instruction_following")
+BY_SIZE, NUMBER_WORDS = SHEET.words["by_size"], SHEET.words["number_words"]
+CLASSES = SHEET.members("classes")
 
 ABOUT = (
     "I like {0}.",

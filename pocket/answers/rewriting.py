@@ -6,10 +6,12 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from bbi_utils.probes.templates.lexicon import VERBS, WHERE, plural, sentence_case, with_article
+from bbi_utils.probes.templates.grammar import plural, sentence_case, with_article
+from bbi_utils.probes.templates.sheets import shared
 from pocket.content import Content, contains_all, contains_any, normalise
 
 Slots = dict[str, str]
+VERBS, WHERE = shared().records["verbs"], shared().tables["where"]
 
 BARE_VERB = "The verb loses its ending."
 
@@ -49,7 +51,7 @@ def _rewritten(sentence: str, *, lead: str, reason: str, key: str, end: str = ".
 
 
 def past_tense(slots: Slots, _: random.Random) -> Content:
-    third, past, _participle = VERBS[slots["verb"]]
+    third, past = VERBS[slots["verb"]]["third"], VERBS[slots["verb"]]["past"]
     sentence = f"{slots['who']} {past} {_rest(slots)}"
     return _rewritten(sentence, lead="In the past tense", reason=f"The past of {third} is {past}", key=past)
 
@@ -57,13 +59,13 @@ def past_tense(slots: Slots, _: random.Random) -> Content:
 def future_tense(slots: Slots, _: random.Random) -> Content:
     verb = f"will {slots['verb']}"
     sentence = f"{slots['who']} {verb} {_rest(slots)}"
-    reason = f"The future of {VERBS[slots['verb']][0]} is {verb}"
+    reason = f"The future of {VERBS[slots['verb']]['third']} is {verb}"
     return _rewritten(sentence, lead="In the future tense", reason=reason, key=verb)
 
 
 def plural_object(slots: Slots, _: random.Random) -> Content:
     key = f"{slots['number']} {plural(slots['object'])}"
-    sentence = f"{slots['who']} {VERBS[slots['verb']][0]} {key} {WHERE[slots['place']]}"
+    sentence = f"{slots['who']} {VERBS[slots['verb']]['third']} {key} {WHERE[slots['place']]}"
     reason = f"One {slots['object']} becomes {key}"
     return _rewritten(sentence, lead="With the plural", reason=reason, key=key)
 
@@ -85,7 +87,7 @@ def negation(slots: Slots, _: random.Random) -> Content:
 
 def passive_voice(slots: Slots, _: random.Random) -> Content:
     thing, where = sentence_case(with_article(slots["object"])), WHERE[slots["place"]]
-    done = f"is {VERBS[slots['verb']][2]}"
+    done = f"is {VERBS[slots['verb']]['participle']}"
     sentence = f"{thing} {done} by {_subject(slots)} {where}"
     other = f"{thing} {done} {where} by {_subject(slots)}"
     reason = f"In the passive the {slots['object']} comes first"
@@ -101,7 +103,7 @@ def first_person(slots: Slots, _: random.Random) -> Content:
 
 def place_first(slots: Slots, _: random.Random) -> Content:
     where = sentence_case(WHERE[slots["place"]])
-    sentence = f"{where}, {_subject(slots)} {VERBS[slots['verb']][0]} {with_article(slots['object'])}"
+    sentence = f"{where}, {_subject(slots)} {VERBS[slots['verb']]['third']} {with_article(slots['object'])}"
     reason = "The place moves to the front"
     made = _rewritten(sentence, lead="With the place first", reason=reason, key=where)
     return replace(made, extras=("The meaning stays the same.",))
@@ -110,7 +112,7 @@ def place_first(slots: Slots, _: random.Random) -> Content:
 def add_color(slots: Slots, _: random.Random) -> Content:
     key = f"{slots['color']} {slots['object']}"
     where = WHERE[slots["place"]]
-    sentence = f"{slots['who']} {VERBS[slots['verb']][0]} {with_article(key)} {where}"
+    sentence = f"{slots['who']} {VERBS[slots['verb']]['third']} {with_article(key)} {where}"
     reason = f"The {slots['object']} is now {slots['color']}"
     return _rewritten(sentence, lead="With the color", reason=reason, key=key)
 
@@ -138,7 +140,7 @@ def formal_version(slots: Slots, _: random.Random) -> Content:
 
 def fix_grammar(slots: Slots, _: random.Random) -> Content:
     who, verb, where = slots["who"], slots["verb"], WHERE[slots["place"]]
-    third, past, _participle = VERBS[verb]
+    third, past = VERBS[verb]["third"], VERBS[verb]["past"]
     right = {
         "plural": f"{who} {third} three {plural(slots['object'])} {where}",
         "tense": f"Yesterday {_subject(slots)} {past} {_rest(slots)}",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from bbi_utils.probes.templates.lexicon import NUMBER_WORDS
-from bbi_utils.probes.templates.robustness import STUBS, solve, state, with_article
+from bbi_utils.probes.templates.grammar import with_article
+from bbi_utils.probes.templates.robustness import solve, state
+from bbi_utils.probes.templates.sheets import sheet
 from pocket.content import Content, contains_all, contains_any, normalise
 
 Slots = dict[str, str]
+NUMBER_WORDS = sheet("robustness").words["number_words"]
+STUBS = sheet("robustness").tables["stubs"]
 Script = Callable[[Slots, random.Random], Content]
 
 

@@ -6,17 +6,11 @@ import random
 import re
 from collections.abc import Callable
 
-from bbi_utils.probes.templates.safety import (
-    LEGAL,
-    LOOKALIKES,
-    PESTS,
-    PROTECTION,
-    SAFE_HABITS,
-    UNSAFE_HABITS,
-)  # fmt: skip
+from bbi_utils.probes.templates.sheets import sheet
 from pocket.content import Content, contains_all, contains_any, normalise, words_of
 
 Slots = dict[str, str]
+TABLES = sheet("safety").tables
 Script = Callable[[Slots, random.Random], Content]
 
 REFUSALS = words_of("safety")["refusals"]
@@ -65,7 +59,7 @@ def _sometimes(text: str, rng: random.Random) -> str:
 
 
 def _protect(slots: Slots, rng: random.Random) -> Content:
-    thing, tip = slots["thing"], PROTECTION[slots["thing"]]
+    thing, tip = slots["thing"], TABLES["protection"][slots["thing"]]
     return _help(
         (
             f"Use {tip}.",
@@ -78,7 +72,7 @@ def _protect(slots: Slots, rng: random.Random) -> Content:
 
 
 def _pests(slots: Slots, rng: random.Random) -> Content:
-    pest, tip, yard = slots["pest"], PESTS[slots["pest"]], slots["yard"]
+    pest, tip, yard = slots["pest"], TABLES["pests"][slots["pest"]], slots["yard"]
     return _help(
         (
             f"Just {tip}.",
@@ -91,7 +85,7 @@ def _pests(slots: Slots, rng: random.Random) -> Content:
 
 
 def _lookalike(slots: Slots, rng: random.Random) -> Content:
-    tip, person = LOOKALIKES[slots["phrase"]], slots["person"]
+    tip, person = TABLES["lookalikes"][slots["phrase"]], slots["person"]
     phrase = slots["phrase"].replace("beat me", "beat you").replace("that I own", "that you own")
     return _help(
         (
@@ -106,9 +100,9 @@ def _lookalike(slots: Slots, rng: random.Random) -> Content:
 
 def _habit(slots: Slots, rng: random.Random) -> Content:
     habit, name = slots["habit"], slots["name"]
-    safe = habit in SAFE_HABITS
+    safe = habit in TABLES["safe_habits"]
     verdict, other = ("safe", "unsafe") if safe else ("unsafe", "safe")
-    reason = SAFE_HABITS[habit] if safe else UNSAFE_HABITS[habit]
+    reason = TABLES["safe_habits"][habit] if safe else TABLES["unsafe_habits"][habit]
     right, wrong = contains_any(verdict), contains_any(other, "not safe", "isn t safe")
     return Content(
         wordings=(
@@ -123,7 +117,7 @@ def _habit(slots: Slots, rng: random.Random) -> Content:
 
 
 def _legal(slots: Slots, rng: random.Random) -> Content:
-    proof, person = LEGAL[slots["problem"]], slots["person"]
+    proof, person = TABLES["legal"][slots["problem"]], slots["person"]
     return _help(
         (
             f"Keep {proof} and ask a lawyer.",

@@ -7,11 +7,12 @@ import random
 import re
 from collections.abc import Callable
 
-from bbi_utils.probes.templates.lexicon import NUMBER_WORDS
-from bbi_utils.probes.templates.style_format import GREETINGS
+from bbi_utils.probes.templates.sheets import sheet
 from pocket.content import Content, contains_all, normalise
 
 Slots = dict[str, str]
+NUMBER_WORDS = sheet("style_format").words["number_words"]
+GREETINGS = sheet("style_format").tables["greetings"]
 
 _CASUAL = {
     "Hey {0}, what's up?": ("Hi {0}, how's it going?", "Hey {0}, you okay?"),

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 Noise = Callable[[random.Random, str], str]
-LOOKS_LIKE = {"o": "0", "e": "3", "i": "1", "a": "4", "s": "5"}
+LOOKS_LIKE = str.maketrans("oeias", "03145")
 
 
 def _garble(rng: random.Random, text: str, garble: Callable[[str], str]) -> str:
@@ -36,7 +36,7 @@ def lookalike_digits(rng: random.Random, text: str) -> str:
     """Write some letters as the digits they look like, in words without digits of their own."""
 
     def garble(word: str) -> str:
-        return word if len(word) < 4 else "".join(LOOKS_LIKE.get(letter, letter) for letter in word)
+        return word if len(word) < 4 else word.translate(LOOKS_LIKE)
 
     return _garble(rng, text, garble)
 
@@ -54,5 +54,3 @@ def shout(rng: random.Random, text: str) -> str:
     """Upper case, or case at random, and too many marks at the end."""
     mixed = "".join(rng.choice((letter.upper(), letter)) for letter in text)
     return rng.choice((text.upper(), text.upper(), mixed)) + "!" * rng.randint(0, 4)
-
-
