@@ -1,4 +1,4 @@
-"""The three file formats of recorded answers as plain columns: JSONL, CSV and Parquet, nothing guessed.
+"""The three file formats of recorded answers and prompts as columns of text, nothing guessed or repaired.
 
 The readers are strict on purpose. A general one would shift the cells of a row with a stray comma, fill up a
 row that was cut short and turn the answer "NA" into nothing, and the audit would then judge the damage.
@@ -10,56 +10,88 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from bbi_utils.errors import BadInput
 
-Columns = dict[str, list[Any]]
 SUFFIXES = (".jsonl", ".ndjson", ".csv", ".parquet")
+FEWEST_PROMPTS = 20  # with fewer, nothing can be cross-fitted, audited or certified
+Rows = list[dict[str, Any]]
 LONGEST = 1_000_000  # characters in one cell; beyond that a file is damaged, not wordy
 
 
-def read_columns(path: Path, *, required: Sequence[str], optional: Sequence[str] = ()) -> Columns:
-    """The required columns and those optional ones that the file has, all of one length, missing cells None.
+def read_columns(
+    path: Path,
+    *,
+    keys: Sequence[str],
+    required: Sequence[str] = (),
+    optional: Sequence[str] = (),
+    labels: Collection[str] = (),
+) -> dict[str, list[str | None]]:
+    """The columns of text that are asked for, missing cells None; of the optional ones those that are there.
 
-    Raises BadInput on a file that is not there, not UTF-8, broken, empty, or lacks or repeats a column.
+    Every row must have each of the `keys`, and the first of them only once. `labels` may be whole numbers
+    too. Raises BadInput, with column and row or line, on a file that is not there, not UTF-8, broken, empty,
+    or lacks or repeats a column, and on a cell that is no text.
     """
-    readers = {".jsonl": _jsonl, ".ndjson": _jsonl, ".csv": _csv, ".parquet": _parquet}
-    if path.is_dir():
-        raise BadInput(f"{path} is a folder; name the JSONL, Parquet or CSV file in it")
-    if not path.is_file():
-        raise BadInput(f"{path}: no such file; give a JSONL, Parquet or CSV file of recorded answers")
-    if path.suffix.lower() not in readers:
-        raise BadInput(f"{path.name}: unknown kind {path.suffix!r}; expected .jsonl, .parquet or .csv")
+    needed = [*keys, *required]
+    kind = check_file(path, SUFFIXES, give="a JSONL, Parquet or CSV file of recorded answers")
     if path.stat().st_size == 0:
-        raise BadInput(f"{path.name} is empty; expected the columns {', '.join(required)}")
-    columns = readers[path.suffix.lower()](path, [*required, *optional])
-    if missing := [name for name in required if name not in columns]:
-        found = ", ".join(map(str, columns)) or "none"
+        raise BadInput(f"{path.name} is empty; expected the columns {', '.join(needed)}")
+    reader = {".csv": _csv, ".parquet": _parquet}.get(kind, _jsonl)
+    names, rows = reader(path, [*needed, *optional])
+    if missing := [name for name in needed if name not in names]:
+        found = ", ".join(map(str, names)) or "none"
         raise BadInput(f"{path.name} lacks {', '.join(missing)}; columns found: {found}")
-    if not columns[required[0]]:
+    if not rows:
         raise BadInput(f"{path.name} has columns but no rows; expected one row a prompt")
-    columns = {name: columns[name] for name in (*required, *optional) if name in columns}
-    for name, cells in columns.items():
-        for row, cell in enumerate(cells, start=1):
-            if isinstance(cell, str):
-                _readable(cell, f"{path.name}, column {name}, row {row}")
+    columns = {}
+    for name in [name for name in (*needed, *optional) if name in names]:
+        kinds = (str, int) if name in labels else (str,)
+        where = f"{path.name}, column {name}, row "
+        columns[name] = [_text(row.get(name), kinds, f"{where}{at}") for at, row in enumerate(rows, start=1)]
+    for name in keys:
+        if empty := sum(not (text or "").strip() for text in columns[name]):
+            raise BadInput(f"{path.name}: {empty} rows have no {name}; give each one")
+    if twice := _repeated(columns[keys[0]]):
+        raise BadInput(f"{path.name}: {keys[0]} {twice!r:.60} occurs more than once; one row a prompt")
     return columns
 
 
-def _readable(text: str, where: str) -> None:
+def check_file(path: Path, kinds: Sequence[str], *, give: str) -> str:
+    """Its suffix; raises BadInput where it is no file, or of none of these kinds."""
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "no such file"
+        raise BadInput(f"{path}: {what}; give {give}")
+    return check_kind(path, kinds)
+
+
+def check_kind(path: Path, kinds: Sequence[str]) -> str:
+    """Its suffix, if it is one of these."""
+    if (suffix := path.suffix.lower()) not in kinds:
+        raise BadInput(f"{path.name}: unknown kind {suffix!r}; expected {' or '.join(kinds)}")
+    return suffix
+
+
+def _text(cell: Any, kinds: tuple[type, ...], where: str) -> str | None:
+    """The cell as text; None where it is missing."""
+    if cell is None or cell != cell:  # NaN is what some writers put for a missing text
+        return None
+    if type(cell) not in kinds:
+        raise BadInput(f"{where}: found {type(cell).__name__} {str(cell)[:40]!r}, expected text")
+    text = str(cell)
     if len(text) > LONGEST:
         raise BadInput(f"{where}: {len(text):,} characters; at most {LONGEST:,}, is the file damaged?")
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise BadInput(f"{where}: half of a surrogate pair, which is no character; write it anew") from error
+    return text
 
 
-def _text(path: Path) -> str:
+def _decoded(path: Path) -> str:
     """The file's text, without the mark that some editors put in front."""
     try:
         return path.read_bytes().decode("utf-8-sig")
@@ -70,84 +102,67 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _jsonl(path: Path, wanted: Sequence[str]) -> Columns:
+def _jsonl(path: Path, wanted: Sequence[str]) -> tuple[list[str], Rows]:
+    # pyarrow's reader makes dates of texts, and refuses ids of which some are numbers.
     rows = []
-    for number, line in enumerate(_text(path).split("\n"), start=1):
+    for number, line in enumerate(_decoded(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line, object_pairs_hook=_keys_once)
+            if not isinstance(row, dict):
+                raise ValueError(f"found a {type(row).__name__}")
         except (ValueError, RecursionError) as error:
-            what = "nested too deeply" if isinstance(error, RecursionError) else error
-            raise BadInput(f"{path.name}, line {number}: {what}; expected one JSON object a line") from error
-        if not isinstance(row, dict):
-            kind = type(row).__name__
-            raise BadInput(f"{path.name}, line {number}: found a {kind}, expected one JSON object a line")
+            raise BadInput(f"{path.name}, line {number}: {error}; expected one JSON object a line") from error
         rows.append(row)
-    names = dict.fromkeys(key for row in rows for key in row)
-    return {name: [row.get(name) for row in rows] for name in names}
+    return list(dict.fromkeys(name for row in rows for name in row)), rows
 
 
 def _keys_once(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    if twice := _repeated([name for name, _ in items]):
-        raise ValueError(f"key {twice!r} occurs twice")
+    _once([name for name, _ in items], "key")
     return dict(items)
 
 
-def _csv(path: Path, wanted: Sequence[str]) -> Columns:
-    with _long_cells():
-        # Without newline="" the reader would see line breaks within answers changed.
-        reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
-        try:
-            header = [name.strip() for name in next(reader, [])]
-            _columns_once(header, path)
-            rows = [_as_wide(row, header, f"{path.name}, line {reader.line_num}") for row in reader if row]
-        except csv.Error as error:
-            what = f"{path.name}, line {reader.line_num}: {error}"
-            raise BadInput(f"{what}; put cells with commas or quotes in double quotes") from error
-    return {name: [row[place] or None for row in rows] for place, name in enumerate(header)}
-
-
-def _as_wide(row: list[str], header: list[str], where: str) -> list[str]:
-    if len(row) != len(header):
-        found = f"{len(row)} cells, expected {len(header)} as in the header"
-        raise BadInput(f"{where}: {found}; put cells with commas in double quotes")
-    return row
-
-
-@contextmanager
-def _long_cells() -> Iterator[None]:
-    """The csv module stops at 131,072 characters a cell and keeps its limit for the whole process."""
-    before = csv.field_size_limit(100 * LONGEST)
+def _csv(path: Path, wanted: Sequence[str]) -> tuple[list[str], Rows]:
+    # pyarrow's reader takes the end of a file for the end of a quote, as where the file was cut.
+    before = csv.field_size_limit(100 * LONGEST)  # 131,072 characters, and the whole process's
+    # Without newline="" the reader would see line breaks within answers changed.
+    reader = csv.reader(io.StringIO(_decoded(path), newline=""), strict=True)
+    rows = []
     try:
-        yield
+        names = _once([name.strip() for name in next(reader, [])], f"{path.name}: column")
+        for row in filter(None, reader):
+            if len(row) != len(names):
+                raise csv.Error(f"{len(row)} cells, expected {len(names)} as in the header")
+            rows.append({name: cell or None for name, cell in zip(names, row, strict=True)})
+    except csv.Error as error:
+        what = f"{path.name}, line {reader.line_num}: {error}"
+        raise BadInput(f"{what}; put cells with commas or quotes in double quotes") from error
     finally:
         csv.field_size_limit(before)
+    return names, rows
 
 
-def _parquet(path: Path, wanted: Sequence[str]) -> Columns:
+def _parquet(path: Path, wanted: Sequence[str]) -> tuple[list[str], Rows]:
     import pyarrow
     from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            _columns_once(names, path)
-            table = file.read(columns=[name for name in names if name in wanted])
-        # Python values: a column of whole numbers with gaps would else come back as fractions.
-        cells = {name: table.column(name).to_pylist() for name in table.column_names}
+            names = _once(file.schema_arrow.names, f"{path.name}: column")
+            return names, file.read(columns=list(wanted)).to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
         raise BadInput(f"{path.name} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
     except UnicodeDecodeError as error:
         raise BadInput(f"{path.name} has text that is not UTF-8; write it again as UTF-8") from error
-    return {name: cells.get(name, []) for name in names}
 
 
-def _columns_once(names: Sequence[str], path: Path) -> None:
+def _once(names: list[str], what: str) -> list[str]:
     if twice := _repeated(names):
-        raise BadInput(f"{path.name}: column {twice!r} occurs twice; keep one")
+        raise BadInput(f"{what} {twice!r} occurs twice; keep one")
+    return names
 
 
-def _repeated(names: Sequence[str]) -> str | None:
+def _repeated(names: Sequence[str | None]) -> str | None:
     """The first name that occurs more than once."""
     return next((name for name, count in Counter(names).items() if count > 1), None)

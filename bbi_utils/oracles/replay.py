@@ -49,18 +49,13 @@ class ReplayOracle:
     def _read(self) -> list[dict[str, str]]:
         """For each sample index the answers by prompt."""
         again = f"{self.column}_2"
-        columns = read_columns(self.path, required=("prompt", self.column), optional=(again,))
+        columns = read_columns(self.path, keys=("prompt",), required=(self.column,), optional=(again,))
         prompts = columns["prompt"]
-        if len(set(prompts)) < len(prompts):
-            twice = next(prompt for prompt in prompts if prompts.count(prompt) > 1)
-            raise BadInput(f"{self.path.name}: prompt {twice!r:.60} occurs more than once; one row a prompt")
-        found = []
-        for name in (self.column, again):
-            cells = columns.get(name, [])
-            if wrong := [cell for cell in cells if not isinstance(cell, str | None)]:
-                raise BadInput(f"{self.path.name}, column {name}: found {wrong[0]!r:.40}, expected text")
-            found.append({p: cell for p, cell in zip(prompts, cells, strict=bool(cells)) if cell is not None})
-        return found
+        cells = [columns[name] for name in (self.column, again) if name in columns]
+        return [
+            {str(p): said for p, said in zip(prompts, each, strict=True) if said is not None}
+            for each in cells
+        ]
 
     def check(self, requests: Sequence[Request]) -> None:
         """Raise BadInput where the file has no answer to a prompt."""

@@ -10,10 +10,9 @@ from pathlib import Path
 from bbi_utils.errors import BadInput
 from bbi_utils.probes.near_duplicates import near_pairs
 from bbi_utils.probes.suite import SPLITS, Probe, prompt_id
-from bbi_utils.tables import Columns, read_columns
+from bbi_utils.tables import FEWEST_PROMPTS, read_columns
 
 OPTIONAL = ("category", "group", "split")
-FEWEST = 20  # prompts; fewer cannot be cross-fitted
 
 
 def read_probes(path: str | Path, *, seed: int = 0, test_fraction: float = 0.2) -> list[Probe]:
@@ -25,34 +24,19 @@ def read_probes(path: str | Path, *, seed: int = 0, test_fraction: float = 0.2) 
     Raises BadInput on anything that is wrong with the file, naming row or prompt.
     """
     path = Path(path)
-    columns = read_columns(path, required=("prompt",), optional=OPTIONAL)
-    rows = {name: _texts(columns, name, path.name) for name in ("prompt", *OPTIONAL)}
-    prompts = rows["prompt"]
-    if empty := sum(not prompt.strip() for prompt in prompts):
-        raise BadInput(f"{path.name}: {empty} rows have no prompt; give each the question to ask")
-    if twice := [prompt for prompt, count in Counter(prompts).items() if count > 1]:
-        raise BadInput(f"{path.name}: prompt {twice[0]!r:.60} occurs more than once; one row a prompt")
-    if len(prompts) < FEWEST:
-        raise BadInput(f"{path.name} has {len(prompts)} prompts; at least {FEWEST} are needed")
-    categories = [category.strip() or "all" for category in rows["category"]]
-    groups = _groups(prompts, [group.strip() for group in rows["group"]])
-    splits = _given(rows["split"], groups, path.name)
+    columns = read_columns(path, keys=("prompt",), optional=OPTIONAL, labels=OPTIONAL)
+    prompts = [str(prompt) for prompt in columns["prompt"]]
+    if len(prompts) < FEWEST_PROMPTS:
+        raise BadInput(f"{path.name} has {len(prompts)} prompts; at least {FEWEST_PROMPTS} are needed")
+    labels = {name: [cell or "" for cell in columns.get(name, [None] * len(prompts))] for name in OPTIONAL}
+    categories = [category.strip() or "all" for category in labels["category"]]
+    groups = _groups(prompts, [group.strip() for group in labels["group"]])
+    splits = _given(labels["split"], groups, path.name)
     splits = splits or _dealt(categories, groups, seed=seed, test_fraction=test_fraction)
     return [
         Probe(prompt_id(prompt), prompt, category, path.name, {}, group, split)
         for prompt, category, group, split in zip(prompts, categories, groups, splits, strict=True)
     ]
-
-
-def _texts(columns: Columns, name: str, file: str) -> list[str]:
-    """A column as texts, missing cells and columns as "" (labels may be whole numbers)."""
-    cells = columns.get(name, [None] * len(columns["prompt"]))
-    kinds = (str,) if name == "prompt" else (str, int)
-    for row, cell in enumerate(cells, start=1):
-        if cell is not None and type(cell) not in kinds:
-            found = f"{type(cell).__name__} {str(cell)[:40]!r}"
-            raise BadInput(f"{file}, column {name}, row {row}: found {found}, expected text")
-    return ["" if cell is None else str(cell) for cell in cells]
 
 
 def _groups(prompts: Sequence[str], named: Sequence[str]) -> list[str]:

@@ -19,9 +19,11 @@ from bbi_utils.files import replacing
 from bbi_utils.oracles.base import FinishReason
 from bbi_utils.progress import Progress, progress_total
 from bbi_utils.responses.store import COLUMNS, INSERT, ResponseStore
+from bbi_utils.tables import check_file, check_kind
 
 Rows = Iterable[list[tuple[Any, ...]]]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
+KINDS = (".jsonl", ".parquet")
 AT_ONCE = 10_000  # rows in memory
 
 
@@ -47,7 +49,7 @@ def export_answers(store: ResponseStore, file: Path, *, shown: bool = True) -> i
 
     Raises BadInput for an unknown kind of file and where it cannot be written.
     """
-    write = write_parquet if kind_of(file) == ".parquet" else write_jsonl
+    write = write_parquet if check_kind(file, KINDS) == ".parquet" else write_jsonl
     with store.explained():
         (total,) = store.connection.execute("SELECT count(*) FROM responses").fetchone()
     with written(file) as partial, progress_total(total, f"export {file.name}", shown=shown) as bar:
@@ -76,10 +78,7 @@ def import_answers(store: ResponseStore, file: Path, *, shown: bool = True) -> t
 
 def count_answers(file: Path) -> int:
     """How many rows a file has; raises BadInput where there is none, or no file."""
-    kind = kind_of(file)
-    if not file.is_file():
-        what = "is a folder" if file.is_dir() else "no such file"
-        raise BadInput(f"{file}: {what}; give a .jsonl or .parquet file that `export` wrote")
+    kind = check_file(file, KINDS, give="a .jsonl or .parquet file that `export` wrote")
     with readable(file), file.open("rb") as stream:
         if kind == ".parquet":
             from pyarrow import parquet
@@ -90,13 +89,6 @@ def count_answers(file: Path) -> int:
     if count == 0:
         raise BadInput(f"{file.name} has no answers; expected one a row, as `export` writes them")
     return count
-
-
-def kind_of(file: Path) -> str:
-    """Its suffix, if it is one that can be read and written."""
-    if (suffix := file.suffix.lower()) not in (".jsonl", ".parquet"):
-        raise BadInput(f"{file.name}: unknown kind {suffix!r}; expected .jsonl or .parquet")
-    return suffix
 
 
 def stored(store: ResponseStore, bar: Progress[object]) -> Rows:
@@ -161,7 +153,7 @@ def readable(file: Path) -> Iterator[None]:
 def read_rows(file: Path) -> Iterator[Row]:
     """The rows, each checked."""
     with readable(file), file.open("rb") as stream:
-        if kind_of(file) == ".jsonl":
+        if check_kind(file, KINDS) == ".jsonl":
             yield from map(Row.model_validate_json, stream)
             return
         from pyarrow import parquet

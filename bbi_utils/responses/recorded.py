@@ -8,22 +8,19 @@ and a row without a second teacher answer is left out of the null.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from bbi_utils.errors import BadInput
-from bbi_utils.tables import Columns, read_columns
+from bbi_utils.tables import FEWEST_PROMPTS, read_columns
 
-REQUIRED = ("prompt_id", "prompt", "teacher", "student")
+KEYS = ("prompt_id", "prompt")
 OPTIONAL = ("category", "group", "teacher_2")
 LABELS = ("prompt_id", "category", "group")  # may be whole numbers too
 SIDES = ("teacher", "student")
-LEAST_PROMPTS = 20
 LEAST_GROUPS = 4  # two to train on and two to test on
 
 
@@ -51,7 +48,7 @@ class Recorded:
             return None
         again = self.pairs[self.pairs["teacher_2"].str.strip() != ""]
         again = again.assign(student=again["teacher_2"]).drop(columns="teacher_2")
-        enough = len(again) >= LEAST_PROMPTS and again["group"].nunique() >= LEAST_GROUPS
+        enough = len(again) >= FEWEST_PROMPTS and again["group"].nunique() >= LEAST_GROUPS
         return again.reset_index(drop=True) if enough else None
 
 
@@ -61,43 +58,19 @@ def read_answers(path: str | Path) -> Recorded:
     Raises BadInput, naming column and row, on anything that is wrong with it.
     """
     path = Path(path)
-    columns = read_columns(path, required=REQUIRED, optional=OPTIONAL)
-    texts = {name: _texts(name, cells, path.name) for name, cells in columns.items()}
-    for name, each in (("prompt_id", "one"), ("prompt", "the question that was asked")):
-        if (empty := sum(not text.strip() for text in texts[name])) > 0:
-            raise BadInput(f"{path.name}: {empty} rows have no {name}; give each {each}")
-    if twice := [name for name, count in Counter(texts["prompt_id"]).items() if count > 1]:
-        raise BadInput(f"{path.name}: prompt_id {twice[0]!r:.60} occurs more than once; one row a prompt")
-    return _enough(pd.DataFrame(_labelled(texts), dtype=object), path.name)
-
-
-def _texts(column: str, cells: list[Any], file: str) -> list[str]:
-    """The cells as text, missing ones as ""; labels may be whole numbers."""
-    kinds = (str, int) if column in LABELS else (str,)
-    texts = []
-    for row, cell in enumerate(cells, start=1):
-        if cell is None or cell != cell:  # NaN is what some writers put for a missing text
-            texts.append("")
-        elif isinstance(cell, kinds) and not isinstance(cell, bool):
-            texts.append(str(cell))
-        else:
-            found = f"{type(cell).__name__} {str(cell)[:40]!r}"
-            raise BadInput(f"{file}, column {column}, row {row}: found {found}, expected text")
-    return texts
-
-
-def _labelled(texts: dict[str, list[str]]) -> Columns:
-    """The columns with a category and a group for every row."""
-    blank = [""] * len(texts["prompt"])
-    named = [name.strip() for name in texts.get("group", blank)]
+    columns = read_columns(path, keys=KEYS, required=SIDES, optional=OPTIONAL, labels=LABELS)
+    table = pd.DataFrame(
+        {name: [cell or "" for cell in cells] for name, cells in columns.items()}, dtype=object
+    )
+    blank = [""] * len(table)
     # Two kinds of names, so that a group cannot meet another row's prompt.
-    groups = [
-        f"group {name}" if name else f"prompt {plain(prompt)}"
-        for name, prompt in zip(named, texts["prompt"], strict=True)
+    table["group"] = [
+        f"group {name.strip()}" if name.strip() else f"prompt {plain(prompt)}"
+        for name, prompt in zip(table.get("group", blank), table["prompt"], strict=True)
     ]
-    missing = "none" if "category" in texts else "all"
-    categories = [name.strip() or missing for name in texts.get("category", blank)]
-    return {**texts, "category": categories, "group": groups}
+    missing = "none" if "category" in table else "all"
+    table["category"] = [name.strip() or missing for name in table.get("category", blank)]
+    return _enough(table, path.name)
 
 
 def plain(prompt: str) -> str:
@@ -114,10 +87,10 @@ def _enough(table: pd.DataFrame, file: str) -> Recorded:
             raise BadInput(f"{file}: every {side} answer is empty; there is nothing to compare")
     pairs = table[spoke["teacher"] & spoke["student"]].reset_index(drop=True)
     dropped = f"{len(table) - len(pairs)} rows dropped, for a side said nothing"
-    if (prompts := pairs["prompt"].map(plain).nunique()) < LEAST_PROMPTS:
+    if (prompts := pairs["prompt"].map(plain).nunique()) < FEWEST_PROMPTS:
         raise BadInput(
             f"{file}: {prompts} different prompts with both answers ({dropped}); "
-            f"at least {LEAST_PROMPTS} are needed"
+            f"at least {FEWEST_PROMPTS} are needed"
         )
     if (groups := pairs["group"].nunique()) < LEAST_GROUPS:
         raise BadInput(f"{file}: {groups} groups of prompts ({dropped}); at least {LEAST_GROUPS} are needed")

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bbi_utils.errors import BadInput
+from bbi_utils.tables import FEWEST_PROMPTS
 
-LEAST_PROMPTS = 20
 BLOCK = 256  # permutations at a time, to bound memory
 
 
@@ -45,8 +45,8 @@ def swap_test(gram: np.ndarray, *, permutations: int = 1000, seed: int = 0) -> K
         raise BadInput(
             f"Gram matrix of shape {gram.shape}; expected (2n, 2n) finite numbers, n answers of each"
         )
-    if n < LEAST_PROMPTS:
-        raise BadInput(f"{n} prompts are too few for the kernel test; answer at least {LEAST_PROMPTS}")
+    if n < FEWEST_PROMPTS:
+        raise BadInput(f"{n} prompts are too few for the kernel test; answer at least {FEWEST_PROMPTS}")
     difference = gram[:n, :n] - gram[:n, n:] - gram[n:, :n] + gram[n:, n:]
     rng = np.random.default_rng(seed)
     observed, as_large, done = difference.sum(), 0, 0

@@ -123,12 +123,12 @@ def out_file(name: str) -> Path:
 def probes_of(prompts: str, *, seed: int) -> list[Probe]:
     """The prompts of a file, or so many of the suite's."""
     from bbi_utils.probes import build_suite, read_probes
-    from bbi_utils.responses.recorded import LEAST_PROMPTS
+    from bbi_utils.tables import FEWEST_PROMPTS
 
     if not prompts.isascii() or not prompts.isdigit():
         return read_probes(prompts, seed=seed)
-    if int(prompts) < LEAST_PROMPTS:
-        raise BadInput(f"PROMPTS is {prompts}; an audit needs at least {LEAST_PROMPTS}")
+    if int(prompts) < FEWEST_PROMPTS:
+        raise BadInput(f"PROMPTS is {prompts}; an audit needs at least {FEWEST_PROMPTS}")
     return build_suite(n=int(prompts), seed=seed)
 
 

@@ -33,10 +33,11 @@ def add_store_commands(commands: Any) -> None:
 
 def run_export(options: argparse.Namespace) -> int:
     """`export`: a store that is not there is not made."""
-    from bbi_utils.responses.export import export_answers, kind_of
+    from bbi_utils.responses.export import KINDS, export_answers
     from bbi_utils.responses.store import ResponseStore
+    from bbi_utils.tables import check_kind
 
-    kind_of(options.file)
+    check_kind(options.file, KINDS)
     if not options.store.is_file():
         what = "is a folder" if options.store.is_dir() else "no such file"
         raise BadInput(f"{options.store}: {what}; give the responses.sqlite of a run")
