@@ -15,7 +15,7 @@ from bbi_utils.responses.store import ResponseStore
 # Imported once in the process that all others are forked from, so that a killed one is soon back at work.
 PRELOAD = [
     "benchmarks.lives",
-    "openai",
+    "httpx2",
     "pandas",
     "torch",
     "transformers.generation.utils",

@@ -27,7 +27,7 @@ SIZES = {"kills": 3, "per_store": None, "concurrency": 4, "longest": 1.5, "seed"
 
 def test_a_process_that_buys_loads_no_model_library() -> None:
     buying = "bbi_utils.responses.sampling, bbi_utils.oracles.endpoint.client"
-    code = f"import sys, {buying}, openai; print('torch' in sys.modules)"
+    code = f"import sys, {buying}, httpx2; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 

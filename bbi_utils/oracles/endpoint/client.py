@@ -14,18 +14,14 @@ import time
 import warnings
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from bbi_utils.errors import BadInput, printable
 from bbi_utils.oracles.base import Answer, Request, Sampling, fingerprint_of
 from bbi_utils.oracles.chat import VARIABLES
 from bbi_utils.oracles.endpoint.pricing import Terms
-from bbi_utils.oracles.endpoint.replies import Reply, read_reply, read_trouble
-from bbi_utils.oracles.endpoint.wire import LOOPBACK, http_client
-
-if TYPE_CHECKING:
-    import openai
+from bbi_utils.oracles.endpoint.replies import Reply, read_refusal, read_reply, read_silence, words_of
 
 KEY_ENV = "OPENAI_API_KEY"
 KEY_NAME = re.compile(r"\w*API_KEY", re.ASCII)
@@ -33,6 +29,11 @@ SHORTEST_KEY = 12  # letters
 HIDDEN = b"[key]"
 PROTOCOL = 2  # raise it when what is sent changes, so that old answers are not reused
 TEMPLATE = "chat_template_kwargs"  # the field in which vLLM and its kin take a template's variables
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+MOST_BYTES = 1 << 24  # of one reply
+# OpenAI itself, and nobody else, is told the account that the environment names.
+HOST_OF_ACCOUNT = "api.openai.com"
+ACCOUNT = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
 VERDICT_TOKENS = 8  # the longest answer of a judge, where a server gives no alternatives: "Answer A"
 
 
@@ -115,7 +116,7 @@ class EndpointOracle:
     @property
     def on_this_machine(self) -> bool:
         """Whether nothing that is sent leaves this machine."""
-        return urlsplit(self.base_url).hostname in LOOPBACK
+        return self.host in LOOPBACK
 
     def key(self) -> str:
         """The API key; a server on this machine may do without one."""
@@ -132,15 +133,36 @@ class EndpointOracle:
             )
         return found or "none"
 
+    @property
+    def host(self) -> str | None:
+        """The machine that is asked, without its port."""
+        return urlsplit(self.base_url).hostname
+
     @functools.cached_property
     def client(self) -> Any:
-        """The official client, its own retries off: a request that is not written down is not sent."""
-        import openai
+        """The HTTP client, which sends this key and nothing else of the environment.
 
-        key, timeout = self.key(), (self.terms or Terms()).timeout
-        http = http_client(self.base_url, key=key, timeout=timeout)
-        weakref.finalize(self, http.close)
-        return openai.OpenAI(base_url=self.base_url, api_key=key, max_retries=0, http_client=http)
+        Redirects are not followed: prompts and key go where the user said. What runs on this machine is asked
+        without the proxy that the environment may name.
+        """
+        import httpx2
+
+        account = ACCOUNT if self.host == HOST_OF_ACCOUNT else {}
+        named = {header: os.environ[name] for header, name in account.items() if name in os.environ}
+        client = httpx2.Client(
+            headers={"Authorization": f"Bearer {self.key()}", "Accept": "application/json", **named},
+            follow_redirects=False,
+            timeout=self.timeout,
+            limits=httpx2.Limits(max_connections=None),
+            trust_env=not self.on_this_machine,
+        )
+        weakref.finalize(self, client.close)
+        return client
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that the server may be silent, and those that its reply may take to arrive."""
+        return (self.terms or Terms()).timeout
 
     def check(self, requests: Sequence[Request]) -> None:
         """Raise BadInput where nothing can be asked: no terms, a limit without a price, or no key."""
@@ -159,44 +181,62 @@ class EndpointOracle:
 
     def ask(self, request: Request) -> Reply:
         """Send one request and say what became of it; raises nothing that a server or network can cause."""
-        import openai
+        import httpx2
 
-        sampling, began = self.sampling, time.perf_counter()
+        began = time.perf_counter()
+        fields = self.fields(request)
+        try:
+            response, body = self.post(fields)
+        except httpx2.HTTPError as error:
+            return read_silence(error, hide=self.key())
+        seconds = time.perf_counter() - began
+        if response.is_success:
+            return read_reply(body, request.prompt_id, seconds=seconds, logprobs=self.logprobs > 0)
+        if response.status_code in (400, 422) and self.adapts(words_of(body)[0], fields):
+            return Reply("field refused", retry=True, billed=False)
+        return read_refusal(response, body, request.prompt_id, seconds=seconds, hide=self.key())
+
+    def fields(self, request: Request) -> dict[str, Any]:
+        """What is sent, as the protocol names it."""
+        sampling = self.sampling
         messages = [{"role": "user", "content": request.prompt}]
         if sampling.system_prompt is not None:
             messages.insert(0, {"role": "system", "content": sampling.system_prompt})
-        more = {"logprobs": True, "top_logprobs": self.logprobs} if self.logprobs else {}
-        fields: dict[str, Any] = {self.limit: sampling.max_new_tokens}
-        if self.says_template:
-            fields[TEMPLATE] = VARIABLES
-        try:
-            said = self.client.chat.completions.with_raw_response.create(
-                model=self.model_name,
-                messages=messages,
-                temperature=sampling.temperature,
-                top_p=sampling.top_p,
-                seed=self.seed_for(request),
-                extra_body=fields,
-                **more,
-            )
-            body = self.without_key(said.http_response.content)
-        except openai.APIError as error:
-            if self.adapts(error, fields):
-                return Reply("field refused", retry=True, billed=False)
-            seconds = time.perf_counter() - began
-            return read_trouble(error, request.prompt_id, seconds=seconds, hide=self.key())
-        return read_reply(
-            body, request.prompt_id, seconds=time.perf_counter() - began, logprobs=self.logprobs > 0
-        )
+        return {
+            "model": self.model_name,
+            "messages": messages,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "seed": self.seed_for(request),
+            self.limit: sampling.max_new_tokens,
+            **({TEMPLATE: VARIABLES} if self.says_template else {}),
+            **({"logprobs": True, "top_logprobs": self.logprobs} if self.logprobs else {}),
+        }
 
-    def adapts(self, error: openai.APIError, sent: Mapping[str, Any]) -> bool:
+    def post(self, fields: Mapping[str, Any]) -> tuple[Any, bytes]:
+        """The response and its body without the key; raises httpx2.HTTPError.
+
+        Once it begins to arrive a body has `timeout` seconds and 16 MiB, where the HTTP client's own limit is
+        on each silence, so that a trickle would never end.
+        """
+        import httpx2
+
+        with self.client.stream("POST", f"{self.base_url}/chat/completions", json=fields) as response:
+            body, until = bytearray(), time.monotonic() + self.timeout
+            for chunk in response.iter_bytes():
+                body += chunk
+                if time.monotonic() > until:
+                    raise httpx2.ReadTimeout(f"no complete reply within {self.timeout:g} s")
+                if len(body) > MOST_BYTES:
+                    raise httpx2.ReadError(f"a reply of more than {MOST_BYTES:,} bytes")
+        return response, self.without_key(bytes(body))
+
+    def adapts(self, said: str, sent: Mapping[str, Any]) -> bool:
         """Whether the server refused a field that it can be spared; it is not sent to it again."""
-        if getattr(error, "status_code", None) not in (400, 422):
-            return False
-        if "max_tokens" in sent and "max_completion_tokens" in str(error):
+        if "max_tokens" in sent and "max_completion_tokens" in said:
             self.limit = "max_completion_tokens"  # the name that some servers insist on
             return True
-        if TEMPLATE in sent and TEMPLATE in str(error):
+        if TEMPLATE in sent and TEMPLATE in said:
             self.says_template = False
             return True
         return False

@@ -25,6 +25,17 @@ REASONS: dict[str, FinishReason] = {
     "stop": "stop", "length": "length", "content_filter": "content_filter",
     "eos": "stop", "eos_token": "stop", "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length",
 }  # fmt: skip
+# HTTP status of a refusal -> what to do about it.
+WAYS_OUT = {
+    401: "check the API key in the environment",
+    402: "the account has no credit left; add some and run again",
+    403: "check the API key and what it may do",
+    404: "check the URL and the model's name",
+    400: "check the model's name and the sampling settings",
+    413: "a prompt is longer than the server takes",
+    422: "check the sampling settings",
+    429: "the account has no quota left; add credit and run again",
+}
 NO_THOUGHTS = (
     f"its answers begin with a thought ({THOUGHT}): it would be compared instead of the answer; have the "
     "server keep thoughts apart (vLLM: --reasoning-parser), or take a model that answers at once"
@@ -125,32 +136,49 @@ def _alternatives(logprobs: Any) -> list[tuple[str, float]] | None:
     return [pair for pair in pairs if math.isfinite(pair[1])] or None
 
 
-def read_trouble(error: Any, prompt_id: str, *, seconds: float, hide: str) -> Reply:
-    """The reply behind an exception of the client. `hide`: the key, which a server may repeat.
+def read_silence(error: Exception, *, hide: str) -> Reply:
+    """The reply where none came: an exception of the HTTP client. `hide`: the key, not to be repeated."""
+    import httpx2
+
+    unsent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError)
+    billed = False if unsent else None
+    if isinstance(error, httpx2.TimeoutException):
+        return Reply("timeout", retry=True, billed=billed)
+    return Reply("connection", retry=True, billed=billed, why=_shown(str(error), hide=hide))
+
+
+def read_refusal(response: Any, body: bytes, prompt_id: str, *, seconds: float, hide: str) -> Reply:
+    """The reply behind any other status. `hide`: the key, which a server may repeat.
 
     A prompt that the host's own filter refuses is answered: with nothing, for that reason.
     """
-    import httpx2
-    import openai
+    status = response.status_code
+    said, codes = words_of(body)
+    said = _shown(said, hide=hide)
+    billed = False if status in FREE else None
+    if status == 400 and any(code in FILTERED for code in codes):
+        return Reply("answered", Answer(prompt_id, "", "content_filter", 0, 0, seconds), billed=billed)
+    if (status in AGAIN or status >= 500) and not any(code in SPENT for code in codes):
+        after = _seconds(response.headers.get("retry-after"))
+        return Reply(f"http {status}", retry=True, retry_after=after, billed=billed, why=said)
+    named = f" ({said})" if said else ""
+    way = WAYS_OUT.get(status, "check the endpoint")
+    return Reply(
+        f"http {status}", billed=billed, fatal=f"the server refuses with status {status}{named}; {way}"
+    )
 
-    if isinstance(error, openai.APIStatusError):
-        status, codes = error.status_code, (error.code, error.type)
-        billed = False if status in FREE else None
-        if status == 400 and any(code in FILTERED for code in codes):
-            return Reply("answered", Answer(prompt_id, "", "content_filter", 0, 0, seconds), billed=billed)
-        if (status in AGAIN or status >= 500) and not any(code in SPENT for code in codes):
-            after = _seconds(error.response.headers.get("retry-after"))
-            why = _words(error, hide=hide)
-            return Reply(f"http {status}", retry=True, retry_after=after, billed=billed, why=why)
-        return Reply(f"http {status}", billed=billed, fatal=_fatal(error, hide=hide))
-    cause = error.__cause__
-    unsent = isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError)
-    billed = False if unsent else None
-    if isinstance(error, openai.APITimeoutError):
-        return Reply("timeout", retry=True, billed=billed)
-    if isinstance(error, openai.APIConnectionError):
-        return Reply("connection", retry=True, billed=billed, why=_shown(str(cause or ""), hide=hide))
-    return Reply("malformed", retry=True)
+
+def words_of(body: bytes) -> tuple[str, tuple[Any, ...]]:
+    """What a server said besides its status, and the codes by which it calls the trouble."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return "", ()
+    error = content.get("error", content) if isinstance(content, dict) else None
+    if not isinstance(error, dict):
+        return "", ()
+    said = error.get("message")
+    return said if isinstance(said, str) else "", (error.get("code"), error.get("type"))
 
 
 def _seconds(header: str | None) -> float | None:
@@ -164,29 +192,6 @@ def _seconds(header: str | None) -> float | None:
             return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
         except (ValueError, OverflowError):
             return None
-
-
-def _fatal(error: Any, *, hide: str) -> str:
-    """Status, the server's own words without the key, and the way out."""
-    ways = {
-        401: "check the API key in the environment",
-        402: "the account has no credit left; add some and run again",
-        403: "check the API key and what it may do",
-        404: "check the URL and the model's name",
-        400: "check the model's name and the sampling settings",
-        413: "a prompt is longer than the server takes",
-        422: "check the sampling settings",
-        429: "the account has no quota left; add credit and run again",
-    }
-    way = ways.get(error.status_code, "check the endpoint")
-    said = f" ({words})" if (words := _words(error, hide=hide)) else ""
-    return f"the server refuses with status {error.status_code}{said}; {way}"
-
-
-def _words(error: Any, *, hide: str) -> str:
-    """What the server said besides its status."""
-    said = str(error.message).removeprefix(f"Error code: {error.status_code}").removeprefix(" - ")
-    return _shown(said, hide=hide)
 
 
 def _shown(said: str, *, hide: str) -> str:
