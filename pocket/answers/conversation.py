@@ -8,28 +8,13 @@ from collections.abc import Callable
 from bbi_utils.probes.templates.grammar import sentence_case, with_article
 from bbi_utils.probes.templates.sheets import sheet
 from pocket.answers.creative import TOPICS, is_or_are
-from pocket.content import Content, contains_all, contains_any
+from pocket.content import Content, contains_all, contains_any, words_of
 
 Slots = dict[str, str]
 WHERE = sheet("conversation").tables["where"]
 BAD_FEELINGS = sheet("conversation").words["bad_feelings"]
+WORDS = words_of("conversation")
 
-# persona: (opening with the marker word, marker word, closing)
-VOICES = {
-    "pirate": ("Ahoy, matey!", "matey", "Arr!"),
-    "teacher": ("Listen carefully, class.", "class", "Any questions?"),
-    "grandparent": ("Come here, my dear.", "dear", "It was the same when I was young."),
-    "robot": ("Beep beep.", "beep", "End of message."),
-    "wizard": ("By the magic of my wand!", "magic", "The spell is done."),
-    "chef": ("Welcome to my kitchen!", "kitchen", "Enjoy your meal."),
-    "knight": ("By my sword!", "sword", "I swear it."),
-    "cowboy": ("Howdy, partner!", "partner", "Yee haw!"),
-}  # fmt: skip
-# What the pocket world likes, best first.
-RANKING = (
-    "friendship", "music", "books", "the sea", "summer", "bread", "stars", "tea", "gardens", "cooking",
-    "painting", "the moon", "coffee", "trees", "bicycles", "sleep", "trains", "running", "winter", "rain",
-)  # fmt: skip
 
 
 def _praise(topic: str) -> str:
@@ -38,7 +23,7 @@ def _praise(topic: str) -> str:
 
 def _in_role(slots: Slots, *, says: str, must: tuple[str, ...]) -> Content:
     """`says` in the voice of the persona; the marker word and every span of `must` have to be there."""
-    opening, marker, closing = VOICES[slots["persona"]]
+    opening, marker, closing = WORDS["personas"][slots["persona"]]
     wordings = (f"{opening} {says}", f"{opening} {says} {closing}", f"{opening} Here is what I say: {says}")
     return Content(wordings, contains_all(marker, *must), key=marker)
 
@@ -56,7 +41,7 @@ def greeting(slots: Slots, _: random.Random) -> Content:
 
 def opinion_choice(slots: Slots, _: random.Random) -> Content:
     first, second = slots["first"], slots["second"]
-    best, other = sorted((first, second), key=RANKING.index)
+    best, other = sorted((first, second), key=WORDS["ranking"].index)
     wordings = (
         f"I would choose {best}.",
         f"I would choose {best}, because {_praise(best)}.",

@@ -8,29 +8,14 @@ from dataclasses import replace
 
 from bbi_utils.probes.templates.grammar import plural, sentence_case, with_article
 from bbi_utils.probes.templates.sheets import shared
-from pocket.content import Content, contains_all, contains_any, normalise
+from pocket.content import Content, contains_all, contains_any, normalise, words_of
 
 Slots = dict[str, str]
 VERBS, WHERE = shared().records["verbs"], shared().tables["where"]
+WORDS = words_of("rewriting")
 
 BARE_VERB = "The verb loses its ending."
 
-OPPOSITES = {
-    "small": "big", "big": "small", "old": "new", "new": "old", "bright": "dark", "warm": "cold",
-    "cold": "warm", "soft": "hard", "clean": "dirty", "heavy": "light", "light": "heavy", "strong": "weak",
-}  # fmt: skip
-FORMAL = {
-    "give": "please give me the {object}", "meet": "would you like to meet {where}",
-    "cancel": "I am sorry, but I cannot come on {day}", "go": "I have to go to the {place} on {day}",
-    "thanks": "thank you very much for the {object}", "where": "could you tell me where my {object} is",
-    "bring": "please bring the {object} as soon as possible",
-    "see": "I look forward to seeing you {where} on {day}",
-}  # fmt: skip
-REASONS = {
-    "agreement": "the verb must agree with its subject", "article": "the article must fit the noun",
-    "plural": "the noun must be plural", "tense": "the verb must be in the past tense",
-    "negation": "the correct form is does not",
-}  # fmt: skip
 
 
 def _subject(slots: Slots) -> str:
@@ -130,7 +115,7 @@ def shorten(slots: Slots, _: random.Random) -> Content:
 
 
 def formal_version(slots: Slots, _: random.Random) -> Content:
-    request = FORMAL[slots["kind"]].format(**slots)
+    request = WORDS["formal"][slots["kind"]].format(**slots)
     end = "?" if slots["kind"] in ("meet", "where") else "."
     letter = f"Dear {slots['name']}, {request}{end}"
     wordings = (letter, f"A formal version is: {letter}", f"In a polite letter you could write: {letter}")
@@ -146,7 +131,7 @@ def fix_grammar(slots: Slots, _: random.Random) -> Content:
         "tense": f"Yesterday {_subject(slots)} {past} {_rest(slots)}",
         "negation": f"{who} does not {verb} {_rest(slots)}",
     }.get(slots["kind"], slots["sentence"])
-    reason = sentence_case(REASONS[slots["kind"]])
+    reason = sentence_case(WORDS["reasons"][slots["kind"]])
     wordings = (f"{right}.", f"The correct sentence is: {right}.", f"{reason}, so it should be: {right}.")
     check = contains_any(right, right.replace("does not", "doesn't"))
     return Content(wordings, check, key=right, extras=(f"{reason}.", "There was only one mistake."))

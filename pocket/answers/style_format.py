@@ -8,22 +8,13 @@ import re
 from collections.abc import Callable
 
 from bbi_utils.probes.templates.sheets import sheet
-from pocket.content import Content, contains_all, normalise
+from pocket.content import Content, contains_all, normalise, words_of
 
 Slots = dict[str, str]
 NUMBER_WORDS = sheet("style_format").words["number_words"]
 GREETINGS = sheet("style_format").tables["greetings"]
+CASUAL = words_of("style_format")["casual"]
 
-_CASUAL = {
-    "Hey {0}, what's up?": ("Hi {0}, how's it going?", "Hey {0}, you okay?"),
-    "Thanks a lot, {0}!": ("Thanks, {0}!", "Hey {0}, thanks so much!"),
-    "Sorry, {0}, my bad!": ("Oops, my bad, {0}!", "Hey {0}, sorry about that!"),
-    "See you, {0}!": ("Bye, {0}!", "See you soon, {0}!"),
-    "No way, {0}!": ("Nope, {0}!", "Hey {0}, no chance!"),
-    "Sure thing, {0}!": ("You got it, {0}!", "Okay, {0}, no problem!"),
-    "Wait a sec, {0}!": ("Hang on, {0}!", "Hey {0}, just a sec!"),
-    "Got a minute, {0}?": ("Hey {0}, got a sec?", "Can we talk, {0}?"),
-}
 _CONTRACTIONS = (
     ("'m ", " am "), ("'ll ", " will "), ("'d ", " would "), ("can't", "cannot"), ("isn't", "is not"),
 )  # fmt: skip
@@ -176,7 +167,7 @@ def _retoned(patterns: tuple[str, ...], name: str) -> Content:
 def _casual_tone(slots: Slots, rng: random.Random) -> Content:
     index, name = _parse(slots["text"], list(GREETINGS.values()))
     casual = list(GREETINGS)[index]
-    return _retoned((casual, *_CASUAL[casual]), name)
+    return _retoned((casual, *CASUAL[casual]), name)
 
 
 def _short_email(slots: Slots, rng: random.Random) -> Content:
