@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import shutil
@@ -156,7 +155,7 @@ def study(adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stu
 
 
 def test_a_teacher_may_be_an_adapter_even_on_the_student(study: Study, tiny_qwen: Path) -> None:
-    preflight.check_all([dataclasses.replace(study, student=str(tiny_qwen))])
+    preflight.check_all([study.model_copy(update={"student": str(tiny_qwen)})])
 
 
 @pytest.mark.parametrize("role", ["student", "judge"])
@@ -164,7 +163,7 @@ def test_preflight_asks_for_whole_students_and_judges(study: Study, role: str) -
     sound = tiny_study.models(Path(study.run_dir).parent)["teacher"]
     change = {"teacher": sound, role: study.teacher}
     with pytest.raises(BadInput, match="is an adapter .* merge it"):
-        preflight.check_all([dataclasses.replace(study, **change)])
+        preflight.check_all([study.model_copy(update=change)])
 
 
 @pytest.mark.parametrize(
@@ -180,7 +179,7 @@ def test_preflight_looks_for_the_base(
 ) -> None:
     teacher = str(copy(adapter, tmp_path / "mine", base_model_name_or_path=base))
     with pytest.raises(BadInput, match=message):
-        preflight.check_all([dataclasses.replace(study, teacher=teacher)])
+        preflight.check_all([study.model_copy(update={"teacher": teacher})])
 
 
 def test_the_plan_and_the_disk_count_its_base(
@@ -190,4 +189,4 @@ def test_the_plan_and_the_disk_count_its_base(
     teacher = str(copy(adapter, tmp_path / "mine", base_model_name_or_path="some/model"))
     monkeypatch.setitem(plan.PUBLISHED_PARAMETERS, "some/model", 1e18)
     with pytest.raises(BadInput, match="some/model need .* GB"):
-        preflight.check_downloads(dataclasses.replace(study, teacher=teacher))
+        preflight.check_downloads(study.model_copy(update={"teacher": teacher}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,12 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     return load_study("pocket", "qwen", settings)
 
 
+def changed(study: Study, change: dict[str, Any]) -> Study:
+    """The study with some parameters changed, as a user's settings change them."""
+    own = {name: value for name, value in study.parameters().items() if name not in ("PROFILE", "PAIR")}
+    return load_study("pocket", "qwen", {**own, **change})
+
+
 def test_a_sound_study_passes(study: Study) -> None:
     preflight.check_all([study])
     preflight.check_disk(study)
@@ -31,35 +36,41 @@ def test_a_sound_study_passes(study: Study) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"n_distill": 4900}, "N_DISTILL 4900 \\+ N_TEST 600 is more than N_PROBES 5000"),
+        (
+            {"n_distill": 4900},
+            "N_DISTILL asks for 4900, more than the 4000 distillation prompts among N_PROBES",
+        ),
         ({"n_distill": 4100}, "N_DISTILL asks for 4100, more than the 4000 distillation prompts"),
         ({"n_test": 1001}, "N_TEST asks for 1001, more than the 1000 test prompts"),
         ({"n_test": 5, "n_judge": 5, "n_budget_test": 5}, "N_TEST is 5; expected at least 20"),
         ({"folds": 400}, "N_TEST is 600; expected at least 800: FOLDS=400 takes two prompts a fold"),
         ({"n_judge": 601}, "N_JUDGE asks for 601, more than N_TEST=600"),
         ({"budgets": (40, 1200)}, "BUDGETS asks for 1200, more than the pool, N_DISTILL=1000"),
-        ({"budgets": ()}, "BUDGETS"),
-        ({"strategies": ()}, "STRATEGIES is .*; expected a list of at least one"),
-        ({"budgets": (40, 40)}, "BUDGETS is \\[40, 40\\]; expected each of them once"),
-        ({"seed": 2**32}, "SEED is 4294967296; expected from 0 to 2147483647"),
-        ({"learning_rate": float("nan")}, "LEARNING_RATE is nan; expected a finite number"),
-        ({"temperature": float("inf")}, "TEMPERATURE is inf; expected a finite number"),
+        ({"budgets": ()}, "BUDGETS in the settings is .*; expected a list of at least one"),
+        ({"strategies": ()}, "STRATEGIES in the settings is .*; expected a list of at least one"),
+        ({"budgets": [40, 40]}, "BUDGETS in the settings is \\[40, 40\\]; expected each of them once"),
+        ({"seed": 2**32}, "SEED in the settings is 4294967296; expected at most 2147483647"),
+        ({"learning_rate": float("nan")}, "LEARNING_RATE in the settings is nan; expected a finite number"),
+        ({"temperature": float("inf")}, "TEMPERATURE in the settings is inf; expected a finite number"),
         ({"run_dir": "."}, "RUN_DIR is ., the repository, whose figures a run would replace"),
-        ({"temperature": -1.0}, "TEMPERATURE is -1.0; expected 0 or more"),
-        ({"top_p": 0.0}, "TOP_P"),
-        ({"epochs": 0}, "EPOCHS is 0; expected more than 0"),
-        ({"folds": 1}, "FOLDS"),
-        ({"epsilon": 1.0}, "EPSILON is 1.0; expected from 0 to below 1"),
-        ({"queries": ()}, "QUERIES"),
+        ({"temperature": -1.0}, "TEMPERATURE in the settings is -1.0; expected 0 or more"),
+        ({"top_p": 0.0}, "TOP_P in the settings is 0.0; expected more than 0"),
+        ({"epochs": 0}, "EPOCHS in the settings is 0; expected more than 0"),
+        ({"folds": 1}, "FOLDS in the settings is 1; expected 2 or more"),
+        ({"epsilon": 1.0}, "EPSILON in the settings is 1.0; expected below 1"),
+        ({"queries": (0,)}, "QUERIES in the settings is .*; expected list, each more than 0"),
         ({"own_adversaries": ("none.py:Mine",)}, "there is no file none.py"),
-        ({"encoder_layers": 0}, "ENCODER_LAYERS is 0; expected null or more than 0"),
+        ({"encoder_layers": 0}, "ENCODER_LAYERS in the settings is 0; expected more than 0"),
         ({"encoder_trainable_layers": 4}, "ENCODER_TRAINABLE_LAYERS is 4; expected null, or from 1 to"),
         ({"quantisation": "nf44"}, "did you mean 'nf4'"),
         ({"strategies": ("disagrement",)}, "did you mean 'disagreement'"),
-        ({"dtype": "half"}, "unknown DTYPE value 'half'"),
-        ({"device": "gpu"}, "DEVICE is 'gpu'; expected auto, cpu"),
-        ({"pair": "../x"}, "PAIR"),
-        ({"pair": "figures"}, "PAIR is 'figures'; .* none of executed, figures, stages"),
+        ({"dtype": "half"}, "unknown DTYPE value in the settings 'half'"),
+        ({"device": "gpu"}, "DEVICE in the settings is 'gpu'; expected auto, cpu"),
+        ({"pairs": ["../x"]}, "PAIRS in the settings is .*; expected list, each letters, digits"),
+        (
+            {"pairs": ["figures"]},
+            "PAIRS in the settings is .'figures'.; .* none of executed, figures, stages",
+        ),
         ({"judge": "./nowhere"}, "JUDGE ./nowhere does not exist"),
         ({"judge": "pocket/nobody"}, "JUDGE pocket/nobody does not exist .shipped models:"),
         ({"encoders": ("some/model",)}, "ENCODERS some/model is neither a folder nor in the local cache"),
@@ -70,12 +81,12 @@ def test_a_sound_study_passes(study: Study) -> None:
 )
 def test_what_cannot_work_is_named(study: Study, change: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message) as error:
-        preflight.check_all([dataclasses.replace(study, **change)])
+        preflight.check_all([changed(study, change)])
     assert "\n" not in str(error.value)
 
 
 def test_teacher_and_student_must_differ(study: Study) -> None:
-    same = dataclasses.replace(study, student=study.teacher + "/../teacher")
+    same = study.model_copy(update={"student": study.teacher + "/../teacher"})
     with pytest.raises(BadInput, match="nothing to distil"):
         preflight.check_study(same)
 
@@ -105,13 +116,13 @@ def test_a_hub_model_in_the_cache_is_found_offline(study: Study, tmp_path: Path)
     for file, content in (("refs/main", "abc123"), ("snapshots/abc123/config.json", "{}")):
         (model / file).parent.mkdir(parents=True)
         (model / file).write_text(content)
-    preflight.check_study(dataclasses.replace(study, judge="some/model"))
+    preflight.check_study(study.model_copy(update={"judge": "some/model"}))
 
 
 def test_a_run_folder_that_cannot_be_written_is_refused(study: Study, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(BadInput, match="cannot write in .*RUN_DIR=another"):
-        preflight.check_disk(dataclasses.replace(study, run_dir=str(tmp_path / "file" / "run")))
+        preflight.check_disk(study.model_copy(update={"run_dir": str(tmp_path / "file" / "run")}))
 
 
 def test_a_disk_without_room_is_refused(study: Study) -> None:
@@ -124,12 +135,12 @@ def test_models_that_do_not_fit_on_the_disk_are_refused(
 ) -> None:
     monkeypatch.setitem(plan.PUBLISHED_PARAMETERS, "some/model", 1e18)
     with pytest.raises(BadInput, match="some/model need .* GB"):
-        preflight.check_downloads(dataclasses.replace(study, judge="some/model"))
+        preflight.check_downloads(study.model_copy(update={"judge": "some/model"}))
 
 
 def test_pairs_of_one_run_agree_on_what_they_share(study: Study) -> None:
     with pytest.raises(BadInput, match="must agree"):
-        preflight.check_all([study, dataclasses.replace(study, pair="llama", seed=1)])
+        preflight.check_all([study, study.model_copy(update={"pair": "llama", "seed": 1})])
 
 
 HERE = "http://127.0.0.1:9/v1#m"
@@ -149,7 +160,8 @@ HERE = "http://127.0.0.1:9/v1#m"
         ({"judge": HERE, "judge_revision": "main"}, "is an endpoint: it has no revision main"),
         ({"judge": HERE, "max_spend": 1.0}, "MAX_SPEND is 1, but the price of m at 127.0.0.1:9 is not given"),
         ({"judge": HERE, "judge_price": (1.0,)}, "price is .1.0.; expected two numbers"),
-        ({"judge": HERE, "judge_price": (1.0, float("nan"))}, "expected two numbers from 0 on"),
+        ({"judge": HERE, "judge_price": (1.0, -1.0)}, "expected two numbers from 0 on"),
+        ({"judge": HERE, "judge_price": (1.0, float("nan"))}, "JUDGE_PRICE .*; expected list, each a finite"),
         ({"judge": HERE, "judge_price": (0.0, 0.0), "max_spend": -1.0}, "max_spend is -1.0"),
         ({"judge": HERE, "concurrency": 0}, "concurrency is 0"),
         ({"judge": HERE, "timeout": 0.0}, "timeout is 0.0"),
@@ -158,17 +170,16 @@ HERE = "http://127.0.0.1:9/v1#m"
 )
 def test_an_endpoint_that_cannot_work_is_named(study: Study, change: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message) as error:
-        preflight.check_all([dataclasses.replace(study, **{"judge_key": "NO_SUCH_API_KEY", **change})])
+        preflight.check_all([changed(study, {"judge_key": "NO_SUCH_API_KEY", **change})])
     assert "\n" not in str(error.value)
 
 
 def test_an_endpoint_may_be_teacher_and_judge_and_the_plan_says_what_it_may_cost(study: Study) -> None:
-    both = dataclasses.replace(
-        study, teacher=HERE, teacher_4bit=False, judge=HERE + "2", teacher_price=(1.0, 10.0), max_spend=5.0
-    )
+    asked = {"teacher": HERE, "teacher_4bit": False, "teacher_price": (1.0, 10.0), "judge": HERE + "2"}
+    both = changed(study, {**asked, "max_spend": 5.0})
     with pytest.raises(BadInput, match="the price of m2 at"):
         preflight.check_all([both])
-    both = dataclasses.replace(both, judge_price=(0.0, 0.0))
+    both = changed(both, {"judge_price": [0, 0]})
     preflight.check_all([both])
     preflight.check_downloads(both)
     text = plan.plan([both])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,7 +54,7 @@ def test_only_what_is_between_the_markers_changes() -> None:
 
 
 def test_time_is_that_of_the_slower_pair_and_memory_that_of_both(tmp_path: Path) -> None:
-    study = replace(load_study("pocket", "qwen", pairs=("qwen", "llama")), run_dir=str(tmp_path))
+    study = load_study("pocket", "qwen", {"run_dir": str(tmp_path)}, pairs=("qwen", "llama"))
     for stage in STAGES:
         for pair, seconds in (("qwen", 60), ("llama", 90)):
             home = tmp_path / pair if stage.scope == "pair" else tmp_path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import os
@@ -371,7 +370,7 @@ def test_a_notebook_that_leaves_out_an_output_is_refused(empty: Run) -> None:
 
 def test_a_parameter_that_the_study_does_not_know_is_refused_before_anything_runs(empty: Run) -> None:
     tiny_study.write_notebook(empty.notebooks / "06_spend_query_budget.ipynb", {"BUGETS": [1]}, "1")
-    with pytest.raises(BadInput, match="'BUGETS'; did you mean 'budgets'"):
+    with pytest.raises(BadInput, match="'bugets'; did you mean 'budgets'"):
         empty.reproduce()
     assert not empty.results.exists()
 
@@ -380,11 +379,11 @@ def test_a_parameter_that_the_study_does_not_know_is_refused_before_anything_run
 def test_refresh_takes_outputs_only_from_the_same_code_and_parameters(empty: Run) -> None:
     empty.reproduce()
     study = load_study("pocket", "qwen", empty.settings(teacher="x", student="x", judge="x"), pairs=PAIRS)
-    study = dataclasses.replace(study, run_dir=str(empty.results))
+    study = study.model_copy(update={"run_dir": str(empty.results)})
     with pytest.raises(BadInput, match="RUN_DIR = 'runs/pocket', profile 'pocket' "):
         check_defaults(empty.notebooks / "03_distill_student.ipynb", study)
     check_defaults(
-        empty.notebooks / "03_distill_student.ipynb", dataclasses.replace(study, run_dir="runs/pocket")
+        empty.notebooks / "03_distill_student.ipynb", study.model_copy(update={"run_dir": "runs/pocket"})
     )
     for notebook in empty.notebooks.glob("*.ipynb"):
         notebook.write_text(

@@ -30,7 +30,6 @@ from bbi_utils.responses.arms import side_by_side
 from bbi_utils.responses.recorded import read_answers
 from bbi_utils.study.cli.main import main
 from bbi_utils.study.params import load_study, parse_setting
-from bbi_utils.study.preflight import check_values
 
 __all__ = ["cheap"]  # the fixture
 
@@ -109,8 +108,8 @@ def test_a_pair_file_cannot_run_anything(parameters: Path, tmp_path: Path) -> No
 
 def test_a_pair_cannot_leave_the_runs_folder(parameters: Path) -> None:
     shutil.copy(parameters / "pairs" / "qwen.yaml", parameters / "escaped.yaml")
-    with pytest.raises(BadInput, match="PAIR is '../escaped'; expected letters"):
-        check_values(load_study("pocket", "../escaped", folder=parameters))
+    with pytest.raises(BadInput, match="PAIR in the command is '../escaped'; expected letters"):
+        load_study("pocket", "../escaped", folder=parameters)
 
 
 def test_a_prompt_is_text_on_the_card_whatever_it_contains(tmp_path: Path) -> None:
@@ -244,8 +243,8 @@ def test_where_a_run_writes_and_what_it_runs_no_file_can_say(line: str, paramete
 
 
 def test_no_pair_of_a_run_can_leave_its_folder() -> None:
-    with pytest.raises(BadInput, match="PAIR is '../x'; expected letters"):
-        check_values(load_study("pocket", "qwen", {"pairs": ["qwen", "../x"]}))
+    with pytest.raises(BadInput, match="PAIRS in the settings is .*'../x'.; expected list, each letters"):
+        load_study("pocket", "qwen", {"pairs": ["qwen", "../x"]})
 
 
 HOSTILE = "\x1b]0;title\x07\x1b[2J\x1b[31m<script>alert(1)</script> $\\frac{$ _a_ \u202egnp.exe"

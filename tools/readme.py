@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +89,7 @@ def measured(study: Study) -> str | None:
 
     None where a stage had been run or begun before: it may have reused work, and its time says too little.
     """
-    studies = [replace(study, pair=pair) for pair in study.pairs]
+    studies = [study.model_copy(update={"pair": pair}) for pair in study.pairs]
     lanes = [records_of(one, scopes=("pair",)) for one in studies]
     shared = records_of(studies[0], scopes=("suite", "all"))
     if any(record["again"] for record in (*shared, *(r for lane in lanes for r in lane))):

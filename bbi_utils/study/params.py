@@ -3,47 +3,95 @@
 from __future__ import annotations
 
 import difflib
+import re
 import reprlib
-import types
-import typing
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
+from bbi_utils.files import MOST_SEED
+from bbi_utils.tables import FEWEST_PROMPTS
 
 DEFAULT_PROFILE = "pocket"
 DEFAULT_PAIRS = ("qwen", "llama")
 ANY_PROFILE = "any"  # a section of a pair file that holds under every profile
 # Where a run writes and whose code it executes: the user's own to say, by a setting, and no file's.
 SETTINGS_ONLY = ("profile", "pair", "pairs", "run_dir", "own_adversaries")
+TEST_SHARE = 0.2  # of the probe suite; the rest is for distillation
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Study:
+def read_number(value: Any) -> Any:
+    """The number in a text, for YAML reads 1e-4 as one; anything else as it is."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def frozen(value: Any) -> Any:
+    """A list as a tuple; anything else as it is."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def once_each(values: tuple[T, ...]) -> tuple[T, ...]:
+    """The values, if none is there twice."""
+    if len(set(values)) < len(values):
+        raise ValueError("each of them once")
+    return values
+
+
+def like(pattern: str, words: str) -> AfterValidator:
+    """Takes only texts of a pattern, which an error states in words."""
+
+    def fitting(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(words)
+        return text
+
+    return AfterValidator(fitting)
+
+
+Number = Annotated[float, BeforeValidator(read_number), Field(allow_inf_nan=False)]
+Positive = Annotated[Number, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+Listed = Annotated[tuple[T, ...], BeforeValidator(frozen)]
+Distinct = Annotated[Listed[T], AfterValidator(once_each)]
+Several = Annotated[Distinct[T], Field(min_length=1)]
+Strategy = Literal["stratified_random", "disagreement", "disagreement_known", "diversity"]
+Device = Annotated[str, like(r"auto|cpu|cuda(:\d+)?", "auto, cpu, cuda or cuda:N")]
+PAIR = r"(?!(executed|figures|stages)$)[A-Za-z0-9][A-Za-z0-9._-]*"  # a folder in that of the run
+PAIR_WORDS = "letters, digits, '.', '_' and '-', and none of executed, figures, stages"
+PairName = Annotated[str, like(PAIR, PAIR_WORDS)]
+
+
+class Study(BaseModel, strict=True, frozen=True, extra="forbid"):
     """Everything a run depends on. A notebook's parameters are these names in UPPER CASE."""
 
     profile: str
-    pair: str
+    pair: PairName
     run_dir: str  # relative to the repository's root
-    pairs: tuple[str, ...]  # the pairs that the last stage puts side by side
-    seed: int
+    pairs: Listed[PairName]  # the pairs that the last stage puts side by side
+    seed: Annotated[int, Field(ge=0, le=MOST_SEED)]
     # prompts
     probes: str | None = None  # the user's own prompts, a file; null: the suite
-    n_probes: int
-    n_distill: int
-    n_test: int
-    n_judge: int
+    n_probes: Count
+    n_distill: Count
+    n_test: Count
+    n_judge: Count
     # sampling
-    temperature: float
-    top_p: float
-    max_new_tokens: int
+    temperature: Annotated[Number, Field(ge=0)]
+    top_p: Annotated[Number, Field(gt=0, le=1)]
+    max_new_tokens: Count
     system_prompt: str | None = None
-    batch_size: int
-    dtype: str
-    device: str
+    batch_size: Count
+    dtype: Literal["auto", "float32", "bfloat16", "float16"]
+    device: Device
     # models
     teacher: str
     teacher_revision: str | None = None
@@ -53,52 +101,86 @@ class Study:
     judge_revision: str | None = None
     # endpoints: whose key is in which environment variable, prices of a million prompt and answer tokens
     teacher_key: str = "OPENAI_API_KEY"
-    teacher_price: tuple[float, ...] | None = None
+    teacher_price: Listed[Number] | None = None
     judge_key: str = "OPENAI_API_KEY"
-    judge_price: tuple[float, ...] | None = None
-    max_spend: float | None = None  # the most that one pair may cost in a run; null: no limit
+    judge_price: Listed[Number] | None = None
+    max_spend: Number | None = None  # the most that one pair may cost in a run; null: no limit
     concurrency: int = 8  # requests at a time
-    timeout: float = 120.0  # seconds that one request may take
+    timeout: Number = 120.0  # seconds that one request may take
     # measures and adversaries
     sentence_encoder: str
-    encoders: tuple[str, ...]
-    encoder_epochs: int
-    encoder_learning_rate: float
-    encoder_layers: int | None = None  # keep the first so many; null: all of them
-    encoder_trainable_layers: int | None = None  # train the last so many of these; null: all of them
-    encoder_max_length: int
+    encoders: Distinct[str]
+    encoder_epochs: Count
+    encoder_learning_rate: Positive
+    encoder_layers: Count | None = None  # keep the first so many; null: all of them
+    encoder_trainable_layers: Count | None = None  # train the last so many of these; null: all of them
+    encoder_max_length: Count
     teacher_4bit: bool  # also play against the teacher in 4-bit form
-    own_adversaries: tuple[str, ...] = ()  # the user's own, each file.py:ClassName
-    folds: int
-    queries: tuple[int, ...]  # numbers of queries at which advantage is drawn
-    epsilon: float  # the advantage that the certificate asks about
-    confidence: float
+    own_adversaries: Distinct[str] = ()  # the user's own, each file.py:ClassName
+    folds: Annotated[int, Field(ge=2)]
+    queries: Several[Count]  # numbers of queries at which advantage is drawn
+    epsilon: Annotated[Number, Field(ge=0, lt=1)]  # the advantage that the certificate asks about
+    confidence: Annotated[Number, Field(gt=0.5, lt=1)]
     # distillation
-    lora_r: int
-    lora_alpha: int
-    lora_dropout: float
-    lora_targets: str | tuple[str, ...]
-    learning_rate: float
-    epochs: int
-    train_batch_size: int
-    max_length: int
-    quantisation: str
+    lora_r: Count
+    lora_alpha: Count
+    lora_dropout: Annotated[Number, Field(ge=0, lt=1)]
+    lora_targets: str | Listed[str]
+    learning_rate: Positive
+    epochs: Count
+    train_batch_size: Count
+    max_length: Count
+    quantisation: Literal["none", "nf4"]
     # query budget
-    budgets: tuple[int, ...]
-    strategies: tuple[str, ...]
-    budget_seeds: int
-    n_budget_test: int
+    budgets: Several[Count]
+    strategies: Several[Strategy]
+    budget_seeds: Count
+    n_budget_test: Count
+
+    @model_validator(mode="after")
+    def check_rest(self) -> Self:
+        """Every fold has prompts, the layers to train are kept, no run replaces the committed figures."""
+        if self.n_test < (least := max(FEWEST_PROMPTS, 2 * self.folds)):
+            why = f"FOLDS={self.folds} takes two prompts a fold, a certificate {FEWEST_PROMPTS} in all"
+            raise BadInput(f"N_TEST is {self.n_test}; expected at least {least}: {why}")
+        if self.encoder_layers and (self.encoder_trainable_layers or 0) > self.encoder_layers:
+            bound = f"null, or from 1 to ENCODER_LAYERS={self.encoder_layers}"
+            raise BadInput(f"ENCODER_TRAINABLE_LAYERS is {self.encoder_trainable_layers}; expected {bound}")
+        if paths.resolve(self.run_dir).resolve() == paths.ROOT:
+            way = "whose figures a run would replace; expected a folder of its own, such as runs/mine"
+            raise BadInput(f"RUN_DIR is {self.run_dir}, the repository, {way}")
+        return self
+
+    @model_validator(mode="after")
+    def check_parts(self) -> Self:
+        """No part is larger than what it is taken from (how a file of own prompts is split, 01 finds out)."""
+        limits = [
+            ("N_JUDGE", self.n_judge, self.n_test, f"N_TEST={self.n_test}"),
+            ("N_BUDGET_TEST", self.n_budget_test, self.n_test, f"N_TEST={self.n_test}"),
+            ("BUDGETS", max(self.budgets), self.n_distill, f"the pool, N_DISTILL={self.n_distill}"),
+        ]
+        if self.probes is None:
+            test, of = int(self.n_probes * TEST_SHARE), f"prompts among N_PROBES={self.n_probes}"
+            pool = self.n_probes - test
+            limits.append(("N_DISTILL", self.n_distill, pool, f"the {pool} distillation {of}"))
+            limits.append(("N_TEST", self.n_test, test, f"the {test} test {of}"))
+        for name, value, limit, what in limits:
+            if value > limit:
+                raise BadInput(f"{name} asks for {value}, more than {what}; ask for at most {limit}")
+        return self
 
     def parameters(self) -> dict[str, Any]:
         """The study as notebook parameters: UPPER_CASE names, plain literals (tuples become lists)."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {
-            name.upper(): list(value) if isinstance(value, tuple) else value for name, value in values.items()
-        }
+        return {name.upper(): list(value) if isinstance(value, tuple) else value for name, value in self}
 
 
-KINDS: dict[str, Any] = typing.get_type_hints(Study)
-REQUIRED = [field.name for field in fields(Study) if field.default is MISSING]
+# What pydantic expected, in our words: the kind of a value, then its range.
+KINDS = {"int_type": "whole number", "float_type": "number", "string_type": "text", "bool_type": "true/false"}
+RANGES = {
+    "tuple_type": "list, such as [a, b]", "too_short": "a list of at least one", "value_error": "{error}",
+    "greater_than": "more than {gt}", "greater_than_equal": "{ge} or more", "less_than": "below {lt}",
+    "less_than_equal": "at most {le}", "finite_number": "a finite number",
+}  # fmt: skip
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> BadInput:
@@ -109,49 +191,40 @@ def unknown(what: str, name: str, known: Iterable[str]) -> BadInput:
     return BadInput(f"unknown {what} '{name}'; {hint}")
 
 
-def kind_name(kind: Any) -> str:
-    """A type as an error message words it."""
-    if isinstance(kind, types.UnionType):
-        return " or ".join(kind_name(part) for part in typing.get_args(kind))
-    if typing.get_origin(kind) is tuple:
-        return f"list of {kind_name(typing.get_args(kind)[0])}s, such as [a, b]"
-    words = {int: "whole number", float: "number", str: "text", bool: "true/false", type(None): "null"}
-    return words.get(kind, str(kind))
+def wanted(error: ErrorDetails) -> str:
+    """What pydantic expected; the place of a list's item is a number."""
+    kind, in_list = error["type"], any(isinstance(place, int) for place in error["loc"])
+    if kind in KINDS:
+        return f"list of {KINDS[kind]}s, such as [a, b]" if in_list else KINDS[kind]
+    words = RANGES.get(kind, error["msg"]).format(**error.get("ctx", {}))
+    return f"list, each {words}" if in_list else words
 
 
-def fit(value: Any, kind: Any) -> Any:
-    """The value as `kind`, without guessing (only int -> float, list -> tuple, '1e-4' -> float).
-
-    Raises TypeError or ValueError where it does not fit.
-    """
-    if isinstance(kind, types.UnionType):
-        for part in typing.get_args(kind):
-            try:
-                return fit(value, part)
-            except (TypeError, ValueError):
-                continue
-        raise TypeError
-    if typing.get_origin(kind) is tuple and isinstance(value, (list, tuple)):
-        return tuple(fit(item, typing.get_args(kind)[0]) for item in value)
-    if kind is float and isinstance(value, (int, float, str)) and not isinstance(value, bool):
-        return float(value)  # YAML reads 1e-4 as text
-    if isinstance(kind, type) and isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
-        return value
-    raise TypeError
+def shortened(value: Any) -> str:
+    """The start of a value's repr: a few lines of YAML can stand for more than memory holds."""
+    return f"{reprlib.repr(value):.80}"
 
 
-def checked(name: str, value: Any, source: str) -> Any:
-    """The value fitted to the Study field `name`; raises BadInput for an unknown field or a wrong type."""
-    if name not in KINDS:
-        raise unknown(f"parameter in {source}", name, KINDS)
+def explained(errors: Sequence[ErrorDetails], values: Mapping[str, Any], source: str) -> BadInput:
+    """The error for the first parameter that is wrong; one that may be two things has an error for each."""
+    first, name = errors[0], str(errors[0]["loc"][0])
+    if first["type"] == "extra_forbidden":
+        return unknown(f"parameter in {source}", name, Study.model_fields)
+    if first["type"] == "literal_error":
+        known = re.findall("'(.+?)'", first["ctx"]["expected"])
+        return unknown(f"{name.upper()} value in {source}", shortened(first["input"]).strip("'"), known)
+    words = " or ".join(dict.fromkeys(wanted(error) for error in errors if error["loc"][0] == name))
+    return BadInput(f"{name.upper()} in {source} is {shortened(values[name])}; expected {words}")
+
+
+def check(values: Mapping[str, Any], source: str) -> None:
+    """Raise BadInput for the first of some parameters that the study does not know or cannot take."""
     try:
-        return fit(value, KINDS[name])
-    except (TypeError, ValueError):
-        found = (
-            f"{reprlib.repr(value):.80}"  # in full, a few lines of YAML can stand for more than memory holds
-        )
-        message = f"{name.upper()} in {source} is {found}; expected {kind_name(KINDS[name])}"
-        raise BadInput(message) from None
+        Study.model_validate(values)
+    except ValidationError as invalid:
+        errors = [error for error in invalid.errors() if error["loc"] and error["type"] != "missing"]
+        if errors:
+            raise explained(errors, values, source) from None
 
 
 def read_yaml(path: Path, what: str, name: str) -> dict[str, Any]:
@@ -210,23 +283,26 @@ def load_study(
 
     Raises BadInput for unknown names (with the closest known one), wrong types and missing values.
     """
-    values: dict[str, Any] = {
-        "profile": profile, "pair": pair, "run_dir": f"runs/{profile}", "pairs": list(pairs) or [pair],
-    }  # fmt: skip
+    settings = {name.lower(): value for name, value in (overrides or {}).items()}
     for name in ("profile", "pair"):
-        if name in {key.lower() for key in overrides or {}}:
+        if name in settings:
             raise BadInput(f"{name} is chosen by --{name} (make {name.upper()}=…), not by a setting")
-    layers = [
-        (f"profiles/{profile}.yaml", read_yaml(folder / "profiles" / f"{profile}.yaml", "profile", profile)),
-        (f"pairs/{pair}.yaml", read_pair(pair, profile, folder)),
-        ("the settings", {name.lower(): value for name, value in (overrides or {}).items()}),
-    ]
-    for source, layer in layers[:2]:
-        if said := [name for name in SETTINGS_ONLY if name in layer]:
-            raise BadInput(f"{source} sets {said[0].upper()}, which only the command can (--set {said[0]}=…)")
-    for source, layer in layers:
-        values |= {name: checked(str(name), value, source) for name, value in layer.items()}
-    missing = [name for name in REQUIRED if name not in values]
-    if missing:
+    files = {
+        f"profiles/{profile}.yaml": read_yaml(folder / "profiles" / f"{profile}.yaml", "profile", profile),
+        f"pairs/{pair}.yaml": read_pair(pair, profile, folder),
+    }
+    for source, said in files.items():
+        if name := next((name for name in SETTINGS_ONLY if name in said), ""):
+            raise BadInput(f"{source} sets {name.upper()}, which only the command can (--set {name}=…)")
+    values = {"profile": profile, "pair": pair, "run_dir": f"runs/{profile}", "pairs": list(pairs) or [pair]}
+    check(values, "the command")
+    for source, said in {**files, "the settings": settings}.items():
+        check(said, source)
+        values |= said
+    try:
+        return Study.model_validate(values)
+    except ValidationError as invalid:
+        errors = invalid.errors()
+    if missing := [str(error["loc"][0]) for error in errors if error["type"] == "missing"]:
         raise BadInput(f"profile '{profile}' with pair '{pair}' does not say {', '.join(missing)}")
-    return Study(**{name: fit(value, KINDS[name]) for name, value in values.items()})
+    raise errors[0]["ctx"]["error"]

@@ -16,7 +16,7 @@ from bbi_utils.oracles.adapters import adapter_folder, adapter_hash, base_of
 from bbi_utils.oracles.checkpoints import content_hash
 from bbi_utils.oracles.references import kind_of
 from bbi_utils.study.cells import code_hash, declared_parameters, read
-from bbi_utils.study.params import Study, checked, unknown
+from bbi_utils.study.params import Study, check
 
 Scope = Literal["suite", "pair", "all"]
 ROOT = paths.ROOT
@@ -159,10 +159,7 @@ def make_task(stage: Stage, study: Study, notebooks: Path = paths.NOTEBOOKS) -> 
     notebook = notebooks / f"{stage.notebook}.ipynb"
     values = study.parameters()
     declared = declared_parameters(notebook)
-    for name, default in declared.items():
-        if name not in values:
-            raise unknown(f"parameter in {notebook.name}", name, (known.lower() for known in values))
-        checked(name.lower(), default, notebook.name)
+    check({name.lower(): default for name, default in declared.items()}, notebook.name)
     return Task(stage, study, notebook, {name: values[name] for name in declared})
 
 
