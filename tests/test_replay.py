@@ -73,7 +73,7 @@ def test_what_is_not_recorded_is_refused_before_anything_is_stored(tmp_path: Pat
     ("rows", "message"),
     [
         ([*ROWS, ROWS[0]], "more than once"),
-        ([{**row, "teacher": 4.5} for row in ROWS], "found 4.5, expected text"),
+        ([{**row, "teacher": 4.5} for row in ROWS], "row 1: found float '4.5', expected text"),
         ([{"prompt": "x", "student": "y"}], "lacks teacher"),
     ],
 )

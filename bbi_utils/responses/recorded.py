@@ -59,9 +59,7 @@ def read_answers(path: str | Path) -> Recorded:
     """
     path = Path(path)
     columns = read_columns(path, keys=KEYS, required=SIDES, optional=OPTIONAL, labels=LABELS)
-    table = pd.DataFrame(
-        {name: [cell or "" for cell in cells] for name, cells in columns.items()}, dtype=object
-    )
+    table = pd.DataFrame(columns, dtype=object).fillna("")
     blank = [""] * len(table)
     # Two kinds of names, so that a group cannot meet another row's prompt.
     table["group"] = [
