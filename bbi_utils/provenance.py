@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bbi_utils import paths
-from bbi_utils.files import read_json, write_json
+from bbi_utils.files import write_json
 
 PACKAGES = (
     "torch", "transformers", "peft", "bitsandbytes", "tokenizers", "safetensors", "sentence-transformers",
@@ -104,17 +104,10 @@ def peak_memory(*, of_children: bool = False) -> int:
     return resource.getrusage(who).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def update_manifest(
-    path: Path,
-    *,
-    parameters: Mapping[str, Any],
-    models: Mapping[str, Any],
-    stage: str,
-    record: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Write one stage's record into a manifest, beside parameters, models and environment; return it all."""
-    manifest = read_json(path) or {}
-    stages = {**manifest.get("stages", {}), stage: dict(record)}
+def write_manifest(
+    path: Path, *, parameters: Mapping[str, Any], models: Mapping[str, Any], stages: Mapping[str, Any]
+) -> None:
+    """Write a pair's manifest: each stage's record, beside parameters, models and environment."""
     manifest = {
         "parameters": dict(parameters),
         "seeds": {name: value for name, value in parameters.items() if "SEED" in name},
@@ -123,7 +116,6 @@ def update_manifest(
         "stages": dict(sorted(stages.items())),
     }
     write_json(path, manifest)
-    return manifest
 
 
 def versions_line() -> str:

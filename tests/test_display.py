@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
-import time
 from pathlib import Path
 
 import pytest
 import tiny_study
 
+from bbi_utils.files import write_json
 from bbi_utils.study import display
 from bbi_utils.study.display import Display, Lane, clock
 from bbi_utils.study.params import load_study
@@ -37,61 +36,71 @@ def test_clock() -> None:
     assert [clock(5), clock(125.9), clock(3725)] == ["0:05", "2:05", "1:02:05"]
 
 
-def test_time_left_follows_the_pace_so_far(tasks: list[Task]) -> None:
-    lane = Lane("qwen", {"02": 100.0, "03": 100.0, "04": 100.0})
+@pytest.fixture
+def lane(tasks: list[Task]) -> Lane:
+    """02, 03 and 04, of which each should take 100 seconds."""
+    lane = Lane("qwen", tasks[:3])
+    lane.expected = dict.fromkeys(lane.expected, 100.0)
+    return lane
+
+
+def test_time_left_follows_the_pace_so_far(lane: Lane) -> None:
     assert lane.left() == 300
-    lane.finished.add("02")
-    lane.spent = 200.0  # twice as slow as expected, so the rest will be too
+    lane.finish(lane.tasks[0], {**RECORD, "seconds": 200.0})  # twice as slow as expected, so the rest will be
     assert lane.left() == 400
-    lane.current, lane.stage_began = tasks[1], time.monotonic() - 100
+    lane.start(lane.tasks[1])
+    lane.stage_began -= 100
     assert 295 < lane.left() <= 300
-    lane.stage_began = time.monotonic() - 10_000
+    lane.stage_began -= 10_000
     assert 200 < lane.left() < 220  # overdue, hence nearly done
-    lane.finished = {"02", "03", "04"}
-    assert lane.left() == 0
+    for task in lane.tasks[1:]:
+        lane.finish(task, None)
+    assert lane.left() == 0 and lane.text() == "qwen     done"
 
 
-def test_an_overdue_stage_is_as_far_as_its_own_count_says(tasks: list[Task], tmp_path: Path) -> None:
-    lane = Lane("qwen", {"02": 100.0, "03": 100.0}, progress_file=tmp_path / "progress.json")
-    lane.current, lane.stage_began = tasks[0], time.monotonic() - 10_000
+def test_an_overdue_stage_is_as_far_as_its_own_count_says(lane: Lane) -> None:
+    lane.finish(lane.tasks[2], None)
+    lane.start(lane.tasks[0])
+    lane.stage_began -= 10_000
     assert 100 < lane.left() < 110
     state = {"description": "sampling", "done": 20, "total": 100, "began": 1000.0, "time": 1050.0}
-    (tmp_path / "progress.json").write_text(json.dumps(state))
+    write_json(lane.tasks[0].beside(".progress.json"), state)
     assert 295 < lane.left() <= 305  # 50 s for 20 of them, hence 200 s for the other 80, and 100 s for 03
 
 
-def test_plain_lines_name_stage_reason_result_and_progress(
-    tasks: list[Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stream, progress = io.StringIO(), tmp_path / "progress.json"
-    shown = Display(stream)
-    shown.open("qwen", tasks)
-    shown.finish("qwen", tasks[0], record=None)
-    shown.start("qwen", tasks[1], why="not run yet", progress_file=progress)
-    progress.write_text(json.dumps({"description": "training", "done": 3, "total": 9, "began": 0, "time": 0}))
+def test_what_took_its_time_before_is_expected_to_again(tasks: list[Task]) -> None:
+    write_json(tasks[0].record_file, {**RECORD, "seconds": 1234.5})
+    lane = Lane("qwen", tasks[:2])
+    assert lane.left() == 1234.5 + tasks[1].stage.seconds
+
+
+def test_plain_lines_name_stage_and_progress(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    shown = Display([lane], stream)
+    shown.say("qwen     03 distill student (not run yet)", plain_only=True)
+    lane.start(lane.tasks[1])
+    write_json(lane.tasks[1].beside(".progress.json"), {"description": "training", "done": 3, "total": 9,
+                                                        "began": 0, "time": 0})  # fmt: skip
     shown.tick()
     monkeypatch.setattr(display, "SECONDS_BETWEEN_PLAIN_LINES", -1.0)
     shown.tick()
-    shown.finish("qwen", tasks[1], record=RECORD)
-    shown.close("qwen")
+    shown.close()
     lines = stream.getvalue().splitlines()
-    assert lines[0] == "qwen     02 sample teacher: unchanged"
-    assert lines[1] == "qwen     03 distill student (not run yet)"
-    assert lines[2].startswith("qwen     03 distill student: training 3/9 (0:00, about ")
-    assert lines[3] == "qwen     03 distill student: done in 1:05, 1.5 GB at most"
-    assert len(lines) == 4 and "\r" not in stream.getvalue()
+    assert lines[0] == "qwen     03 distill student (not run yet)"
+    assert lines[1].startswith("qwen     03 distill student: training 3/9 (0:00, about ")
+    assert len(lines) == 2 and "\r" not in stream.getvalue()
 
 
-def test_a_terminal_gets_one_live_line_a_pair(tasks: list[Task], tmp_path: Path) -> None:
+def test_a_terminal_gets_one_live_line_a_pair(tasks: list[Task]) -> None:
     stream = Terminal()
-    shown = Display(stream)
-    for name in ("qwen", "llama"):
-        shown.open(name, tasks)
-        shown.start(name, tasks[0], why="", progress_file=tmp_path / "none.json")
+    lanes = [Lane(name, tasks) for name in ("qwen", "llama")]
+    shown = Display(lanes, stream)
+    lanes[1].start(tasks[0])
     shown.tick()
-    shown.finish("qwen", tasks[0], record=RECORD)
-    shown.tick()
-    shown.close("qwen", "llama")
+    shown.say("qwen     02 sample teacher (why)", plain_only=True)
+    shown.say("qwen     02 sample teacher: done in 1:05")
+    shown.close()
     text = stream.getvalue()
     assert "\r" in text and "left" in text and "llama    02 sample teacher" in text
+    assert "qwen     waiting" in text and "(why)" not in text
     assert "qwen     02 sample teacher: done in 1:05" in text

@@ -36,11 +36,10 @@ def test_json_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert files.read_json(path) is None and files.read_json(tmp_path / "no.json") is None
 
 
-def test_a_manifest_accumulates_stages_and_names_what_can_change_a_number(tmp_path: Path) -> None:
+def test_a_manifest_sorts_stages_and_names_what_can_change_a_number(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     common = {"parameters": {"SEED": 1, "BUDGET_SEEDS": 3, "X": 2}, "models": {"teacher": {"reference": "x"}}}
-    provenance.update_manifest(path, **common, stage="02_b", record={"seconds": 1.0})
-    provenance.update_manifest(path, **common, stage="01_a", record={"seconds": 2.0})
+    provenance.write_manifest(path, **common, stages={"02_b": {"seconds": 1.0}, "01_a": {"seconds": 2.0}})
     manifest = json.loads(path.read_text())
     assert list(manifest["stages"]) == ["01_a", "02_b"]
     assert manifest["seeds"] == {"SEED": 1, "BUDGET_SEEDS": 3}

@@ -20,7 +20,7 @@ import tiny_study
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.study.params import load_study
-from bbi_utils.study.run import Runner, StageFailed, failure_of, locked, reproduce
+from bbi_utils.study.run import StageFailed, failure_of, locked, reproduce
 from bbi_utils.study.stages import STAGES, make_task, reason_to_run, rows_in
 from tools.refresh import check_defaults, refresh_notebooks
 
@@ -79,7 +79,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def without_kernels() -> pytest.MonkeyPatch:
     """From now on notebooks run in this process; `undo()` ends it."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(Runner, "run_child", lambda runner, job, log, environment: tiny_study.execute_here(job))
+    patch.setattr("bbi_utils.study.run.spawn", lambda job, log, environment: tiny_study.Ended(job))
     return patch
 
 
@@ -127,6 +127,13 @@ def test_every_stage_runs_once_and_leaves_an_executed_copy(finished: Run) -> Non
         assert (finished.results / "executed" / pair / "03_distill_student.ipynb").is_file()
     assert (finished.results / "executed" / "01_build_probes.ipynb").is_file()
     assert not list(finished.results.rglob("*partial*")) and not list(finished.results.rglob("*.job.*"))
+
+
+def test_plain_lines_name_reason_and_result(finished: Run) -> None:
+    said = finished.said.splitlines()
+    assert "suite    01 build probes (not run yet)" in said
+    assert "qwen     03 distill student: done in 0:00, 0.0 GB at most" in said
+    assert "\r" not in finished.said
 
 
 def test_claims_and_places_end_the_output(finished: Run) -> None:
@@ -450,7 +457,7 @@ def test_a_stopped_run_leaves_no_process_behind_and_continues(finished: Run, emp
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bbi_utils.study.run.SECONDS_FOR_AN_OLD_RUN_TO_END", 0.3)
+    monkeypatch.setattr("bbi_utils.study.run.SECONDS_FOR_ANOTHER_RUN_TO_END", 0.3)
     with locked(tmp_path), pytest.raises(BadInput, match="another run is at work"), locked(tmp_path):
         pass
     with locked(tmp_path):

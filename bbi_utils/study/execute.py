@@ -14,11 +14,14 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from bbi_utils import paths
 from bbi_utils.files import write_json
 from bbi_utils.provenance import peak_memory
 
 SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_FOR_AN_OLD_ONE_TO_END = 10.0
 
 
 def end(*_: object) -> None:
@@ -79,8 +82,10 @@ def main(job_file: Path) -> int:
     os.environ["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")
     warnings.simplefilter("ignore")
     job = json.loads(job_file.read_text(encoding="utf-8"))
-    began = time.monotonic()
-    failure = run_notebook(job)
+    # Where a killed run was at this very stage, its process has yet to end.
+    with filelock.FileLock(job_file.with_suffix(".lock"), timeout=SECONDS_FOR_AN_OLD_ONE_TO_END):
+        began = time.monotonic()
+        failure = run_notebook(job)
     result = {
         "failure": failure or None,
         "seconds": round(time.monotonic() - began, 1),

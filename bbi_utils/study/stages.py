@@ -128,14 +128,13 @@ class Task:
         return paths.RunPaths(self.study.run_dir).folder
 
     @property
-    def home(self) -> Path:
-        """Where this stage keeps its record: the pair's folder, or the run's for what the pairs share."""
-        return self.folder / self.study.pair if self.stage.scope == "pair" else self.folder
-
-    @property
     def record_file(self) -> Path:
         """What the last completed run of this stage was made from and made."""
-        return self.home / "stages" / f"{self.stage.number}.json"
+        return record_file(self.stage, self.study)
+
+    def beside(self, suffix: str) -> Path:
+        """A file beside the record, such as the log of the last run."""
+        return self.record_file.with_suffix(suffix)
 
     @property
     def executed(self) -> Path:
@@ -149,6 +148,12 @@ class Task:
         found = [getattr(paths.RunPaths(self.study.run_dir, pair), name) for name in names for pair in pairs]
         files = [file for one in found for file in (one if isinstance(one, tuple) else (one,))]
         return list(dict.fromkeys(file.relative_to(self.folder).as_posix() for file in files))
+
+
+def record_file(stage: Stage, study: Study) -> Path:
+    """Where a stage keeps its record: in the pair's folder, or in the run's for what the pairs share."""
+    run = paths.RunPaths(study.run_dir, study.pair if stage.scope == "pair" else "")
+    return run.pair_folder / "stages" / f"{stage.number}.json"
 
 
 def make_task(stage: Stage, study: Study, notebooks: Path = paths.NOTEBOOKS) -> Task:
