@@ -14,6 +14,7 @@ from typing import Any
 import numpy
 import pandas
 import pytest
+from test_store import registered
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
@@ -61,11 +62,12 @@ def run(oracle: Any, probes: Any, store: ResponseStore, **settings: Any) -> pand
 
 
 def test_batches_cover_all_probes_once_longest_first() -> None:
-    batches = plan_batches(PROBES, batch_size=4)
-    lengths = [len(probe.prompt) for batch in batches for probe in batch]
-    assert sorted(probe.id for batch in batches for probe in batch) == sorted(probe.id for probe in PROBES)
+    requests = [Request(probe.id, probe.prompt) for probe in PROBES]
+    batches = plan_batches(requests, batch_size=4)
+    lengths = [len(one.prompt) for batch in batches for one in batch]
+    assert sorted(one.prompt_id for batch in batches for one in batch) == sorted(one.id for one in PROBES)
     assert lengths == sorted(lengths, reverse=True)
-    assert batches == plan_batches(PROBES[::-1], batch_size=4)
+    assert batches == plan_batches(requests[::-1], batch_size=4)
 
 
 def test_rows_come_in_probe_order_and_are_computed_once(tmp_path: Path) -> None:
@@ -210,9 +212,9 @@ def test_weights_load_only_when_an_answer_is_missing(tiny_qwen: Path, tmp_path: 
         oracle = load_local(tiny_qwen, sampling=SAMPLING)
         run(oracle, PROBES[:3], store)
         assert "model" not in vars(oracle)
-        settings = store.fingerprints()[oracle.fingerprint]
-    assert settings["temperature"] == 0.9 and settings["name"] == "tiny-qwen"
-    assert str(tiny_qwen) not in json.dumps(settings)
+        ((fingerprint, name, settings),) = registered(store)
+    assert (fingerprint, name) == (oracle.fingerprint, "tiny-qwen")
+    assert json.loads(settings)["temperature"] == 0.9 and str(tiny_qwen) not in settings
 
 
 def test_fingerprints_differ_by_setting_but_not_by_place(

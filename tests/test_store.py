@@ -63,6 +63,11 @@ def an_answer(prompt_id: str, text: str = "Paris.") -> Answer:
     return Answer(prompt_id, text, "stop", 10, 3, 0.25)
 
 
+def registered(store: ResponseStore) -> list[tuple[str, str, str]]:
+    """What the store knows about oracles: fingerprint, name, settings."""
+    return store.connection.execute("SELECT * FROM fingerprints ORDER BY 1").fetchall()
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A store with one answer in it."""
@@ -76,7 +81,9 @@ def path(tmp_path: Path) -> Path:
 def test_answers_come_back_as_they_went_in(path: Path) -> None:
     with ResponseStore(path) as store:
         assert store.answers("f1") == {"p1": an_answer("p1")}
-        assert store.fingerprints() == {"f1": {"name": "teacher", "seed": 0}}
+        assert registered(store) == [("f1", "teacher", '{"seed": 0}')]
+        with pytest.raises(BadInput, match="fingerprint f1 has other settings there"):
+            store.register("f1", name="teacher", settings={"seed": 1})
 
 
 def test_a_key_is_fingerprint_prompt_and_sample(path: Path) -> None:

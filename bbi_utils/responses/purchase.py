@@ -13,6 +13,7 @@ from __future__ import annotations
 import heapq
 import random
 import time
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -223,11 +224,25 @@ class Purchase:
 def buy(
     oracle: EndpointOracle, requests: Sequence[Request], store: ResponseStore, *, bar: Progress[object]
 ) -> None:
-    """Ask the endpoint about every request and store each answer as it arrives.
+    """Ask the endpoint what the store has no answer to, and store each answer as it arrives.
 
-    Raises BadInput, with everything that was answered kept, where the spending limit could be exceeded, where
-    the server refuses for good, and where one prompt failed too often.
+    All requests have one sample index. Warns where one name stood for several models, for what is found of a
+    mixture holds for none of them. Raises BadInput, with everything that was answered kept, where the
+    spending limit could be exceeded, where the server refuses for good, and where a prompt failed too often.
     """
     assert oracle.terms is not None, "EndpointOracle.check refuses an oracle without terms"
-    waiting = [Pending(0.0, number, request) for number, request in enumerate(requests)]
-    Purchase(oracle, oracle.terms, store, bar, waiting).run()
+    with store.sole_buyer():
+        # Looked up now: another process may have bought some before this one could begin.
+        ids, index = [one.prompt_id for one in requests], requests[0].sample_index
+        have = store.known(oracle.fingerprint, sample_index=index, among=ids)
+        missing = [one for one in requests if one.prompt_id not in have]
+        oracle.check(missing)
+        waiting = [Pending(0.0, number, request) for number, request in enumerate(missing)]
+        Purchase(oracle, oracle.terms, store, bar, waiting).run()
+    served = store.spending(oracle.fingerprint).served
+    if len(served) > 1:
+        warnings.warn(
+            f"{oracle.name}: the server says that {len(served)} models answered ({', '.join(served)}); "
+            "name one of them, so that all answers are from the same",
+            stacklevel=3,
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -30,13 +29,13 @@ class Asked(Protocol):
     def prompt(self) -> str: ...
 
 
-def plan_batches(probes: Sequence[Asked], *, batch_size: int) -> list[list[Asked]]:
+def plan_batches(requests: Sequence[Request], *, batch_size: int) -> list[list[Request]]:
     """Cut the complete list into batches of similar length, longest first (memory runs out early or never).
 
     The plan never looks at what is already answered: a resumed run computes the very batches of an
     uninterrupted one, and floating point rounds alike.
     """
-    ordered = sorted(probes, key=lambda probe: (-len(probe.prompt), probe.id))
+    ordered = sorted(requests, key=lambda one: (-len(one.prompt), one.prompt_id))
     return [ordered[start : start + batch_size] for start in range(0, len(ordered), batch_size)]
 
 
@@ -65,67 +64,36 @@ def sample(
             f"prompt id {twice} occurs more than once; ask each prompt once (sample_index repeats it)."
         )
     have = store.known(oracle.fingerprint, sample_index=sample_index, among=ids)
-    if not have.issuperset(ids):
+    if missing := len(ids) - len(have):
         store.register(oracle.fingerprint, name=oracle.name, settings=oracle.settings)
-        if isinstance(oracle, EndpointOracle):
-            buy_missing(oracle, probes, store, sample_index, shown=progress)
-        else:
-            compute(oracle, probes, store, have, sample_index, batch_size=batch_size, shown=progress)
+        title = oracle.name + (f" (resumed at {len(have)})" if have else "")
+        requests = [Request(one.id, one.prompt, sample_index) for one in probes]
+        with progress_total(missing, title, shown=progress) as bar:
+            if isinstance(oracle, EndpointOracle):
+                buy(oracle, requests, store, bar=bar)
+            else:
+                compute(oracle, plan_batches(requests, batch_size=batch_size), store, have, bar=bar)
+        del requests
     del have  # of a million ids it takes a tenth of a gigabyte
     return answer_table(store, oracle.fingerprint, ids, sample_index=sample_index)
 
 
-def buy_missing(
-    oracle: EndpointOracle, probes: Sequence[Asked], store: ResponseStore, sample_index: int, *, shown: bool
-) -> None:
-    """Buy every answer that the store lacks; warns where one name stood for several models, for what is found
-    of a mixture holds for none of them.
-    """
-    with store.sole_buyer():
-        # Looked up now: another process may have bought some before this one could begin.
-        have = store.known(oracle.fingerprint, sample_index=sample_index, among=[one.id for one in probes])
-        missing = [Request(one.id, one.prompt, sample_index) for one in probes if one.id not in have]
-        oracle.check(missing)
-        with start_bar(oracle, missing=len(missing), total=len(probes), shown=shown) as bar:
-            buy(oracle, missing, store, bar=bar)
-    served = store.spending(oracle.fingerprint).served
-    if len(served) > 1:
-        warnings.warn(
-            f"{oracle.name}: the server says that {len(served)} models answered ({', '.join(served)}); "
-            "name one of them, so that all answers are from the same",
-            stacklevel=3,
-        )
-
-
 def compute(
     oracle: Oracle,
-    probes: Sequence[Asked],
+    batches: Sequence[Sequence[Request]],
     store: ResponseStore,
     have: Collection[str],
-    sample_index: int,
     *,
-    batch_size: int,
-    shown: bool,
+    bar: Progress[object],
 ) -> None:
-    """Answer the planned batches in which an answer is missing, and store the missing ones."""
-    todo = [
-        [Request(one.id, one.prompt, sample_index) for one in batch]
-        for batch in plan_batches(probes, batch_size=batch_size)
-        if any(one.id not in have for one in batch)
-    ]
+    """Answer the batches in which an answer is missing, and store the missing ones."""
+    todo = [batch for batch in batches if any(one.prompt_id not in have for one in batch)]
     oracle.check([request for batch in todo for request in batch])
-    with start_bar(oracle, missing=sum(map(len, todo)), total=len(probes), shown=shown) as bar:
-        for batch in todo:
-            # A batch that is half there is computed whole, so that its composition is the planned one.
-            fresh = [answer for answer in oracle.answer(batch) if answer.prompt_id not in have]
-            store.add(oracle.fingerprint, fresh, sample_index=sample_index)
-            bar.update(len(batch))
-
-
-def start_bar(oracle: Oracle, *, missing: int, total: int, shown: bool) -> Progress[object]:
-    """A bar over the answers that are still to come."""
-    resumed = f" (resumed at {total - missing})" if missing < total else ""
-    return progress_total(missing, f"{oracle.name}{resumed}", shown=shown)
+    for batch in todo:
+        # A batch that is half there is computed whole, so that its composition is the planned one.
+        fresh = [answer for answer in oracle.answer(batch) if answer.prompt_id not in have]
+        store.add(oracle.fingerprint, fresh, sample_index=batch[0].sample_index)
+        bar.update(len(fresh))
 
 
 def answer_table(

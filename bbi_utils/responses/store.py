@@ -197,16 +197,15 @@ class ResponseStore:
         self.connection.executescript(SCHEMA)
 
     def register(self, fingerprint: str, *, name: str, settings: Mapping[str, Any]) -> None:
-        """Record what a fingerprint stands for; in the caller's transaction where one is open."""
+        """Record what a fingerprint stands for; raises BadInput where that is something else already."""
         row = (fingerprint, name, json.dumps(settings, sort_keys=True))
+        query = "SELECT settings FROM fingerprints WHERE fingerprint = ?"
         with self.explained():
             self.connection.execute("INSERT INTO fingerprints VALUES (?, ?, ?) ON CONFLICT DO NOTHING", row)
-
-    def fingerprints(self) -> dict[str, dict[str, Any]]:
-        """Settings (with the oracle's "name") by fingerprint."""
-        with self.explained():
-            rows = self.connection.execute("SELECT fingerprint, name, settings FROM fingerprints").fetchall()
-        return {fingerprint: {"name": name, **json.loads(settings)} for fingerprint, name, settings in rows}
+            (there,) = self.connection.execute(query, (fingerprint,)).fetchone()
+        if there != row[2]:
+            what = f"fingerprint {fingerprint} has other settings there"
+            raise BadInput(f"response store {self.path}: {what}; choose another store.")
 
     def add(self, fingerprint: str, answers: Sequence[Answer], *, sample_index: int = 0) -> None:
         """Append answers in one transaction; an answer that is already there stays as it is."""
