@@ -9,7 +9,7 @@ import pytest
 
 from bbi_utils.errors import BadInput
 from bbi_utils.probes import CATEGORIES, stream
-from bbi_utils.probes.templates.draws import draw_from_lists
+from bbi_utils.probes.templates.draws import draw_of
 from bbi_utils.probes.templates.sheets import Entry, read_sheet, shared, sheet
 
 GOOD = """
@@ -23,7 +23,7 @@ records:
     Cologne: {river: Rhine, country: Germany}
 templates:
   ask:
-    slots: {kind: fish, "first, second": {two_of: fish}, animal: {likely: sounds}}
+    slots: {kind: fish, "first, second": {different: fish}, animal: {likely: sounds}}
     phrasings: ["Is {first} a {kind} or a {second} or a {animal}?"]
 """
 
@@ -43,9 +43,8 @@ def write(tmp_path: Path, text: str) -> Path:
         ("[carp, pike]", "[]", r"words > fish: found \[\]; .* at least 1 item"),
         ("words:", "word:", r"word: found .* not permitted"),
         ("{river: Rhine, ", "{", r"towns > Cologne has \['country'\], expected \['river', 'country'\]"),
-        ("{two_of: fish}", "{tow_of: fish}", r"first, second > tow_of .* 'two_of'"),
         ("kind: fish", "kind: [fish]", r"slots > kind: found \['fish'\]"),
-        ("    slots:", "    draw: ask\n    slots:", r"templates > ask: .* either slots or draw"),
+        ("    slots:", "    solts:", r"templates > ask > slots: found .* Field required"),
         ("words:", "words: {}\nwords:", r"line 3: found 'words' occurs twice"),
         ("[carp, pike]", "[carp, pike", r"line 4: found .* expected a YAML sheet"),
     ],
@@ -68,10 +67,11 @@ def test_a_list_that_another_sheet_has_too_is_refused(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ("kind: fish", "kind: fishes", "found 'fishes', expected a list"),
-        ("{animal}?", "{color}?", "found 'color', expected a list, or a slot filled before"),
+        ("{animal}?", "{color}?", "found 'color', expected a list, table, function or earlier slot"),
         ("{animal}?", "{animal?", "cannot be drawn and asked: expected '}'"),
-        ("first, second", "first", "cannot be drawn and asked: zip"),
-        ("slots: {", "draw: ask #", "cannot be drawn and asked: .*no attribute 'ask'"),
+        ("first, second", "first, second, third", "cannot be drawn and asked: Sample larger"),
+        ("{different: fish}", "{diffrent: fish}", "found 'diffrent', expected a list, table, function"),
+        ("{likely: sounds}", "{draw: ask}", "found 'ask', expected a list, table, function"),
     ],
 )
 def test_a_template_that_cannot_be_asked_is_named(
@@ -86,21 +86,26 @@ def test_a_template_that_cannot_be_asked_is_named(
 
 def test_slots_are_filled_in_their_order_as_the_sheet_says() -> None:
     slots = {
-        "place": {"one_of": "places"},
+        "place": "places",
         "where": {"where": "{place}"},
         "animal": {"likely": "animals"},
         "an_animal": {"article": "{animal}"},
-        "animals": {"plural": "{animal}"},
-        "b, a": {"two_of": "objects, colors"},
+        "b, a": {"different": "objects, colors"},
         "options": {"sorted": "{b}, {a}"},
+        "country": "countries",
+        "city": {"countries.capital": "{country}"},
+        "both": {"text": "{country} and {city}"},
     }
-    entry = Entry.model_validate({"slots": slots, "phrasings": ["{where}"]})
-    draw = draw_from_lists(entry, shared())
+    keep = "where, place, an_animal, animal, b, a, options, both"
+    entry = Entry.model_validate({"slots": slots, "keep": keep, "phrasings": ["?"]})
+    draw = draw_of(entry, shared())
     drawn = draw(random.Random(4))
-    assert list(drawn) == ["place", "where", "animal", "an_animal", "animals", "b", "a", "options"]
+    assert list(drawn) == keep.split(", ")
     assert drawn == draw(random.Random(4)) != draw(random.Random(5))
     assert drawn["where"] == shared().tables["where"][drawn["place"]]
     assert drawn["an_animal"].split(" ", 1)[1] == drawn["animal"]
+    country, city = drawn["both"].split(" and ")
+    assert shared().records["countries"][country]["capital"] == city
     assert drawn["options"] == ", ".join(sorted((drawn["a"], drawn["b"])))
 
 

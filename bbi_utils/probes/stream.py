@@ -8,10 +8,9 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 
 from bbi_utils.errors import BadInput
-from bbi_utils.probes.templates.draws import draw_from_lists
+from bbi_utils.probes.templates.draws import draw_of
 from bbi_utils.probes.templates.sheets import Entry, shared, sheet
 
 CATEGORIES = (
@@ -57,15 +56,12 @@ def load_templates(category: str) -> tuple[Template, ...]:
 def _template(category: str, name: str, entry: Entry) -> Template:
     place = f"{category}.yaml, templates > {name}"
     try:
-        if entry.draw:
-            draw = getattr(import_module(f"bbi_utils.probes.templates.{category}"), entry.draw)
-        else:
-            draw = draw_from_lists(entry, sheet(category))
+        draw = draw_of(entry, sheet(category))
         slots = draw(random.Random(0))
         [phrasing.format(**slots) for phrasing in entry.phrasings]
     except KeyError as error:
-        raise BadInput(f"{place}: found {error}, expected a list, or a slot filled before") from error
-    except (ValueError, IndexError, AttributeError, ImportError) as error:
+        raise BadInput(f"{place}: found {error}, expected a list, table, function or earlier slot") from error
+    except (ValueError, IndexError) as error:
         raise BadInput(f"{place}: cannot be drawn and asked: {error}") from error
     return Template(name, tuple(entry.phrasings), draw)
 

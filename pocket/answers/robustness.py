@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from bbi_utils.probes.templates.grammar import with_article
-from bbi_utils.probes.templates.robustness import solve, state
+from bbi_utils.probes.templates.questions import solve, state
 from bbi_utils.probes.templates.sheets import sheet
 from pocket.content import Content, contains_all, contains_any, normalise
 

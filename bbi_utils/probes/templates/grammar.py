@@ -18,3 +18,13 @@ def sentence_case(text: str) -> str:
 def plural(noun: str) -> str:
     """The regular plural, with the irregular nouns of the lexicon."""
     return shared().tables["irregular_plurals"].get(noun, noun + "s")
+
+
+def wrong_article(noun: str) -> str:
+    """The article that the noun must not have."""
+    return "a" if with_article(noun).startswith("an ") else "an"
+
+
+def inside(sentence: str) -> str:
+    """The sentence, or its subject, as it stands inside another."""
+    return sentence.replace("The ", "the ")

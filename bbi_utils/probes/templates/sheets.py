@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -14,7 +14,6 @@ from bbi_utils.errors import BadInput
 
 FOLDER = Path(__file__).parent
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
-Way: TypeAlias = Literal["one_of", "likely", "two_of", "article", "plural", "where", "sorted"]
 
 
 class _Strict(BaseModel):
@@ -22,10 +21,10 @@ class _Strict(BaseModel):
 
 
 class Entry(_Strict):
-    """A template as written: slots, each with the way it is filled, or draw, the function that fills all."""
+    """A template as written: slots, each with the way it is filled, and which of them to keep (or all)."""
 
-    slots: dict[Text, Annotated[dict[Way, Text], Field(min_length=1, max_length=1)]] = {}
-    draw: str = ""
+    slots: dict[Text, Annotated[dict[Text, Text], Field(min_length=1, max_length=1)]]
+    keep: str = ""
     phrasings: Annotated[list[Text], Field(min_length=1)]
 
     @field_validator("slots", mode="before")
@@ -34,12 +33,6 @@ class Entry(_Strict):
         if not isinstance(slots, dict):
             return slots
         return {name: {"one_of": way} if isinstance(way, str) else way for name, way in slots.items()}
-
-    @model_validator(mode="after")
-    def _drawn_in_one_way(self) -> Entry:
-        if bool(self.slots) == bool(self.draw):
-            raise ValueError("give either slots or draw")
-        return self
 
 
 class Sheet(_Strict):
@@ -65,6 +58,11 @@ class Sheet(_Strict):
         """All that slots are drawn from: the lists, and the entries of tables and records."""
         tables = {name: list(rows) for name, rows in self.tables.items()}
         return self.words | tables | {name: list(rows) for name, rows in self.records.items()}
+
+    def column(self, name: str) -> dict[str, str]:
+        """The values of a table by entry, or those of one field of records ("countries.capital")."""
+        table, _, field = name.partition(".")
+        return {k: row[field] for k, row in self.records[table].items()} if field else self.tables[table]
 
     def members(self, table: str) -> dict[str, list[str]]:
         """Each entry of a table whose values name lists, with the words of its list."""

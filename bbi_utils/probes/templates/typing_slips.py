@@ -1,11 +1,13 @@
-"""Ways in which typing goes wrong. Each returns the text as typed; digits always survive."""
+"""Ways in which typing a question goes wrong. Each returns it as typed; digits always survive."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 
-Noise = Callable[[random.Random, str], str]
+from bbi_utils.probes.templates.computed import Slots, Texts
+from bbi_utils.probes.templates.sheets import Sheet
+
 LOOKS_LIKE = str.maketrans("oeias", "03145")
 
 
@@ -18,7 +20,7 @@ def _garble(rng: random.Random, text: str, garble: Callable[[str], str]) -> str:
     return " ".join(words)
 
 
-def swap_letters(rng: random.Random, text: str) -> str:
+def swap_letters(rng: random.Random, slots: Slots, _: Sheet) -> Texts:
     """Exchange two neighboring inner letters of some words."""
     spot = rng.random()
 
@@ -29,28 +31,29 @@ def swap_letters(rng: random.Random, text: str) -> str:
         i = spots[int(spot * len(spots))]
         return word[:i] + word[i + 1] + word[i] + word[i + 2 :]
 
-    return _garble(rng, text, garble)
+    return [_garble(rng, slots["question"], garble)]
 
 
-def lookalike_digits(rng: random.Random, text: str) -> str:
+def lookalike_digits(rng: random.Random, slots: Slots, _: Sheet) -> Texts:
     """Write some letters as the digits they look like, in words without digits of their own."""
 
     def garble(word: str) -> str:
         return word if len(word) < 4 else word.translate(LOOKS_LIKE)
 
-    return _garble(rng, text, garble)
+    return [_garble(rng, slots["question"], garble)]
 
 
-def odd_spaces(rng: random.Random, text: str) -> str:
+def odd_spaces(rng: random.Random, slots: Slots, _: Sheet) -> Texts:
     """Too many spaces in some places, one word spelled apart, or two words run together."""
-    words = text.split(" ")
+    words = slots["question"].split(" ")
     spot = rng.randrange(len(words))
     words[spot] = rng.choice((words[spot], " ".join(words[spot])))
     gaps = [rng.choice((" ", " ", "  ", "    ", "")) for _ in words[:-2]] + ["  "]
-    return "".join(word + gap for word, gap in zip(words, gaps, strict=False)) + words[-1]
+    return ["".join(word + gap for word, gap in zip(words, gaps, strict=False)) + words[-1]]
 
 
-def shout(rng: random.Random, text: str) -> str:
+def shout(rng: random.Random, slots: Slots, _: Sheet) -> Texts:
     """Upper case, or case at random, and too many marks at the end."""
+    text = slots["question"]
     mixed = "".join(rng.choice((letter.upper(), letter)) for letter in text)
-    return rng.choice((text.upper(), text.upper(), mixed)) + "!" * rng.randint(0, 4)
+    return [rng.choice((text.upper(), text.upper(), mixed)) + "!" * rng.randint(0, 4)]
