@@ -15,7 +15,7 @@ from test_sampling import PROBES, SAME, SAMPLING, run
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import load_local
-from bbi_utils.oracles.base import Answer
+from bbi_utils.oracles.base import Answer, Request
 from bbi_utils.responses.export import export_answers, import_answers
 from bbi_utils.responses.store import ResponseStore
 
@@ -38,7 +38,7 @@ def test_a_store_on_a_full_disk_keeps_what_it_has(disk: Path) -> None:
         with pytest.raises(BadInput, match=r"r\.sqlite: .* is full; .*free some and run again"):
             store.add("f1", some(100, start=100))
         with pytest.raises(BadInput, match=r"free some and run again"):
-            store.intend("f1", "p100", reserved=0.0)
+            store.intend("f1", Request("p100", "?"), reserved=0.0)
         assert store.answers("f1") == {answer.prompt_id: answer for answer in some(100)}
     with pytest.raises(BadInput, match="space"):
         ResponseStore(disk / "another.sqlite")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles.base import Answer
+from bbi_utils.oracles.base import Answer, Request
 from bbi_utils.oracles.endpoint.replies import Reply
 from bbi_utils.responses.store import ResponseStore
 
@@ -171,7 +171,7 @@ def test_a_store_that_lies_on_a_disk_is_like_a_new_one_and_goes_on(tmp_path: Pat
         spent = store.spending()
         assert (spent.requests, spent.answered, spent.unknown) == (2, 1, 1)
         assert (spent.cost, spent.at_most, spent.served) == (0.5, 2.0, ("model-0613",))
-        request = store.intend("f1", "p", reserved=1.0)
+        request = store.intend("f1", Request("p", "?"), reserved=1.0)
         store.conclude(request, Reply("answered", an_answer("p"), served="model-1106"), cost=0.5)
         assert request == 8 and store.spending().served == ("model-0613", "model-1106")
         assert store.answers("f1") == {"p0": an_answer("p0", "Yes."), "p": an_answer("p")}
@@ -200,7 +200,7 @@ def test_a_folder_that_cannot_hold_it_is_named(tmp_path: Path) -> None:
 UNPRIVILEGED = """
 import os, sys
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles.base import Answer
+from bbi_utils.oracles.base import Answer, Request
 from bbi_utils.oracles.endpoint.replies import Reply
 from bbi_utils.responses.store import ResponseStore
 if os.geteuid() == 0:
@@ -246,7 +246,7 @@ def test_a_readonly_store_says_so(file_mode: int | None, folder_mode: int, said:
 
 WRITER = """
 import sys
-from bbi_utils.oracles.base import Answer
+from bbi_utils.oracles.base import Answer, Request
 from bbi_utils.oracles.endpoint.replies import Reply
 from bbi_utils.responses.store import ResponseStore
 number = int(sys.argv[2])
@@ -256,7 +256,7 @@ with ResponseStore(sys.argv[1]) as store:
     for start in range(0, 200, 5):
         ids = [(start + i + 40 * number) % 240 for i in range(5)]
         store.add("f1", [Answer(f"p{i}", f"{number}", "stop", number, number, float(number)) for i in ids])
-        request = store.intend("f1", f"w{number}", reserved=1.0)
+        request = store.intend("f1", Request(f"w{number}", "?"), reserved=1.0)
     store.conclude(request, Reply("answered", Answer(f"w{number}", "", "stop", 1, 1, 0.0)), cost=0.5)
 """
 

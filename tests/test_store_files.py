@@ -12,7 +12,7 @@ import pytest
 from test_store import registered
 
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles.base import Answer
+from bbi_utils.oracles.base import Answer, Request
 from bbi_utils.responses.export import export_answers, import_answers
 from bbi_utils.responses.store import ResponseStore
 from bbi_utils.study.cli.main import main
@@ -34,7 +34,7 @@ def source(tmp_path: Path) -> Path:
             said = [Answer(f"p{i}", text, "length", i, 2 * i, i / 3) for i, text in enumerate(TEXTS)]
             store.add(fingerprint, said)
         store.add("f1", [Answer("p0", "Lima.", "refusal", 1, 2, 0.0)], sample_index=1)
-        store.intend("f1", "p9", reserved=0.5)
+        store.intend("f1", Request("p9", "?"), reserved=0.5)
     return file
 
 

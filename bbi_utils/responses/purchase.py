@@ -109,12 +109,7 @@ class Purchase:
                 return
             item = heapq.heappop(self.waiting)
             item.answered, item.reserved = self.answered, reserved
-            item.row = self.store.intend(
-                self.oracle.fingerprint,
-                item.request.prompt_id,
-                sample_index=item.request.sample_index,
-                reserved=reserved,
-            )
+            item.row = self.store.intend(self.oracle.fingerprint, item.request, reserved=reserved)
             self.committed += reserved
             self.flying[pool.submit(self.oracle.ask, item.request)] = item
 

@@ -15,7 +15,7 @@ from filelock import FileLock
 from tenacity import Retrying, retry_if_exception_message, stop_after_attempt, wait_fixed
 
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles.base import Answer
+from bbi_utils.oracles.base import Answer, Request
 from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.oracles.endpoint.replies import Reply
 
@@ -259,18 +259,15 @@ class ResponseStore:
         with held:
             yield
 
-    def intend(self, fingerprint: str, prompt_id: str, *, sample_index: int = 0, reserved: float) -> int:
-        """Write down a request before it is sent; returns its number. `reserved`: the most it can cost."""
-        row = (fingerprint, prompt_id, sample_index, time.time(), reserved)
-        insert = (
-            "INSERT INTO requests (fingerprint, prompt_id, sample_index, began, reserved) "
-            "VALUES (?, ?, ?, ?, ?) RETURNING request"
-        )
+    def intend(self, fingerprint: str, request: Request, *, reserved: float) -> int:
+        """Write down a request before it is sent; returns its row. `reserved`: the most it can cost."""
+        row = (fingerprint, request.prompt_id, request.sample_index, time.time(), reserved)
+        columns = "fingerprint, prompt_id, sample_index, began, reserved"
         with self.transaction():
-            (request,) = self.connection.execute(insert, row).fetchone()
-        return int(request)
+            cursor = self.connection.execute(f"INSERT INTO requests ({columns}) VALUES (?, ?, ?, ?, ?)", row)
+        return int(cursor.lastrowid or 0)
 
-    def conclude(self, request: int, reply: Reply, *, cost: float | None) -> None:
+    def conclude(self, row: int, reply: Reply, *, cost: float | None) -> None:
         """What became of a request, and its answer if there is one, in one transaction.
 
         cost None: not known; what was reserved then counts as the most it can have been.
@@ -279,9 +276,9 @@ class ResponseStore:
             "UPDATE requests SET outcome = ?, prompt_tokens = ?, answer_tokens = ?, cost = ?, served = ? "
             "WHERE request = ? RETURNING fingerprint, sample_index"
         )
-        row = (reply.outcome, reply.prompt_tokens, reply.answer_tokens, cost, reply.served, request)
+        known = (reply.outcome, reply.prompt_tokens, reply.answer_tokens, cost, reply.served)
         with self.transaction():
-            key = self.connection.execute(update, row).fetchone()
+            key = self.connection.execute(update, (*known, row)).fetchone()
             if reply.answer is not None:
                 self.connection.execute(INSERT, (*key, *astuple(reply.answer)))
 
