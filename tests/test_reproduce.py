@@ -123,7 +123,7 @@ def test_every_stage_runs_once_and_leaves_an_executed_copy(finished: Run) -> Non
     assert ran[0] == "suite 01" and ran[-1] == "all 07"
     for pair in PAIRS:
         own = [line.split()[1] for line in ran if line.startswith(pair)]
-        assert own == ["02", "03", "04", "05", "06"]
+        assert own == [stage.number for stage in STAGES if stage.scope == "pair"]
         assert (finished.results / "executed" / pair / "03_distill_student.ipynb").is_file()
     assert (finished.results / "executed" / "01_build_probes.ipynb").is_file()
     assert not list(finished.results.rglob("*partial*")) and not list(finished.results.rglob("*.job.*"))
@@ -165,7 +165,8 @@ def test_an_unchanged_run_does_nothing_and_imports_no_model_library(copy: Run) -
     # The run's folder and its models have moved: that is no change.
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=paths.ROOT)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count(": unchanged") == 12 and ": done" not in done.stdout
+    tasks = sum(2 if stage.scope == "pair" else 1 for stage in STAGES)
+    assert done.stdout.count(": unchanged") == tasks and ": done" not in done.stdout
 
 
 @pytest.mark.usefixtures("quick")
@@ -220,22 +221,29 @@ def edited(name: str, old: str = "", new: str = "\n# edited") -> Callable[[Path]
     return edit
 
 
-EVERY = {"01", "02", "03", "04", "05", "06", "07"}
+EVERY = {stage.number for stage in STAGES}
+
+
+def using(room: str) -> set[str]:
+    """The stages that say that a room makes their outputs."""
+    return {stage.number for stage in STAGES if room in stage.rooms}
+
+
 TEMPLATES = "sources/bbi_utils/probes/templates"
 KINDS: dict[str, tuple[Callable[[Path], None], set[str]]] = {
     "a template": (edited(f"{TEMPLATES}/factual.*"), EVERY),
     "the lexicon": (edited(f"{TEMPLATES}/lexicon.*"), EVERY),
     "a new data file": (lambda study: (study / TEMPLATES / "more.yaml").write_text("a: 1") and None, EVERY),
-    "an answer script": (edited("sources/pocket/answers/factual.py"), {"03"}),
-    "the style sheet": (edited("sources/bbi_utils/report/figures/bbi.mplstyle"), {"07"}),
-    "a figure": (edited("sources/bbi_utils/report/figures/ladder.py"), {"07"}),
-    "an adversary": (edited("sources/bbi_utils/adversaries/ngrams.py"), {"04", "05", "07"}),
-    "the training": (edited("sources/bbi_utils/distillation/lora.py"), {"03", "06"}),
-    "an oracle": (edited("sources/bbi_utils/oracles/local.py"), EVERY - {"01"}),
+    "an answer script": (edited("sources/pocket/answers/[a-z]*.py"), using("pocket/answers")),
+    "the style sheet": (edited("sources/bbi_utils/report/**/*.mplstyle"), {"07"}),
+    "a figure": (edited("sources/bbi_utils/report/figures/[a-z]*.py"), {"07"}),
+    "an adversary": (edited("sources/bbi_utils/adversaries/[a-z]*.py"), using("bbi_utils/adversaries")),
+    "the training": (edited("sources/bbi_utils/distillation/[a-z]*.py"), using("bbi_utils/distillation")),
+    "an oracle": (edited("sources/bbi_utils/oracles/[a-z]*.py"), using("bbi_utils/oracles")),
     "what all rooms stand on": (edited("sources/bbi_utils/files.py"), EVERY),
     "a progress bar": (edited("sources/bbi_utils/progress.py"), set()),
     "the driver": (edited("sources/bbi_utils/study/run.py"), set()),
-    "how pocket models are made": (edited("sources/pocket/pretrain.py"), set()),
+    "how pocket models are made": (edited("sources/pocket/pre*.py"), set()),
     "a parameter file": (edited("sources/notebooks/params/profiles/pocket.yaml", "epochs: 3", "epochs: 2"),
                          {"03"}),
     "weights": (lambda study: tiny_study.write_model(study / "models" / "judge", "x") and None, {"05"}),

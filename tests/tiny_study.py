@@ -1,10 +1,12 @@
-"""A study of seven tiny notebooks that write what the real ones write, to drive the driver."""
+"""A study of tiny notebooks that write what the real ones write, to drive the driver."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from typing import Any
+
+from bbi_utils.study.stages import STAGES
 
 HEAD = """
 import json, os, sqlite3, time
@@ -18,6 +20,12 @@ folder.mkdir(exist_ok=True)
 with sqlite3.connect(folder / "responses.sqlite") as store:
     store.execute("CREATE TABLE IF NOT EXISTS responses (arm TEXT PRIMARY KEY, answer TEXT)")
     store.execute("INSERT OR REPLACE INTO responses VALUES (?, ?)", (ARM, TEACHER))
+"""
+# A stage that is none of the seven below leaves its outputs.
+OTHER = """
+from bbi_utils.paths import RunPaths
+for name in OUTPUTS:
+    getattr(RunPaths(RUN_DIR, PAIR), name).write_text("1")
 """
 CODE: dict[str, tuple[dict[str, Any], str]] = {
     "01_build_probes": (
@@ -85,9 +93,11 @@ def code_cell(name: str, source: str, *, tags: list[str] | None = None) -> dict[
 
 
 def write_notebooks(folder: Path, **changed: str) -> Path:
-    """All seven notebooks; `changed` replaces the code of some, named like `n03`."""
-    for name, (parameters, code) in CODE.items():
-        write_notebook(folder / f"{name}.ipynb", parameters, changed.get(f"n{name[:2]}", code))
+    """A notebook for each stage; `changed` replaces the code of some, named like `n03`."""
+    for stage in STAGES:
+        parameters, code = CODE.get(stage.notebook, ({"RUN_DIR": "runs/pocket", "PAIR": "qwen"}, OTHER))
+        code = code.replace("OUTPUTS", repr(stage.outputs))
+        write_notebook(folder / f"{stage.notebook}.ipynb", parameters, changed.get(f"n{stage.number}", code))
     return folder
 
 

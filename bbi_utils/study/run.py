@@ -67,7 +67,7 @@ def run_task(task: Task, *, threads: int) -> Generator[None, None, dict[str, Any
     before = made_from(task)
     files = {"notebook": str(task.notebook), "output": str(partial)}
     write_json(job, {**files, "parameters": task.parameters})
-    child = spawn(job, log, environment_of(task, threads=threads, progress=progress))
+    child = spawn(job, log, environment_of(threads=threads, progress=progress))
     try:
         while child.poll() is None:
             yield
@@ -109,8 +109,8 @@ def end(child: subprocess.Popen[bytes]) -> None:
             child.kill()
 
 
-def environment_of(task: Task, *, threads: int, progress: Path) -> dict[str, str]:
-    """The environment of a notebook's process: threads, offline, nothing that changes results at random."""
+def environment_of(*, threads: int, progress: Path) -> dict[str, str]:
+    """The environment of a notebook's process: threads, nothing that changes results at random."""
     fixed = {
         "BBI_PROGRESS": str(progress),
         "OMP_NUM_THREADS": str(threads),
@@ -122,8 +122,7 @@ def environment_of(task: Task, *, threads: int, progress: Path) -> dict[str, str
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, (str(paths.ROOT), os.environ.get("PYTHONPATH")))),
     }
-    offline = OFFLINE if task.study.profile in OFFLINE_PROFILES else {}
-    return {**offline, **os.environ, **fixed}
+    return {**os.environ, **fixed}
 
 
 def failure_of(task: Task, failure: dict[str, Any] | None, *, partial: Path, log: Path) -> StageFailed:

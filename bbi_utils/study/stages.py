@@ -36,10 +36,9 @@ MODEL_PARAMETERS = ("TEACHER", "STUDENT", "JUDGE", "SENTENCE_ENCODER", "ENCODERS
 class Stage:
     """One notebook: run once for the `suite`, once for each `pair`, or once over `all` pairs.
 
-    `rooms` are the folders whose code and data make its outputs, from the package's or the repository's root.
-    `report` is none of them before 07: what 03 to 06 show of their results on the way changes no file.
-    `inputs` and `outputs` are names of `RunPaths`. `seconds` is how long the pocket profile takes on two
-    cores, the first guess for the time left.
+    `rooms` are the folders whose code and data make its outputs; `report` is none of them before 07, for what
+    02 to 06 show of their results on the way changes no file. `inputs` and `outputs` are names of `RunPaths`.
+    `seconds` is what the pocket profile takes on two cores, the first guess for the time left.
     """
 
     notebook: str
@@ -123,11 +122,6 @@ class Task:
     parameters: dict[str, Any]
 
     @property
-    def folder(self) -> Path:
-        """The run's folder."""
-        return paths.RunPaths(self.study.run_dir).folder
-
-    @property
     def record_file(self) -> Path:
         """What the last completed run of this stage was made from and made."""
         return record_file(self.stage, self.study)
@@ -140,14 +134,16 @@ class Task:
     def executed(self) -> Path:
         """The executed copy of the notebook."""
         branch = self.study.pair if self.stage.scope == "pair" else ""
-        return self.folder / "executed" / branch / f"{self.stage.notebook}.ipynb"
+        folder = paths.RunPaths(self.study.run_dir).folder
+        return folder / "executed" / branch / f"{self.stage.notebook}.ipynb"
 
-    def files(self, names: Sequence[str]) -> list[str]:
-        """Inputs or outputs relative to the run's folder, for each pair that the stage sees."""
+    def files(self, names: Sequence[str]) -> dict[str, Path]:
+        """Inputs or outputs by their names in the run's folder, for each pair that the stage sees."""
         pairs = self.study.pairs if self.stage.scope == "all" else (self.study.pair,)
-        found = [getattr(paths.RunPaths(self.study.run_dir, pair), name) for name in names for pair in pairs]
+        runs = [paths.RunPaths(self.study.run_dir, pair) for pair in pairs]
+        found = [getattr(run, name) for name in names for run in runs]
         files = [file for one in found for file in (one if isinstance(one, tuple) else (one,))]
-        return list(dict.fromkeys(file.relative_to(self.folder).as_posix() for file in files))
+        return {file.relative_to(runs[0].folder).as_posix(): file for file in files}
 
 
 def record_file(stage: Stage, study: Study) -> Path:
@@ -216,8 +212,7 @@ def made_from(task: Task) -> dict[str, str]:
     for name, value in task.parameters.items():
         if name not in WITHOUT_EFFECT:
             parts[f"parameter: {name}"] = sha256_json(meaning_of(name, value))
-    for name in task.files(task.stage.inputs):
-        path = task.folder / name
+    for name, path in task.files(task.stage.inputs).items():
         parts[f"input: {name}"] = filled_by(task, path) if path.suffix == ".sqlite" else hash_of(path)
     return parts
 
@@ -251,22 +246,10 @@ def rows_in(path: Path) -> int:
         return -1
 
 
-def describe_outputs(task: Task) -> dict[str, str | int]:
+def outputs_of(task: Task) -> dict[str, str | int]:
     """Output name -> hash, or number of rows for a store."""
-    names = task.files(task.stage.outputs)
-    return {
-        name: rows_in(task.folder / name) if name.endswith(".sqlite") else hash_of(task.folder / name)
-        for name in names
-    }
-
-
-def outputs_are(task: Task, recorded: dict[str, Any]) -> bool:
-    """Whether the outputs are still as recorded; a store may have grown since."""
-    found = describe_outputs(task)
-    return found.keys() == recorded.keys() and all(
-        value >= recorded[name] if isinstance(value, int) else value == recorded[name]
-        for name, value in found.items()
-    )
+    files = task.files(task.stage.outputs).items()
+    return {name: rows_in(path) if path.suffix == ".sqlite" else hash_of(path) for name, path in files}
 
 
 def reason_to_run(task: Task) -> str | None:
@@ -274,19 +257,22 @@ def reason_to_run(task: Task) -> str | None:
     record = read_json(task.record_file)
     if record is None:
         return "not run yet"
-    before, now = record["made_from"], made_from(task)
-    if f"lock: {LOCK}" not in before:
+    if f"lock: {LOCK}" not in record["made_from"]:
         return "made by an earlier version, which recorded less"
+    before, now = record["made_from"], made_from(task)
     changed = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
     if changed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         return f"changed: {changed[0].partition(': ')[2]}{more}"
-    return None if outputs_are(task, record["outputs"]) else "outputs are missing or were edited"
+    there, recorded = outputs_of(task), record["outputs"]
+    stores = {name: rows for name, rows in there.items() if isinstance(rows, int)}
+    grown = {name: rows for name, rows in stores.items() if rows >= recorded.get(name, 0)}
+    return None if there == recorded | grown else "outputs are missing or were edited"
 
 
 def write_record(task: Task, before: dict[str, str], measured: dict[str, Any]) -> dict[str, Any]:
     """Record a completed stage; raises BadInput where it left an output unwritten."""
-    outputs = describe_outputs(task)
+    outputs = outputs_of(task)
     unwritten = [name for name, value in outputs.items() if value in ("missing", -1)]
     if unwritten:
         names = ", ".join(unwritten)

@@ -50,18 +50,13 @@ def stale_figures(folder: Path) -> list[str]:
     manifest = folder / "MANIFEST.json"
     try:
         rows = json.loads(manifest.read_text(encoding="utf-8"))
-        listed = {name: digest for row in rows for name, digest in row["files"].items()}
+        listed = sorted((folder / name, digest) for row in rows for name, digest in row["files"].items())
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"{paths.shown(manifest)} cannot be read: {error}"
         raise BadInput(f"{what}; `make reproduce` writes it") from None
-    problems = []
-    for name, digest in sorted(listed.items()):
-        file = folder / name
-        if not file.is_file():
-            problems.append(f"{paths.shown(file)}: missing")
-        elif sha256_file(file) != digest:
-            problems.append(f"{paths.shown(file)}: not the file that {manifest.name} lists")
-    return problems
+    gone = [f"{paths.shown(file)}: missing" for file, _ in listed if not file.is_file()]
+    other = [file for file, digest in listed if file.is_file() and sha256_file(file) != digest]
+    return gone + [f"{paths.shown(file)}: not the file that {manifest.name} lists" for file in other]
 
 
 def compare_tables(tables: Path, expected_tables: Path) -> list[Check]:
@@ -105,15 +100,10 @@ def read_table(path: Path, keys: Sequence[str]) -> tuple[list[str], Rows]:
     import pandas as pd
 
     if not path.is_file():
-        raise BadInput(
-            f"{paths.shown(path)}: no such table, though {TOLERANCES} names it; run make reproduce"
-        )
+        raise BadInput(f"{paths.shown(path)}: no such table, but {TOLERANCES} names it; run make reproduce")
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    missing = [key for key in keys if key not in frame.columns]
-    if missing:
-        raise BadInput(
-            f"{path.name}: key columns {missing} are not in the table; found {list(frame.columns)}"
-        )
+    if missing := [key for key in keys if key not in frame.columns]:
+        raise BadInput(f"{path.name}: no key columns {missing} in the table; found {list(frame.columns)}")
     index = frame[list(keys)].agg(" / ".join, axis=1)
     if not index.is_unique:
         twice = index[index.duplicated()].iloc[0]
