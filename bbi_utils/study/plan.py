@@ -27,6 +27,7 @@ PUBLISHED_PARAMETERS = {
 }
 # A parameter's bytes; nf4 is 4 bits, its scales, and embeddings that stay in 16 bits.
 BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "nf4": 0.6}
+ROLES = ("teacher", "student", "judge")
 ELSEWHERE = {"endpoint": "runs elsewhere", "recorded": "recorded answers"}
 WORKING_MEMORY = 1.25  # caches and activations beside the weights, as a factor
 
@@ -103,27 +104,14 @@ def gigabytes(size: float | None) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
 
 
-def model_lines(study: Study) -> list[str]:
-    """Role, reference, revision, number of parameters and expected memory of each model."""
-    kind = precision(study)
-    roles = (
-        ("teacher", study.teacher, study.teacher_revision, kind),
-        ("student", study.student, study.student_revision, study.quantisation.replace("none", kind)),
-        ("judge", study.judge, study.judge_revision, kind),
-    )
-    return [
-        model_line(role, reference, revision, how)
-        if kind_of(reference) == "weights"
-        else f"  {role:<8} {reference} ({ELSEWHERE[kind_of(reference)]})"
-        for role, reference, revision, how in roles
-    ]
-
-
-def model_line(role: str, reference: str, revision: str | None, how: str) -> str:
-    """What is known of a model whose weights are here or on the hub."""
-    if paths.local_model(reference) is not None:
-        version = "local folder"
-    else:
+def model_line(study: Study, role: str) -> str:
+    """What is known of a role's model: revision, number of parameters and expected memory."""
+    reference, revision = getattr(study, role), getattr(study, f"{role}_revision")
+    if (kind := kind_of(reference)) != "weights":
+        return f"  {role:<8} {reference} ({ELSEWHERE[kind]})"
+    how = study.quantisation if role == "student" and study.quantisation != "none" else precision(study)
+    version = "local folder"
+    if paths.local_model(reference) is None:
         commit = cached_commit(reference, revision)
         version = f"revision {revision or 'default branch'}"
         version += f", in the cache as {commit[:12]}" if commit else ""
@@ -154,7 +142,7 @@ def plan_of(study: Study) -> str:
     """The plan of one pair, as text."""
     where = gpus()[0] if runs_on_gpu(study) and gpus() else "CPU"
     title = f"pair {study.pair} (profile {study.profile}, seed {study.seed}, this machine: {where})"
-    lines = [title, "", "models", *model_lines(study)]
+    lines = [title, "", "models", *(model_line(study, role) for role in ROLES)]
     needs = [memory_of(model, kind=precision(study)) for model in (study.teacher, study.student, study.judge)]
     peak = max((need for need in needs if need), default=None)
     lines += [f"  one at a time: about {gigabytes(peak)} at the peak", "", "work"]

@@ -17,10 +17,9 @@ from bbi_utils.oracles.hub import cached_commit
 from bbi_utils.oracles.references import WORDS, kind_of
 from bbi_utils.provenance import gpus
 from bbi_utils.study.params import Study
-from bbi_utils.study.plan import BYTES, parameters_of
+from bbi_utils.study.plan import BYTES, ROLES, parameters_of
 from bbi_utils.tables import read_columns
 
-ROLES = ("teacher", "student", "judge")
 INSTALLED_ENCODER = "all-MiniLM-L6-v2"  # a package of the environment holds it
 FREE_BYTES = 500 * 2**20  # responses, checkpoints and figures of one pair; a full paper run stays below
 

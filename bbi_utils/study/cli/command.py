@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+DEFAULT = "(default: %(default)s)"  # as argparse fills it in
+
 
 def add_command(
     commands: Any,
@@ -14,9 +16,9 @@ def add_command(
     run: Callable[[argparse.Namespace], int],
     text: str,
     epilog: str | None = None,
-) -> Any:
+) -> argparse.ArgumentParser:
     """The parser of a new command; `run` returns its exit status, `text` says in a few words what it does."""
-    command = commands.add_parser(
+    command: argparse.ArgumentParser = commands.add_parser(
         name,
         help=text,
         description=f"{text[0].upper()}{text[1:]}.",

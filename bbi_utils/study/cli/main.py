@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import signal
 import sys
 import traceback
@@ -14,17 +15,14 @@ from typing import Any
 
 from bbi_utils import __version__
 from bbi_utils.errors import BadInput, OutOfMemory, one_line, printable
-from bbi_utils.study.cli.command import add_command
-from bbi_utils.study.cli.sample import add_sample
-from bbi_utils.study.cli.stored import add_store_commands
+from bbi_utils.study.cli.command import DEFAULT, add_command
+from bbi_utils.study.cli.sample import add_sample, add_store_commands
 from bbi_utils.study.cli.verdict import add_audit, add_certify
 
 BAD_INPUT, FAILED, FAULT, INTERRUPTED = 2, 1, 70, 130
-WAYS_OUT = {
-    errno.ENOSPC: "free some space, or choose another folder",
-    errno.EDQUOT: "free some space, or choose another folder",
-    errno.EACCES: "give yourself permission, or choose another file or folder",
-}
+FULL = "free some space, or choose another folder"
+DENIED = "give yourself permission, or choose another file or folder"
+WAYS_OUT = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EACCES: DENIED}
 EPILOG = """\
 examples:
   python -m bbi_utils reproduce                                    both pocket pairs, offline
@@ -49,49 +47,33 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    add_reproduce(commands)
-    add_sample(commands)
-    add_audit(commands)
-    add_certify(commands)
-    add_store_commands(commands)
-    text = "compare a run's tables and figures with the expected ones"
-    command = add_command(commands, "verify", run=run_verify, text=text)
-    command.add_argument("--profile", default="pocket", help="whose run to take (default: %(default)s)")
-    command.add_argument("--run-dir", metavar="DIR", help="its folder (default: runs/PROFILE)")
+    for add in (add_reproduce, add_sample, add_audit, add_certify, add_store_commands, add_verify):
+        add(commands)
     return top
 
 
 def add_reproduce(commands: Any) -> None:
     """The command that runs the study."""
-    command = commands.add_parser(
-        "reproduce",
-        help="run the study: prompts, teacher, student, adversaries, judge, budget, figures",
-        description="Run every stage of the study that is not up to date, then print the claims.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    text = "run the study: prompts, teacher, student, adversaries, judge, budget, figures"
+    command = add_command(commands, "reproduce", run=run_reproduce, text=text, epilog=EPILOG)
+    command.description = "Run every stage of the study that is not up to date, then print the claims."
+    profiles = "how much work: a file of notebooks/params/profiles (default: pocket)"
+    command.add_argument("--profile", default="pocket", help=profiles)
+    pairs = "which models: files of notebooks/params/pairs (default: qwen llama)"
+    command.add_argument("--pair", nargs="+", action="extend", metavar="PAIR", help=pairs)
+    settings = "any parameter of the study, such as seed=1; may be repeated"
     command.add_argument(
-        "--profile",
-        default="pocket",
-        help="how much work: a file of notebooks/params/profiles (default: pocket)",
-    )
-    command.add_argument(
-        "--pair",
-        nargs="+",
-        action="extend",
-        metavar="PAIR",
-        help="which models: files of notebooks/params/pairs (default: qwen llama)",
-    )
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        dest="settings",
-        help="any parameter of the study, such as seed=1; may be repeated",
+        "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings", help=settings
     )
     command.add_argument("--dry-run", action="store_true", help="print models, memory and work, run nothing")
-    command.set_defaults(run=run_reproduce)
+
+
+def add_verify(commands: Any) -> None:
+    """The command that compares a run with the expected one."""
+    text = "compare a run's tables and figures with the expected ones"
+    command = add_command(commands, "verify", run=run_verify, text=text)
+    command.add_argument("--profile", default="pocket", help=f"whose run to take {DEFAULT}")
+    command.add_argument("--run-dir", metavar="DIR", help="its folder (default: runs/PROFILE)")
 
 
 def run_reproduce(options: argparse.Namespace) -> int:
@@ -143,33 +125,38 @@ def carried_out(commands: argparse.ArgumentParser, arguments: Sequence[str] | No
         options = commands.parse_args(arguments)
         run: Callable[[argparse.Namespace], int] = options.run
         return run(options)
-    except (BadInput, OutOfMemory) as error:
-        print(f"error: {one_line(str(error))}", file=sys.stderr)
-        return BAD_INPUT
-    except OSError as error:
-        # Disk full, no permission: the machine's trouble, named with the file it struck.
-        way = WAYS_OUT.get(error.errno or 0, "choose another file or folder")
-        print(f"error: {error.filename or 'writing'}: {error.strerror or error}; {way}", file=sys.stderr)
-        return BAD_INPUT
     except KeyboardInterrupt:
         print("stopped; give the same command again (`reproduce` continues from here)", file=sys.stderr)
         return INTERRUPTED
-    except ModuleNotFoundError as error:
-        print(
-            f"error: package {error.name} is missing; set up .venv by `make env`, and use its python",
-            file=sys.stderr,
-        )
+    except Exception as error:
+        if (said := trouble(error)) is None:
+            traceback.print_exc()
+            return FAULT
+        print(f"error: {said}", file=sys.stderr)
         return BAD_INPUT
-    except MemoryError:
-        print("error: out of memory; give it fewer or shorter answers, or a larger machine", file=sys.stderr)
-        return BAD_INPUT
-    except Exception:
-        traceback.print_exc()
-        return FAULT
+
+
+def trouble(error: Exception) -> str | None:
+    """One line, with the way out, for what is no fault of the program but of its input or the machine."""
+    if isinstance(error, BadInput | OutOfMemory):
+        return one_line(str(error))
+    if isinstance(error, OSError):  # disk full, no permission: with the file it struck
+        way = WAYS_OUT.get(error.errno or 0, "choose another file or folder")
+        return f"{error.filename or 'writing'}: {error.strerror or error}; {way}"
+    if isinstance(error, ModuleNotFoundError):
+        return f"package {error.name} is missing; set up .venv by `make env`, and use its python"
+    if isinstance(error, MemoryError):
+        return "out of memory; give it fewer or shorter answers, or a larger machine"
+    return None
 
 
 def program() -> int:
-    """`main` as a program of its own: a polite kill interrupts it, a warning is one line."""
+    """`main` as a program of its own: a polite kill interrupts it, a warning is one line, output never fails.
+
+    An old terminal's encoding may lack a character; it shows a question mark instead.
+    """
     signal.signal(signal.SIGTERM, interrupt)
     warnings.formatwarning = warning_line
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     return main()

@@ -1,4 +1,4 @@
-"""The command `sample`: any two models and some prompts become a file of recorded answers (contract C2)."""
+"""Recorded answers: `sample` asks two models (contract C2); `export` and `import` carry a store's."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bbi_utils.errors import BadInput
-from bbi_utils.study.cli.command import add_command
+from bbi_utils.study.cli.command import DEFAULT, add_command
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bbi_utils.oracles import Oracle, Sampling, Terms
+    from bbi_utils.oracles import Oracle, Terms
     from bbi_utils.probes import Probe
 
 SIDES = ("teacher", "student")
@@ -29,6 +29,14 @@ examples:
 Answers are kept in a store beside OUT as they come: give the same command again after an interruption and
 nothing is asked twice. exit status: 0 done, 2 bad input (one line on stderr)"""
 
+STORE_EPILOG = """\
+A file has one answer a row, with everything that the store knows about it and about the oracle that gave it;
+what was spent on answers stays in the store. An answer that is already in the store stays as it is.
+examples:
+  python -m bbi_utils export runs/pocket/qwen/responses.sqlite answers.parquet
+  python -m bbi_utils import answers.parquet runs/mine/responses.sqlite
+exit status: 0 done, 2 bad input (one line on stderr, nothing exported or imported)"""
+
 
 def add_sample(commands: Any) -> None:
     """The command from two models to recorded answers."""
@@ -41,48 +49,40 @@ def add_sample(commands: Any) -> None:
     for side in SIDES:
         _add_side(command, side)
     _add_sampling(command)
-    _add_terms(command)
+    group = command.add_argument_group("endpoints")
+    group.add_argument("--max-spend", type=float, metavar="X", help="stop before both cost more (no limit)")
+    group.add_argument("--concurrency", type=int, default=8, help=f"requests at a time {DEFAULT}")
+    group.add_argument("--timeout", type=float, default=120.0, help=f"seconds {DEFAULT}")
 
 
-def _add_side(command: Any, side: str) -> None:
+def _add_side(command: argparse.ArgumentParser, side: str) -> None:
     group = command.add_argument_group(f"the {side}")
     group.add_argument(f"--{side}-revision", metavar="REV", help="branch, tag or commit of a hub model")
     group.add_argument(f"--{side}-4bit", action="store_true", help="load its weights in 4 bits")
-    group.add_argument(
-        f"--{side}-key", default="OPENAI_API_KEY", metavar="NAME",
-        help="for an endpoint: the environment variable with its key (default: %(default)s)",
-    )  # fmt: skip
-    group.add_argument(
-        f"--{side}-price", nargs=2, type=float, metavar=("IN", "OUT"),
-        help="for an endpoint: the price of a million prompt and of a million answer tokens",
-    )  # fmt: skip
+    key = f"for an endpoint: the environment variable with its key {DEFAULT}"
+    group.add_argument(f"--{side}-key", default="OPENAI_API_KEY", metavar="NAME", help=key)
+    price = "for an endpoint: the price of a million prompt and of a million answer tokens"
+    group.add_argument(f"--{side}-price", nargs=2, type=float, metavar=("IN", "OUT"), help=price)
 
 
-def _add_sampling(command: Any) -> None:
+def _add_sampling(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("sampling, of both alike")
-    group.add_argument("--temperature", type=float, default=0.7, help="(default: %(default)s)")
-    group.add_argument("--top-p", type=float, default=1.0, help="(default: %(default)s)")
-    group.add_argument("--max-new-tokens", type=int, default=256, help="(default: %(default)s)")
+    group.add_argument("--temperature", type=float, default=0.7, help=DEFAULT)
+    group.add_argument("--top-p", type=float, default=1.0, help=DEFAULT)
+    group.add_argument("--max-new-tokens", type=int, default=256, help=DEFAULT)
     group.add_argument("--system-prompt", help="a system turn (default: the template's own)")
-    group.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
-    group.add_argument("--batch-size", type=int, default=16, help="prompts at a time (default: %(default)s)")
+    group.add_argument("--seed", type=int, default=0, help=DEFAULT)
+    group.add_argument("--batch-size", type=int, default=16, help=f"prompts at a time {DEFAULT}")
     group.add_argument("--dtype", default="auto", help="auto, float32, bfloat16 or float16")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    group.add_argument(
-        "--once", action="store_true", help="no second teacher answer: saves a third, and the null control"
-    )
-
-
-def _add_terms(command: Any) -> None:
-    group = command.add_argument_group("endpoints")
-    group.add_argument("--max-spend", type=float, metavar="X", help="stop before both cost more (no limit)")
-    group.add_argument("--concurrency", type=int, default=8, help="requests at a time (default: %(default)s)")
-    group.add_argument("--timeout", type=float, default=120.0, help="seconds (default: %(default)s)")
+    once = "no second teacher answer: saves a third, and the null control"
+    group.add_argument("--once", action="store_true", help=once)
 
 
 def run_sample(options: argparse.Namespace) -> int:
     """`sample`: everything is checked first; OUT is written last, whole or not at all."""
     from bbi_utils.oracles import Request
+    from bbi_utils.responses.sampling import sample
     from bbi_utils.responses.store import ResponseStore
 
     out = out_file(options.out)
@@ -90,14 +90,16 @@ def run_sample(options: argparse.Namespace) -> int:
     oracles = {side: oracle_of(side, options) for side in SIDES}
     if oracles["teacher"].fingerprint == oracles["student"].fingerprint:
         raise BadInput(f"teacher and student are both {options.teacher}; there is nothing to tell apart")
-    wanted = [("teacher", "teacher", 0), ("teacher_2", "teacher", 1), ("student", "student", 0)]
-    wanted = [each for each in wanted if not (options.once and each[0] == "teacher_2")]
-    for _, side, index in wanted:
+    wanted = {"teacher": ("teacher", 0), "teacher_2": ("teacher", 1), "student": ("student", 0)}
+    if options.once:
+        del wanted["teacher_2"]
+    for side, index in wanted.values():
         oracles[side].check([Request(probe.id, probe.prompt, index) for probe in probes])
     answers: dict[str, pd.DataFrame] = {}
     with ResponseStore(out.with_suffix(".sqlite")) as store:
-        for column, side, index in wanted:
-            answers[column] = answers_of(oracles[side], probes, store, index, options)
+        how = {"batch_size": options.batch_size, "progress": sys.stderr.isatty()}
+        for column, (side, index) in wanted.items():
+            answers[column] = sample(oracles[side], probes, store, sample_index=index, **how)
             if options.once or column != "teacher":  # one model at a time is loaded
                 oracles[side].release()
         bill = store.spending().bill(terms_of("teacher", options))
@@ -132,19 +134,6 @@ def probes_of(prompts: str, *, seed: int) -> list[Probe]:
     return build_suite(n=int(prompts), seed=seed)
 
 
-def sampling_of(options: argparse.Namespace) -> Sampling:
-    """How both are sampled."""
-    from bbi_utils.oracles import Sampling
-
-    return Sampling(
-        options.temperature,
-        options.top_p,
-        options.max_new_tokens,
-        seed=options.seed,
-        system_prompt=options.system_prompt,
-    )
-
-
 def terms_of(side: str, options: argparse.Namespace) -> Terms:
     """The terms on which an endpoint is asked."""
     from bbi_utils.oracles import Terms
@@ -154,29 +143,20 @@ def terms_of(side: str, options: argparse.Namespace) -> Terms:
 
 
 def oracle_of(side: str, options: argparse.Namespace) -> Oracle:
-    """The oracle that a side names."""
-    from bbi_utils.oracles import load_oracle
+    """The oracle that a side names; both are sampled alike."""
+    from bbi_utils.oracles import Sampling, load_oracle
 
+    names = ("temperature", "top_p", "max_new_tokens", "seed", "system_prompt")
     return load_oracle(
         getattr(options, side),
         revision=getattr(options, f"{side}_revision"),
         quantisation="nf4" if getattr(options, f"{side}_4bit") else "none",
         dtype=options.dtype,
         device=options.device,
-        sampling=sampling_of(options),
+        sampling=Sampling(**{name: getattr(options, name) for name in names}),
         key_env=getattr(options, f"{side}_key"),
         terms=terms_of(side, options),
     )
-
-
-def answers_of(
-    oracle: Oracle, probes: list[Probe], store: Any, index: int, options: argparse.Namespace
-) -> pd.DataFrame:
-    """One answer to every prompt, as `sampling.sample` returns them."""
-    from bbi_utils.responses.sampling import sample
-
-    shown = sys.stderr.isatty()
-    return sample(oracle, probes, store, sample_index=index, batch_size=options.batch_size, progress=shown)
 
 
 def write_answers(probes: list[Probe], answers: dict[str, pd.DataFrame], out: Path) -> None:
@@ -185,12 +165,8 @@ def write_answers(probes: list[Probe], answers: dict[str, pd.DataFrame], out: Pa
 
     from bbi_utils.files import replacing
 
-    labels = {
-        "prompt_id": [probe.id for probe in probes],
-        "prompt": [probe.prompt for probe in probes],
-        "category": [probe.category for probe in probes],
-        "group": [probe.group for probe in probes],
-    }
+    names = {"prompt_id": "id", "prompt": "prompt", "category": "category", "group": "group"}
+    labels = {column: [getattr(probe, name) for probe in probes] for column, name in names.items()}
     table = pd.DataFrame({**labels, **{name: list(said["answer"]) for name, said in answers.items()}})
     with replacing(out) as partial:
         if out.suffix.lower() == ".parquet":
@@ -213,3 +189,43 @@ def report(answers: dict[str, pd.DataFrame], bill: str, out: Path) -> str:
         )
     lines += [f"requests to endpoints: {bill}", f"recorded in {out}; next:"]
     return "\n".join([*lines, f"  python -m bbi_utils audit {out} --epsilon 0.1"])
+
+
+def add_store_commands(commands: Any) -> None:
+    """`export STORE FILE` and `import FILE STORE`."""
+    for name, run, text, places in (
+        ("export", run_export, "write a response store's answers to a file", ("store", "file")),
+        ("import", run_import, "append a file's answers to a response store", ("file", "store")),
+    ):
+        command = add_command(commands, name, run=run, text=text, epilog=STORE_EPILOG)
+        helps = {"store": "a responses.sqlite", "file": "a .jsonl or .parquet file"}
+        for place in places:
+            command.add_argument(place, metavar=place.upper(), help=helps[place], type=Path)
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """`export`: a store that is not there is not made."""
+    from bbi_utils.responses.export import KINDS, export_answers
+    from bbi_utils.responses.store import ResponseStore
+    from bbi_utils.tables import check_kind
+
+    check_kind(options.file, KINDS)
+    if not options.store.is_file():
+        what = "is a folder" if options.store.is_dir() else "no such file"
+        raise BadInput(f"{options.store}: {what}; give the responses.sqlite of a run")
+    with ResponseStore(options.store) as store:
+        count = export_answers(store, options.file, shown=sys.stderr.isatty())
+    print(f"{count:,} answers in {options.file}")
+    return 0
+
+
+def run_import(options: argparse.Namespace) -> int:
+    """`import`: a store that is not there is made, once the file is known to be one."""
+    from bbi_utils.responses.export import count_answers, import_answers
+    from bbi_utils.responses.store import ResponseStore
+
+    count_answers(options.file)
+    with ResponseStore(options.store) as store:
+        count, added = import_answers(store, options.file, shown=sys.stderr.isatty())
+    print(f"{count:,} answers in {options.file}, {added:,} of them new in {options.store}")
+    return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bbi_utils.errors import BadInput, printable
-from bbi_utils.study.cli.command import add_command
+from bbi_utils.study.cli.command import DEFAULT, add_command
 
 EXIT = {"certified": 0, "refuted": 1, "inconclusive": 3}
 STATUS = (
@@ -41,15 +41,10 @@ def add_audit(commands: Any) -> None:
     _add_epsilon(command)
     games = ("both", "single", "pairwise")
     command.add_argument("--game", choices=games, default="both", help="games that count (default: both)")
-    command.add_argument("--folds", type=int, default=5, help="folds of cross-fitting (default: %(default)s)")
-    command.add_argument("--seed", type=int, default=0, help="of folds and tests (default: %(default)s)")
-    command.add_argument(
-        "--own",
-        action="append",
-        default=[],
-        metavar="FILE.py:CLASS",
-        help="a further adversary; may be repeated",
-    )
+    command.add_argument("--folds", type=int, default=5, help=f"folds of cross-fitting {DEFAULT}")
+    command.add_argument("--seed", type=int, default=0, help=f"of folds and tests {DEFAULT}")
+    own = "a further adversary; may be repeated"
+    command.add_argument("--own", action="append", default=[], metavar="FILE.py:CLASS", help=own)
     command.add_argument("--name", help="the pair's name in tables and figures (default: the file's)")
     command.add_argument("--out", metavar="DIR", help="where it goes (default: runs/audit/<file's name>)")
 
@@ -63,21 +58,16 @@ def add_certify(commands: Any) -> None:
     command.add_argument("--pair", help="which pair, where the table has several")
     command.add_argument("--contrast", help="which contrast, where the table has several")
     command.add_argument("--queries", type=int, default=1, metavar="Q", help="prompts a game (default: 1)")
-    command.add_argument(
-        "--costs",
-        metavar="FILE",
-        help="what they cost (default: costs.parquet beside SCORES, if it is there)",
-    )
+    costs = "what they cost (default: costs.parquet beside SCORES, if it is there)"
+    command.add_argument("--costs", metavar="FILE", help=costs)
     command.add_argument("--out", metavar="FILE", help="default: certificate.json beside SCORES")
 
 
-def _add_epsilon(command: Any) -> None:
-    command.add_argument(
-        "--epsilon", type=fraction, required=True, metavar="E", help="the advantage that nobody should exceed"
-    )
-    command.add_argument(
-        "--confidence", type=fraction, default=0.95, metavar="C", help="of the verdict (default: %(default)s)"
-    )
+def _add_epsilon(command: argparse.ArgumentParser) -> None:
+    epsilon = "the advantage that nobody should exceed"
+    command.add_argument("--epsilon", type=fraction, required=True, metavar="E", help=epsilon)
+    confidence = f"of the verdict {DEFAULT}"
+    command.add_argument("--confidence", type=fraction, default=0.95, metavar="C", help=confidence)
 
 
 def fraction(text: str) -> float:
@@ -105,7 +95,11 @@ def run_audit(options: argparse.Namespace) -> int:
     settings = Settings(**{name: getattr(options, name) for name in names}, name=options.name or source.stem)
     done = audit(read_answers(source), settings, shown=sys.stderr.isatty())
     files = write_audit(done, folder, source=source)
-    _say(f"{source}: {render_audit(done)}\n{len(files)} files in {folder}, the verdict in {files[0].name}")
+    print(
+        printable(
+            f"{source}: {render_audit(done)}\n{len(files)} files in {folder}, the verdict in {files[0].name}"
+        )
+    )
     return EXIT[done.certificate.verdict]
 
 
@@ -129,11 +123,5 @@ def run_certify(options: argparse.Namespace) -> int:
         costs=costs_for(scores, source, options.costs),
     )
     write_json(out, certificate.to_json())
-    _say(f"{render(certificate)}\nthe verdict is in {out}")
+    print(printable(f"{render(certificate)}\nthe verdict is in {out}"))
     return EXIT[certificate.verdict]
-
-
-def _say(text: str) -> None:
-    """Print, with a question mark for what an old terminal's encoding lacks."""
-    encoding, text = sys.stdout.encoding or "utf-8", printable(text)
-    print(text.encode(encoding, errors="replace").decode(encoding))
