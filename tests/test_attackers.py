@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import sys
+import weakref
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import pandas as pd
 import pytest
 from test_adversaries import WORDS, advantages, make_pairs, save_encoder, settings
 
-from bbi_utils import games
+from bbi_utils import adversaries, games
 from bbi_utils.adversaries import (
     FeatureAdversary,
     all_adversaries,
@@ -21,10 +24,10 @@ from bbi_utils.adversaries import (
     load_own,
     with_ensemble,
 )
-from bbi_utils.adversaries.ensemble import EnsembleAdversary, stack
+from bbi_utils.adversaries.ensemble import Ensemble, stack
 from bbi_utils.adversaries.stylometric import Stylometry
 from bbi_utils.errors import BadInput
-from bbi_utils.games.once import Once
+from bbi_utils.games.player import Remembering
 from bbi_utils.paths import NOTEBOOKS
 
 STRONG = ("stylometric", "joint", "ensemble")
@@ -46,7 +49,7 @@ def asked(pairs: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
     return list(pairs["prompt"]), list(pairs["teacher"]), list(pairs["student"])
 
 
-@pytest.mark.parametrize("name", STRONG)
+@pytest.mark.parametrize("name", ["stylometric", "joint"])
 def test_swapping_flips_the_sign_equal_answers_tie_and_a_second_fit_agrees(name, makers):
     pairs = make_pairs(40, student={"opener": 0.5})
     prompts, teacher, student = asked(pairs)
@@ -57,6 +60,22 @@ def test_swapping_flips_the_sign_equal_answers_tie_and_a_second_fit_agrees(name,
     assert not one.score_pairs(prompts, teacher, teacher).any()
     np.testing.assert_array_equal(forward, again.score_pairs(prompts, teacher, student))
     assert one.parameters > 0
+
+
+def test_the_ensemble_flips_its_sign_with_a_swapped_pair_ties_equal_answers_and_repeats_itself(makers):
+    pairs = make_pairs(60, student={"opener": 0.5})
+    asked, learned_from = pairs[:30].assign(fold=0), pairs[30:].assign(fold=1)
+    swapped = asked.rename(columns={"teacher": "student", "student": "teacher"})
+    tables = {"": asked, "swapped": swapped, "same": asked.assign(student=asked["teacher"])}
+    named = [table.assign(prompt_id=table["prompt_id"] + name) for name, table in tables.items()]
+    three = pd.concat([*named, learned_from], ignore_index=True)
+    one, again = (with_ensemble({"length": makers["length"], "joint": makers["joint"]}) for _ in range(2))
+    found = one["ensemble"].held_out(three, [0], seed=3)
+    pd.testing.assert_frame_equal(found.scores, again["ensemble"].held_out(three, [0], seed=3).scores)
+    score = found.scores[found.scores["game"] == "pairwise"].set_index("prompt_id")["score"]
+    forward, back, tied = (score[asked["prompt_id"] + name].to_numpy() for name in tables)
+    assert forward.any() and not tied.any()
+    np.testing.assert_array_equal(forward, -back)
 
 
 @pytest.mark.parametrize("name", STRONG)
@@ -171,7 +190,7 @@ def pairwise(make, pairs: pd.DataFrame) -> float:
 
 
 READERS = {f"reads_{place}": partial(Reads, place) for place in range(3)}
-STACKED = partial(EnsembleAdversary, READERS)
+STACKED = Ensemble(READERS)
 
 
 def test_noisy_members_do_not_weaken_the_strong_one():
@@ -221,12 +240,12 @@ def test_no_member_scores_a_question_it_was_trained_on_in_other_words():
     pairs["prompt"] = [f"{group} in words {i}" for i, group in enumerate(pairs["group"])]
     members = {f"reads_{place}": partial(Watched, place) for place in range(2)}
     for inner in (2, 3):
-        assert pairwise(partial(EnsembleAdversary, members, inner=inner), pairs) > 0
+        assert pairwise(Ensemble(members, inner=inner), pairs) > 0
 
 
 def test_an_ensemble_of_joint_readers_alone_says_what_is_missing(encoder):
     with pytest.raises(BadInput, match="plays the single game"):
-        EnsembleAdversary({"joint": joint_factory(settings(encoder, epochs=1))}).fit(make_pairs(20), seed=0)
+        advantages(Ensemble({"joint": joint_factory(settings(encoder, epochs=1))}), make_pairs(20))
 
 
 def test_an_ensemble_counts_its_members_parameters_and_reports_their_cuts(encoder):
@@ -266,12 +285,35 @@ def test_members_and_ensemble_share_their_trainings_and_still_say_what_they_took
 
 
 def test_a_training_on_other_pairs_or_with_another_seed_is_a_new_one():
-    once, pairs = Once(partial(Reads, 0)), numbers(40, (1.0,))
-    first, _ = once.fitted(pairs, seed=0)
-    assert once.fitted(pairs.copy(), seed=0)[0] is first
+    player, pairs = Remembering(partial(Reads, 0)), numbers(40, (1.0,)).assign(fold=np.arange(40) % 4)
+    first = player.held_out(pairs, [0], seed=0)
+    assert player.held_out(pairs.copy(), [0], seed=0) is first
     swapped = pairs.assign(teacher=pairs["student"], student=pairs["teacher"])
-    for other, seed in ((pairs, 1), (pairs[1:], 0), (swapped, 0)):
-        assert once.fitted(other, seed=seed)[0] is not first
+    others = [(pairs, [1], 0), (pairs, [0], 1), (pairs[1:], [0], 0), (swapped, [0], 0)]
+    for other, left_out, seed in others:
+        assert player.held_out(other, left_out, seed=seed) is not first
+
+
+class Living(Reads):
+    """Notes all of its kind that are still alive."""
+
+    alive: weakref.WeakSet = weakref.WeakSet()
+
+    def fit(self, pairs, *, seed):
+        gc.collect()
+        self.alive.add(self)
+        assert len(self.alive) == 1  # the one that is trained now
+        return super().fit(pairs, seed=seed)
+
+
+@pytest.mark.parametrize("folds", [2, 3])
+def test_no_fitted_member_outlives_its_scores(folds):
+    """A large encoder's copies would fill the memory: while one is trained, and after play, none is kept."""
+    players = with_ensemble({name: partial(Living, place) for place, name in enumerate(("one", "two"))})
+    for make in players.values():
+        games.play(make, numbers(60, (1.0, 0.5)), pair="p", contrast="c", folds=folds)
+    gc.collect()
+    assert not Living.alive
 
 
 # One's own
@@ -332,9 +374,29 @@ def test_ones_own_is_in_the_ensemble_of_all(tmp_path):
     players = all_adversaries(own=[f"{own_file(tmp_path, COUNTS)}:Exclamations"])
     assert list(players)[-2:] == ["exclamations", "ensemble"]
     pairs = make_pairs(40, student={"opener": 0.8})
-    alone = all_adversaries()["ensemble"]().fit(pairs, seed=0).parameters
+    alone, with_it = (
+        games.play(table["ensemble"], pairs, pair="p", contrast="c")[1]["parameters"].item()
+        for table in (all_adversaries(), players)
+    )
     # Two features: two weights a game and an intercept; and the ensemble's weight of it in each game.
-    assert players["ensemble"]().fit(pairs, seed=0).parameters == alone + 5 + 2
+    assert with_it == alone + 5 + 2
+
+
+def test_a_new_module_of_the_room_is_one_more_adversary_and_nothing_else_is_touched(tmp_path, monkeypatch):
+    text = (
+        COUNTS
+        + """
+
+def factories():
+    return {"exclamations": Exclamations}
+"""
+    )
+    (tmp_path / "exclamations.py").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(adversaries, "__path__", [*adversaries.__path__, str(tmp_path)])
+    names = ["length", "word_ngrams", "char_ngrams", "stylometric", "exclamations"]
+    assert list(cheap_adversaries()) == names
+    assert list(all_adversaries()) == [*names, "ensemble"]
+    del sys.modules["bbi_utils.adversaries.exclamations"]
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from recorded_files import Rows, answers, rows, write
 
-from bbi_utils.adversaries import GramCounts, LengthAdversary, NgramAdversary
-from bbi_utils.adversaries.ngrams import WORD_GRAMS
+from bbi_utils.adversaries.features import LengthAdversary
+from bbi_utils.adversaries.ngrams import WORD_GRAMS, GramCounts, NgramAdversary
 from bbi_utils.errors import BadInput
 from bbi_utils.files import sha256_file
 from bbi_utils.games.certificate import certify

@@ -9,8 +9,8 @@ from recorded_files import rows
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from bbi_utils import games
-from bbi_utils.adversaries import GramCounts, NgramAdversary, lexical_adversaries
-from bbi_utils.adversaries.ngrams import CHAR_GRAMS, WORD_GRAMS
+from bbi_utils.adversaries import lexical_adversaries
+from bbi_utils.adversaries.ngrams import CHAR_GRAMS, WORD_GRAMS, GramCounts, NgramAdversary
 
 PAIRS = pd.DataFrame(rows(40))
 

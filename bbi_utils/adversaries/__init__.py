@@ -1,21 +1,24 @@
-"""The adversaries by name. A new one is a class with a name, ``fit`` and ``score_pairs`` (see ``base``); the
-shortest way to one is a ``FeatureAdversary`` in a file of your own (see ``own``)."""
+"""The adversaries by name: those of every module here that has a function `factories`, encoders, one's own.
+
+A new one is a class with a name, `fit` and `score_pairs` (see `games.player.Adversary`), most shortly a
+`FeatureAdversary`: in a file of one's own (see `custom`), or in a new module of this room.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+import pkgutil
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import TypeVar
 
+from bbi_utils.adversaries import features, ngrams
 from bbi_utils.adversaries.backbone import EncoderSettings, shared_trunk
 from bbi_utils.adversaries.custom import load_own
 from bbi_utils.adversaries.encoder import encoder_factory, joint_factory, joint_name
-from bbi_utils.adversaries.ensemble import EnsembleAdversary
-from bbi_utils.adversaries.features import FeatureAdversary, LengthAdversary
-from bbi_utils.adversaries.ngrams import CHAR_GRAMS, WORD_GRAMS, GramCounts, NgramAdversary
-from bbi_utils.adversaries.stylometric import StylometricAdversary
+from bbi_utils.adversaries.ensemble import Ensemble
+from bbi_utils.adversaries.features import FeatureAdversary
 from bbi_utils.errors import BadInput
-from bbi_utils.games.once import Once
-from bbi_utils.games.player import Adversary, SingleAdversary
+from bbi_utils.games.player import Adversary, Maker, Player, Remembering, SingleAdversary
 
 __all__ = [
     "Adversary", "SingleAdversary", "FeatureAdversary", "EncoderSettings", "Factories", "lexical_adversaries",
@@ -23,7 +26,8 @@ __all__ = [
     "encoder_factory", "joint_factory", "load_own",
 ]  # fmt: skip
 
-Factories = dict[str, Callable[[], Adversary]]
+Factories = dict[str, Maker]
+Plays = TypeVar("Plays")
 
 
 def lexical_adversaries() -> Factories:
@@ -31,17 +35,14 @@ def lexical_adversaries() -> Factories:
 
     Build it once and play every contrast with it: the counts of n-grams are then shared.
     """
-    words, characters = GramCounts(WORD_GRAMS), GramCounts(CHAR_GRAMS)
-    return {
-        "length": LengthAdversary,
-        "word_ngrams": lambda: NgramAdversary("word_ngrams", WORD_GRAMS, counts=words),
-        "char_ngrams": lambda: NgramAdversary("char_ngrams", CHAR_GRAMS, counts=characters),
-    }
+    return _joined(features.factories(), ngrams.factories())
 
 
 def cheap_adversaries(*, own: Sequence[str] = ()) -> Factories:
-    """Those that need no model and take seconds: the lexical ones, stylometric, and the user's own."""
-    return _joined(lexical_adversaries(), {"stylometric": StylometricAdversary}, own_adversaries(own))
+    """Those that need no model and take seconds: of all modules here with `factories`, and the user's own."""
+    found = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    makes = [module.factories() for module in found if hasattr(module, "factories")]
+    return _joined(*makes, own_adversaries(own))
 
 
 def own_adversaries(own: Sequence[str]) -> Factories:
@@ -63,13 +64,13 @@ def encoder_adversaries(*encoders: EncoderSettings) -> Factories:
     return _joined(*tables)
 
 
-def with_ensemble(members: Mapping[str, Callable[[], Adversary]]) -> Factories:
+def with_ensemble(members: Mapping[str, Maker]) -> dict[str, Maker | Player]:
     """The members and, last, the ensemble of them, which shares their trainings."""
-    once = {name: Once(make) for name, make in members.items()}
-    return _joined(once, {"ensemble": partial(EnsembleAdversary, once)})
+    remembering: dict[str, Maker | Player] = {name: Remembering(make) for name, make in members.items()}
+    return _joined(remembering, {"ensemble": Ensemble(remembering)})
 
 
-def all_adversaries(*encoders: EncoderSettings, own: Sequence[str] = ()) -> Factories:
+def all_adversaries(*encoders: EncoderSettings, own: Sequence[str] = ()) -> dict[str, Maker | Player]:
     """The cheap adversaries, two for each encoder, the user's own, and the ensemble of all of them.
 
     Raises BadInput where two would have one name.
@@ -77,9 +78,9 @@ def all_adversaries(*encoders: EncoderSettings, own: Sequence[str] = ()) -> Fact
     return with_ensemble(_joined(cheap_adversaries(), encoder_adversaries(*encoders), own_adversaries(own)))
 
 
-def _joined(*tables: Mapping[str, Callable[[], Adversary]]) -> Factories:
+def _joined(*tables: Mapping[str, Plays]) -> dict[str, Plays]:
     """One table of all; raises BadInput where a name comes twice."""
-    joined: Factories = {}
+    joined: dict[str, Plays] = {}
     for table in tables:
         for name, make in table.items():
             if name in joined:

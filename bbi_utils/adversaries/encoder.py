@@ -20,7 +20,6 @@ import numpy as np
 import pandas as pd
 
 from bbi_utils.adversaries.backbone import EncoderSettings, Trunk, shared_trunk
-from bbi_utils.games.player import score_once
 
 
 def encoder_factory(
@@ -116,7 +115,16 @@ class FineTunedEncoder:
         return scores[: len(first)] - scores[len(first) :]
 
     def _score_once(self, contexts: Sequence[str], answers: Sequence[str]) -> np.ndarray:
-        return score_once(self._score, contexts, answers, known=self._scored)
+        """Scores of every answer after its context, shape (n,); each distinct text is read once.
+
+        So equal texts get the very same number, which batched floating point alone does not promise: that is
+        what makes identical answers an exact tie.
+        """
+        keys = list(zip(contexts, answers, strict=True))
+        if new := [key for key in dict.fromkeys(keys) if key not in self._scored]:
+            scores = self._score([context for context, _ in new], [answer for _, answer in new])
+            self._scored.update(zip(new, map(float, scores), strict=True))
+        return np.array([self._scored[key] for key in keys], dtype=float)
 
     def _score(self, contexts: list[str], answers: list[str]) -> np.ndarray:
         import torch

@@ -7,7 +7,7 @@ fixed when it was trained, so a negative weight could only answer to noise.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +15,7 @@ import pandas as pd
 
 from bbi_utils.errors import BadInput
 from bbi_utils.games.folds import assign_folds
-from bbi_utils.games.once import fitted
-from bbi_utils.games.player import Adversary, SingleAdversary, scores_of
+from bbi_utils.games.player import HeldOut, Maker, Player, held_out, right
 
 
 @dataclass(frozen=True)
@@ -64,82 +63,78 @@ def _spread(scores: np.ndarray) -> np.ndarray:
     return np.where(spread > 0, spread, 1.0)
 
 
-class EnsembleAdversary:
-    """Cross-fits its members on the training prompts to learn their weights, then fits them on all of these.
+class Ensemble:
+    """Learns its members' weights from what they said out of fold, and adds up what they say.
 
-    It cuts the training prompts where `games.play` has cut them, so that trainings are shared between its
-    turns and with its members' own (see `once`); without such folds it deals out ``inner`` of its own.
-    Members without ``score`` count in the pairwise game only. A swapped pair flips its score, and equal
-    answers tie exactly, wherever that holds for the members. ``remembered_seconds`` is what those trainings
-    took that were not repeated.
+    It cuts the training prompts where `games.play` has cut them, so that members which remember are trained
+    no more often for it (see `player.Remembering`); where that leaves one fold, it deals out ``inner`` of its
+    own. Members without ``score`` count in the pairwise game only. A swapped pair flips its score, and equal
+    answers tie exactly. Its seconds include all trainings that it rests on, whoever asked for them first.
     """
 
     name = "ensemble"
 
-    def __init__(self, members: Mapping[str, Callable[[], Adversary]], *, inner: int = 2) -> None:
-        self._make = dict(members)
+    def __init__(self, members: Mapping[str, Maker | Player], *, inner: int = 2) -> None:
+        self._members = list(members.values())
         self._inner = inner
 
-    def fit(self, pairs: pd.DataFrame, *, seed: int) -> EnsembleAdversary:
-        began, spent = time.perf_counter(), 0.0
-        cut = _cut(pairs, self._inner, seed=seed)
-        tables: dict[str, pd.DataFrame] = {}
-        self._fitted: dict[str, Adversary] = {}
-        for name, make in self._make.items():
-            tables[name], seconds = _out_of_fold(make, pairs, cut, seed=seed)
-            self._fitted[name], more = fitted(make, pairs, seed=seed)
-            spent += seconds + more
-        paired, single = _wide(tables, "pairwise"), _wide(tables, "single")
-        self._paired = stack(paired.to_numpy(), np.ones(len(paired)), intercept=False)
-        shown = single.index.get_level_values("shown")
-        self._single = stack(single.to_numpy(), np.where(shown == "teacher", 1.0, -1.0), intercept=True)
-        own = paired.shape[1] + single.shape[1] + 1
-        self.parameters = own + sum(getattr(member, "parameters", 0) for member in self._fitted.values())
-        self.remembered_seconds = max(0.0, spent - (time.perf_counter() - began))
-        return self
-
-    @property
-    def truncated_share(self) -> float:
-        """The largest of the members'."""
-        return max(getattr(member, "truncated_share", 0.0) for member in self._fitted.values())
-
-    def score(self, prompts: Sequence[str], answers: Sequence[str]) -> np.ndarray:
-        members = [member for member in self._fitted.values() if isinstance(member, SingleAdversary)]
-        scores = [member.score(prompts, answers) for member in members]
-        return self._single(np.column_stack(scores))
-
-    def score_pairs(self, prompts: Sequence[str], first: Sequence[str], second: Sequence[str]) -> np.ndarray:
-        scores = [member.score_pairs(prompts, first, second) for member in self._fitted.values()]
-        return self._paired(np.column_stack(scores))
+    def held_out(self, pairs: pd.DataFrame, left_out: Sequence[int], *, seed: int) -> HeldOut:
+        """As `player.held_out`. Raises BadInput where no member plays one of the games."""
+        said = [held_out(make, pairs, left_out, seed=seed) for make in self._members]
+        cut = _cut(pairs, left_out, self._inner, seed=seed)
+        tried = [_out_of_fold(make, cut, left_out, seed=seed) for make in self._members]
+        began = time.perf_counter()
+        tables = [one.scores for one in said], [table for table, _ in tried]
+        stacked = [_stacked(game, *tables) for game in ("pairwise", "single")]
+        return HeldOut(
+            adversary=self.name,
+            scores=pd.concat([scores for scores, _ in stacked]),
+            fit_seconds=sum(one.fit_seconds for one in said) + sum(spent for _, spent in tried),
+            score_seconds=sum(one.score_seconds for one in said) + time.perf_counter() - began,
+            parameters=sum(one.parameters for one in said) + sum(own for _, own in stacked),
+            truncated_share=max(one.truncated_share for one in said),
+        )
 
 
-def _cut(pairs: pd.DataFrame, inner: int, *, seed: int) -> np.ndarray:
-    """The fold of each training prompt, shape (n,)."""
-    if "fold" in pairs and pairs["fold"].nunique() > 1:
-        return pairs["fold"].to_numpy()
+def _cut(pairs: pd.DataFrame, left_out: Sequence[int], inner: int, *, seed: int) -> pd.DataFrame:
+    """The pairs with two folds or more besides those left out."""
+    trained = ~pairs["fold"].isin(left_out)
+    if pairs["fold"][trained].nunique() > 1:
+        return pairs
     # Another seed than that of the outer folds, whose cut this one should not repeat.
-    return assign_folds(pairs, folds=inner, seed=seed + 1)
+    dealt = assign_folds(pairs[trained], folds=inner, seed=seed + 1)
+    fold = pairs["fold"].to_numpy(copy=True)
+    fold[trained] = fold.max() + 1 + dealt
+    return pairs.assign(fold=fold)
 
 
 def _out_of_fold(
-    make: Callable[[], Adversary], pairs: pd.DataFrame, cut: np.ndarray, *, seed: int
+    make: Maker | Player, cut: pd.DataFrame, left_out: Sequence[int], *, seed: int
 ) -> tuple[pd.DataFrame, float]:
     """A member's scores of every training prompt by one that did not see it, and the seconds of training."""
     tables, spent = [], 0.0
-    for part in np.unique(cut):
-        member, seconds = fitted(make, pairs[cut != part].reset_index(drop=True), seed=seed)
-        tables.append(scores_of(member, pairs[cut == part]))
-        spent += seconds
+    for part in sorted(set(cut["fold"]) - set(left_out)):
+        found = held_out(make, cut, [part, *left_out], seed=seed)
+        tables.append(found.scores[found.scores["fold"] == part])
+        spent += found.fit_seconds
     return pd.concat(tables), spent
 
 
-def _wide(tables: Mapping[str, pd.DataFrame], game: str) -> pd.DataFrame:
-    """Scores in one game: a row a prompt and what was shown, a column a member that plays it."""
-    columns = {
-        name: table[table["game"] == game].set_index(["prompt_id", "shown"])["score"]
-        for name, table in tables.items()
-    }
-    wide = pd.DataFrame({name: column for name, column in columns.items() if len(column)})
-    if wide.empty:
+def _stacked(
+    game: str, said: Sequence[pd.DataFrame], tried: Sequence[pd.DataFrame]
+) -> tuple[pd.DataFrame, int]:
+    """The ensemble's scores in one game, with weights from the scores out of fold, and how many weights."""
+    rows, scores = _columns(said, game)
+    known, out_of_fold = _columns(tried, game)
+    signs, known_signs = (np.where(table["shown"] == "student", -1.0, 1.0) for table in (rows, known))
+    single = game == "single"
+    score = stack(out_of_fold, known_signs, intercept=single)(np.ascontiguousarray(scores))
+    return rows.assign(score=score, correct=right(signs * score)), scores.shape[1] + single
+
+
+def _columns(tables: Sequence[pd.DataFrame], game: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """The rows of one game, and the scores (n, k) of the k members that play it."""
+    played = [rows for table in tables if len(rows := table[table["game"] == game])]
+    if not played:
         raise BadInput(f"no member of the ensemble plays the {game} game; add one that does, such as length")
-    return wide
+    return played[0], np.array([rows["score"] for rows in played]).T

@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 from bbi_utils.errors import BadInput
+from bbi_utils.games.player import Maker
 
 
 class FeatureAdversary(ABC):
@@ -68,3 +69,8 @@ class LengthAdversary(FeatureAdversary):
     def features(self, prompts: Sequence[str], answers: Sequence[str]) -> np.ndarray:
         counts = [(len(answer), len(answer.split()), answer.count("\n") + 1) for answer in answers]
         return np.log1p(np.array(counts, dtype=float))
+
+
+def factories() -> dict[str, Maker]:
+    """The baseline."""
+    return {"length": LengthAdversary}

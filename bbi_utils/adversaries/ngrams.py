@@ -21,6 +21,8 @@ from scipy.sparse import csr_matrix, vstack
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
+from bbi_utils.games.player import Maker
+
 WORD_GRAMS: dict[str, Any] = {
     "analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"\w+|[^\w\s]|\n"
 }  # fmt: skip
@@ -131,3 +133,12 @@ class NgramAdversary:
         table = table.sort_values(["contribution", "ngram"], ascending=[False, True], kind="stable")
         best = [table[table["side"] == side].head(n) for side in ("teacher", "student")]
         return pd.concat(best, ignore_index=True)
+
+
+def factories() -> dict[str, Maker]:
+    """Those of words and of characters; each one's adversaries share their counts."""
+    words, characters = GramCounts(WORD_GRAMS), GramCounts(CHAR_GRAMS)
+    return {
+        "word_ngrams": lambda: NgramAdversary("word_ngrams", WORD_GRAMS, counts=words),
+        "char_ngrams": lambda: NgramAdversary("char_ngrams", CHAR_GRAMS, counts=characters),
+    }

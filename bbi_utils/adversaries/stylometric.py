@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from bbi_utils.games.player import Maker
+
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
@@ -128,3 +130,8 @@ def _one_thread() -> threadpool_limits:
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(limits=1, user_api="openmp")
+
+
+def factories() -> dict[str, Maker]:
+    """The one adversary here."""
+    return {"stylometric": StylometricAdversary}

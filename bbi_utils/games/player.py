@@ -1,8 +1,10 @@
-"""What an adversary is: fitted on answer pairs of known origin, it scores answers and pairs of answers."""
+"""Who plays: an adversary, fitted on answer pairs of known origin, and what is asked of it and kept."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -39,39 +41,96 @@ class SingleAdversary(Adversary, Protocol):
     def score(self, prompts: Sequence[str], answers: Sequence[str]) -> np.ndarray: ...
 
 
-def score_once(
-    score: Callable[[list[str], list[str]], np.ndarray],
-    prompts: Sequence[str],
-    answers: Sequence[str],
-    *,
-    known: dict[tuple[str, str], float],
-) -> np.ndarray:
-    """``score`` of every (prompt, answer), shape (n,); each distinct one is scored once, kept in ``known``.
+Maker = Callable[[], Adversary]  # a class, or whatever else makes an untrained adversary
 
-    Equal texts get the very same number, which batched floating point alone does not promise: that is what
-    makes identical answers an exact tie.
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What an adversary said of held-out prompts, and what it cost; the adversary itself is not kept.
+
+    scores: prompt_id, category, fold, game, shown, score, correct. Seconds are wall time; parameters and
+    truncated_share as the adversary gives them.
     """
-    keys = list(zip(prompts, answers, strict=True))
-    new = [key for key in dict.fromkeys(keys) if key not in known]
-    if new:
-        values = score([prompt for prompt, _ in new], [answer for _, answer in new])
-        known.update(zip(new, map(float, values), strict=True))
-    return np.array([known[key] for key in keys], dtype=float)
+
+    adversary: str
+    scores: pd.DataFrame
+    fit_seconds: float
+    score_seconds: float
+    parameters: int
+    truncated_share: float
 
 
-def scores_of(adversary: Adversary, held_out: pd.DataFrame) -> pd.DataFrame:
-    """The games on held-out prompts: prompt_id, category, game, shown, score, correct."""
-    prompts, teacher, student = (list(held_out[name]) for name in ("prompt", "teacher", "student"))
-    size, ids = len(prompts), held_out[["prompt_id", "category"]]
-    both = np.asarray(adversary.score_pairs(prompts * 2, teacher + student, student + teacher), dtype=float)
+@runtime_checkable
+class Player(Protocol):
+    """Plays folds by other means than one adversary that is made, trained and asked."""
+
+    def held_out(self, pairs: pd.DataFrame, left_out: Sequence[int], *, seed: int) -> HeldOut:
+        """As the function `held_out`."""
+        ...
+
+
+def held_out(make: Maker | Player, pairs: pd.DataFrame, left_out: Sequence[int], *, seed: int) -> HeldOut:
+    """The scores of the folds left out, each by itself and in that order, after training on the others.
+
+    `pairs` has the columns that `games.play` wants, and fold. Raises BadInput on scores that are not finite.
+    """
+    if isinstance(make, Player):
+        return make.held_out(pairs, left_out, seed=seed)
+    adversary, began = make(), time.perf_counter()
+    adversary.fit(pairs[~pairs["fold"].isin(left_out)].reset_index(drop=True), seed=seed)
+    trained = time.perf_counter()
+    scores = pd.concat([scores_of(adversary, pairs[pairs["fold"] == fold]) for fold in left_out])
+    return HeldOut(
+        adversary=adversary.name,
+        scores=scores,
+        fit_seconds=trained - began,
+        score_seconds=time.perf_counter() - trained,
+        parameters=getattr(adversary, "parameters", 0),
+        truncated_share=getattr(adversary, "truncated_share", 0.0),
+    )
+
+
+class Remembering:
+    """A player that remembers what its adversaries said of the prompts last played, and no adversary.
+
+    So an adversary and the ensemble that it belongs to share their trainings. Calling it makes an untrained
+    adversary.
+    """
+
+    READ = ("prompt_id", "prompt", "teacher", "student")
+
+    def __init__(self, make: Maker) -> None:
+        self._make = make
+        self._played = b""
+        self._known: dict[tuple[bytes, frozenset[int], int], HeldOut] = {}
+
+    def __call__(self) -> Adversary:
+        return self._make()
+
+    def held_out(self, pairs: pd.DataFrame, left_out: Sequence[int], *, seed: int) -> HeldOut:
+        """As `held_out`; the same pairs in the same order with the same seed are not trained on again."""
+        played = pd.util.hash_pandas_object(pairs[list(self.READ)], index=False).to_numpy().tobytes()
+        if played != self._played:
+            self._played, self._known = played, {}
+        key = pairs["fold"].to_numpy().tobytes(), frozenset(left_out), seed
+        if key not in self._known:
+            self._known[key] = held_out(self._make, pairs, left_out, seed=seed)
+        return self._known[key]
+
+
+def scores_of(adversary: Adversary, prompts: pd.DataFrame) -> pd.DataFrame:
+    """The games on held-out prompts: prompt_id, category, fold, game, shown, score, correct."""
+    texts, teacher, student = (list(prompts[name]) for name in ("prompt", "teacher", "student"))
+    size, about = len(texts), prompts[["prompt_id", "category", "fold"]]
+    both = np.asarray(adversary.score_pairs(texts * 2, teacher + student, student + teacher), dtype=float)
     # The order in which a pair is shown is random in the game; playing both and averaging removes that noise,
     # and leaves an adversary that always says "the first" with exactly nothing.
     paired = (both[:size] - both[size:]) / 2
-    rows = [ids.assign(game="pairwise", shown="pair", score=paired, correct=right(paired))]
+    rows = [about.assign(game="pairwise", shown="pair", score=paired, correct=right(paired))]
     if isinstance(adversary, SingleAdversary):
-        single = np.asarray(adversary.score(prompts * 2, teacher + student), dtype=float)
+        single = np.asarray(adversary.score(texts * 2, teacher + student), dtype=float)
         for shown, score, sign in (("teacher", single[:size], 1), ("student", single[size:], -1)):
-            rows.append(ids.assign(game="single", shown=shown, score=score, correct=right(sign * score)))
+            rows.append(about.assign(game="single", shown=shown, score=score, correct=right(sign * score)))
     table = pd.concat(rows)
     if not np.isfinite(table["score"]).all():
         raise BadInput(f"adversary {adversary.name} gave scores that are not finite numbers")
