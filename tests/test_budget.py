@@ -61,7 +61,7 @@ def test_every_cell_is_planned_once_and_smaller_budgets_are_part_of_larger_ones(
     assert plan() == plan() != plan(seed=4)
 
 
-def test_only_the_oracle_sees_what_was_not_paid_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_who_knows_all_sees_what_was_not_paid_for(monkeypatch: pytest.MonkeyPatch) -> None:
     tills: list[budget.Till] = []
 
     class Watched(budget.Till):

@@ -18,19 +18,31 @@ STRATEGIES = ("stratified_random", "disagreement", "disagreement_known", "divers
 Reveal = Callable[[list[str]], Sequence[float]]
 
 
+class Till:
+    """Tells the disagreement of prompts that were paid for, and keeps the receipt (`sold`)."""
+
+    def __init__(self, disagreement: pd.Series) -> None:
+        self.disagreement = disagreement
+        self.sold: list[str] = []
+
+    def __call__(self, ids: list[str]) -> list[float]:
+        self.sold += ids
+        return self.disagreement.loc[ids].tolist()
+
+
 def choose(
     strategy: str,
     prompts: pd.DataFrame,
     embeddings: np.ndarray,
     budget: int,
     *,
-    disagreement: pd.Series | Reveal | None = None,
+    disagreement: Reveal,
     seed: int = 0,
 ) -> list[str]:
     """Ids of the ``budget`` prompts to buy, in order of purchase.
 
     ``prompts`` has columns id and category (one row per prompt), ``embeddings`` one row for each, (n, width).
-    ``disagreement`` is a series indexed by id, or a function from ids to values.
+    ``disagreement`` is a function from ids to values, such as a `Till`.
 
     * stratified_random: every prefix has the pool's category shares (within rounding).
     * disagreement: what a black-box buyer can do. A start of 1 % of the pool, or as many prompts as there are
@@ -42,9 +54,18 @@ def choose(
       first purchase on. No real buyer can do this; it bounds what better prediction could gain.
     * diversity: k-center greedy, each time the prompt farthest from all bought ones.
 
-    Raises BadInput on an unknown strategy, a budget larger than the pool, or missing disagreement.
+    Raises BadInput on an unknown strategy, a budget larger than the pool, or ids and embeddings that differ.
     """
-    ids = _check(strategy, prompts, embeddings, budget, disagreement)
+    ids = [str(one) for one in prompts["id"]]
+    if strategy not in STRATEGIES:
+        raise BadInput(
+            f"acquisition strategy {strategy!r} is unknown; expected one of {', '.join(STRATEGIES)}"
+        )
+    if not len(set(ids)) == len(ids) == len(embeddings):
+        found = f"{len(ids)} prompts ({len(set(ids))} distinct) and {len(embeddings)} embeddings"
+        raise BadInput(f"{found}; need one each")
+    if not 0 <= budget <= len(ids):
+        raise BadInput(f"budget {budget}: the pool has {len(ids)} prompts; choose between 0 and that many")
     rng = np.random.default_rng(seed)
     categories, points = prompts["category"].to_numpy(), np.asarray(embeddings, dtype=float)
     if strategy == "stratified_random":
@@ -52,45 +73,9 @@ def choose(
     elif strategy == "diversity":
         order = _farthest_first(points, budget, rng)
     else:
-        reveal = disagreement if callable(disagreement) else _lookup(disagreement)
-        order = _guided(strategy, ids, categories, points, budget, reveal, rng)
+        knows_all = strategy == "disagreement_known"
+        order = _guided(ids, categories, points, budget, disagreement, rng, knows_all=knows_all)
     return [ids[i] for i in order[:budget]]
-
-
-def _check(
-    strategy: str,
-    prompts: pd.DataFrame,
-    embeddings: np.ndarray,
-    budget: int,
-    disagreement: object,
-) -> list[str]:
-    ids = [str(one) for one in prompts["id"]]
-    if strategy not in STRATEGIES:
-        raise BadInput(
-            f"acquisition strategy {strategy!r} is unknown; expected one of {', '.join(STRATEGIES)}"
-        )
-    if len(set(ids)) != len(ids) or len(embeddings) != len(ids):
-        raise BadInput(
-            f"{len(ids)} prompts ({len(set(ids))} distinct) and {len(embeddings)} embeddings; need one each"
-        )
-    if not 0 <= budget <= len(ids):
-        raise BadInput(f"budget {budget}: the pool has {len(ids)} prompts; choose between 0 and that many")
-    if strategy.startswith("disagreement") and disagreement is None:
-        raise BadInput(
-            f"strategy {strategy} needs disagreement: 1 - similarity of base and teacher, by prompt id"
-        )
-    return ids
-
-
-def _lookup(disagreement: pd.Series | None) -> Reveal:
-    def reveal(ids: list[str]) -> Sequence[float]:
-        assert disagreement is not None
-        missing = [one for one in ids if one not in disagreement.index]
-        if missing:
-            raise BadInput(f"no disagreement for {len(missing)} prompts, e.g. {missing[0]}")
-        return disagreement.loc[ids].tolist()
-
-    return reveal
 
 
 def _stratified(categories: np.ndarray, rng: np.random.Generator) -> list[int]:
@@ -118,19 +103,19 @@ def _farthest_first(points: np.ndarray, budget: int, rng: np.random.Generator) -
 
 
 def _guided(
-    strategy: str,
     ids: list[str],
     categories: np.ndarray,
     points: np.ndarray,
     budget: int,
     reveal: Reveal,
     rng: np.random.Generator,
+    *,
+    knows_all: bool,
 ) -> list[int]:
     """Rounds of greedy purchases; round sizes depend on the pool and not on the budget, so budgets nest."""
     target = max(len(set(categories)), len(ids) // 100)
     random_order = _stratified(categories, rng)  # first, so that it is stratified_random's own
     jitter = rng.permutation(len(ids)) * 1e-12  # decides ties by the seed
-    knows_all = strategy == "disagreement_known"
     wanted = np.asarray(reveal(ids), dtype=float) if knows_all else np.empty(0)
     order = [] if knows_all else random_order[:target]
     known: dict[int, float] = {}

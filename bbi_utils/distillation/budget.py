@@ -10,9 +10,9 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bbi_utils.distillation.acquisition import choose
+from bbi_utils.distillation.acquisition import Till, choose
 from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
 from bbi_utils.files import read_json, sha256_json, write_json
@@ -53,33 +53,12 @@ class Recipe:
     device: str = "auto"
     batch_size: int = 64
 
-    def seed_of(self, cell: Cell) -> int:
-        """The seed of a cell's replication."""
-        return replication_seed(self.sampling.seed, cell.seed)
-
     def oracle(self, cell: Cell, adapter: Path | None) -> LocalOracle:
         """The student, with the adapter trained in this cell or without any."""
-        return load_local(
-            self.student,
-            revision=self.settings.revision,
-            adapter=adapter,
-            quantisation=self.settings.quantisation,
-            dtype=self.dtype,
-            device=self.device,
-            sampling=replace(self.sampling, seed=self.seed_of(cell)),
-        )
-
-
-class Till:
-    """Tells the disagreement of prompts that were paid for, and keeps the receipt (`sold`)."""
-
-    def __init__(self, disagreement: pandas.Series) -> None:
-        self.disagreement = disagreement
-        self.sold: list[str] = []
-
-    def __call__(self, ids: list[str]) -> list[float]:
-        self.sold += ids
-        return self.disagreement.loc[ids].tolist()
+        sampling = replace(self.sampling, seed=replication_seed(self.sampling.seed, cell.seed))
+        engine: dict[str, Any] = {"dtype": self.dtype, "device": self.device, "sampling": sampling}
+        engine |= {"revision": self.settings.revision, "quantisation": self.settings.quantisation}
+        return load_local(self.student, adapter=adapter, **engine)
 
 
 def replication_seed(seed: int, replication: int) -> int:
@@ -99,9 +78,8 @@ def plan_cells(
 ) -> list[Cell]:
     """Every cell, cheapest first. Each strategy buys once a replication; smaller budgets are its first part.
 
-    `pool` and `embeddings` as `acquisition.choose` takes them, `disagreement` indexed by prompt id; only the
-    oracle strategy gets all of it, the others pay at a `Till`. Raises BadInput for a budget below 1 or larger
-    than the pool, and for no strategy or replication.
+    `pool` and `embeddings` as `acquisition.choose` takes them; `disagreement`, indexed by prompt id, is told
+    at a `Till`. Raises BadInput for a budget below 1 or beyond the pool, and for no strategy or replication.
     """
     if not budgets or min(budgets) < 1 or replications < 1 or not strategies:
         found = f"budgets {list(budgets)}, strategies {list(strategies)}, {replications} seeds"
@@ -109,15 +87,8 @@ def plan_cells(
     cells = []
     for replication in range(replications):
         for strategy in strategies:
-            knows_all = strategy == "disagreement_known"
-            order = choose(
-                strategy,
-                pool,
-                embeddings,
-                max(budgets),
-                disagreement=disagreement if knows_all else Till(disagreement),
-                seed=replication_seed(seed, replication),
-            )
+            till, own_seed = Till(disagreement), replication_seed(seed, replication)
+            order = choose(strategy, pool, embeddings, max(budgets), disagreement=till, seed=own_seed)
             cells += [Cell(strategy, size, replication, tuple(order[:size])) for size in set(budgets)]
     place = {strategy: number for number, strategy in enumerate(strategies)}
     return sorted(cells, key=lambda cell: (cell.budget, cell.seed, place[cell.strategy]))
@@ -176,7 +147,7 @@ def finish_cell(
             list(examples["teacher"]),
             out=adapter,
             settings=recipe.settings,
-            seed=recipe.seed_of(cell),
+            seed=replication_seed(recipe.sampling.seed, cell.seed),
             ended=list(examples["ended"]),
             system_prompt=recipe.sampling.system_prompt,
             dtype=recipe.dtype,

@@ -40,10 +40,10 @@ def encode_all(
     """Every example; BadInput for an empty answer or an example that would have to be cut."""
     ended = [True] * len(answers) if ended is None else ended
     if not prompts or not len(prompts) == len(answers) == len(ended):
-        raise BadInput(
-            f"{len(prompts)} prompts and {len(answers)} answers to distil on, {len(ended)} of them said to "
-            "have ended or not; expected as many of each, not none."
+        found = (
+            f"{len(prompts)} prompts and {len(answers)} answers to distil on, {len(ended)} of them said to"
         )
+        raise BadInput(f"{found} have ended or not; expected as many of each, not none.")
     examples = []
     for number, (prompt, answer, whole) in enumerate(zip(prompts, answers, ended, strict=True)):
         if not answer.strip():
@@ -51,11 +51,9 @@ def encode_all(
                 f"answer {number} to distil on is empty (prompt {prompt[:60]!r}); drop that prompt."
             )
         example = encode_example(tokenizer, prompt, answer, system_prompt=system_prompt, ended=whole)
-        if len(example["input_ids"]) > max_length:
-            length = len(example["input_ids"])
-            raise BadInput(
-                f"example {number} has {length} tokens, max_length is {max_length}; raise max_length."
-            )
+        if (length := len(example["input_ids"])) > max_length:
+            found = f"example {number} has {length} tokens, max_length is {max_length}"
+            raise BadInput(f"{found}; raise max_length.")
         examples.append(example)
     return examples
 
