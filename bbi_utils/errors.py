@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 # Control characters but tab and newline, marks that reverse the order of what follows, and half characters.
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -28,3 +32,10 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """The text as `printable` has it, on one line: a name cannot pass for a line of its own."""
     return printable(" ".join(text.split()))
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that a pydantic model found wrong: where, what was found, and what was expected."""
+    first = error.errors()[0]
+    place = " > ".join(map(str, first["loc"])) or "all of it"
+    return f"{place}: found {first['input']!r:.60}; {first['msg']}"

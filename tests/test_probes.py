@@ -168,12 +168,15 @@ def test_probes_survive_the_disk(suite: list[Probe], tmp_path: Path) -> None:
     [
         (lambda text: text[:-40], "cut off"),
         (lambda text: "", "empty"),
-        (lambda text: text + "{\n", "not JSON"),
-        (lambda text: text + "[]\n", "expected the fields"),
+        (lambda text: text + "{\n", "Invalid JSON"),
+        (lambda text: text + "[]\n", r"found \[\]; .* an object"),
         (lambda text: text + text, "twice"),
         (lambda text: text.replace('"prompt": "', '"prompt": "x', 1), "not the hash"),
         (lambda text: re.sub(r'"split": "\w+"', '"split": "train"', text, count=1), "unknown split"),
-        (lambda text: re.sub(r'"slots": \{', '"slots": {"n": 1, ', text, count=1), "object of texts"),
+        (
+            lambda text: re.sub(r'"slots": \{', '"slots": {"n": 1, ', text, count=1),
+            "slots > n: found 1; .* valid string",
+        ),
     ],
 )
 def test_a_damaged_file_is_refused(suite: list[Probe], tmp_path: Path, damage, message: str) -> None:  # type: ignore[no-untyped-def]

@@ -11,47 +11,9 @@ from bbi_utils.errors import one_line
 from bbi_utils.probes.near_duplicates import THRESHOLD
 from bbi_utils.probes.stream import CATEGORIES
 from bbi_utils.probes.suite import Probe, categories_in
-from bbi_utils.probes.templates.sheets import shared, sheet
+from bbi_utils.probes.templates.sheets import sheet
 
 LONGEST = 300  # characters of a prompt that the card shows
-_MADE = """\
-## How it was made
-Every prompt is one phrasing of a hand-written template, filled with values from small word lists and
-tables; about half have one of {frames} neutral lead-ins before them. A seed fixes all. Ids are the first 16
-hexadecimal digits of the prompt's SHA-256, so an id names a prompt in any suite.
-
-**Near-duplicates.** Prompts are lower-cased and every run of other characters than a-z and 0-9 becomes one
-space. No two prompts of the suite, across categories and across the split, have sets of character 5-grams
-with Jaccard similarity of {threshold} or more. The search is exact, not approximate.
-
-**Split.** A question is a template with its values. All wordings of a question are on one side of the
-split; within each category the split has the asked size.
-"""
-_LIMITS = """\
-## What it does not cover
-- Real traffic: the prompts are made by hand, short, in English, one turn each, and simpler than people's own.
-- Long documents, several turns, tools, images, other languages, longer programs, recent events.
-- The measure sees letters, not meaning: two templates may ask one thing in unlike words, also in two
-  categories. Facts recur as well: an entry of a table may occur in several questions.
-- A number that is measured on this suite holds for this distribution of prompts only.
-"""
-_OWN = """\
-## How it was made
-The prompts were read from the file {source}; where they come from, this card cannot know. Ids are the first
-16 hexadecimal digits of the prompt's SHA-256, so an id names a prompt in any suite.
-
-**Near-duplicates** stay in, but count as one question: prompts whose sets of character 5-grams have Jaccard
-similarity of {threshold} or more, after lower-casing and dropping punctuation.
-
-**Split.** As the file says, or else by a hash of the question within each category. All wordings of a
-question are on one side.
-"""
-_OWN_LIMITS = """\
-## What it does not cover
-- A number that is measured on these prompts holds for this distribution of prompts only.
-- Near-duplicates are found by letters, not by meaning: one question in unlike words passes as two, unless the
-  file's column `group` joins them.
-"""
 
 
 def dataset_card(probes: Sequence[Probe], *, source: str | None = None) -> str:
@@ -68,14 +30,10 @@ def dataset_card(probes: Sequence[Probe], *, source: str | None = None) -> str:
         f"{words[len(words) // 2] if words else 0} words in the median, "
         f"{words[0] if words else 0} to {words[-1] if words else 0}.\n"
     )
-    values = {
-        "source": _text(source or ""),
-        "frames": len(shared().words["lead_ins"]),
-        "threshold": THRESHOLD,
-    }
-    made = (_OWN if source else _MADE).format(**values)
-    limits = _OWN_LIMITS if source else _LIMITS
-    return "\n".join((intro, made, _counts(probes), _examples(probes), limits))
+    prose = sheet("card").tables["own_card" if source else "suite_card"]
+    lead_ins = len(sheet("card").words["lead_ins"])
+    made = prose["made"].format(source=_text(source or ""), lead_ins=lead_ins, threshold=THRESHOLD)
+    return "\n".join((intro, made, _counts(probes), _examples(probes), prose["limits"]))
 
 
 def _counts(probes: Sequence[Probe]) -> str:

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy.sparse import csr_array
 
 from bbi_utils.errors import BadInput
 
-if TYPE_CHECKING:
-    import numpy as np
-    from scipy.sparse import csr_array
-
-    Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
-
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 GRAM = 5
 THRESHOLD = 0.85
 SHARED = 6  # k above: more rules out more pairs, but lengthens the prefixes
@@ -57,8 +55,6 @@ def near_pairs(
     prompts: Sequence[str], start: int = 0, threshold: float = THRESHOLD, *, until: int | None = None
 ) -> list[tuple[int, int]]:
     """Near-duplicate pairs (later, earlier) of indices, start <= later, earlier < until; sorted."""
-    import numpy as np
-
     if not 0 < threshold <= 1:
         raise BadInput(f"threshold is {threshold}, expected a number above 0 and at most 1")
     if start >= len(prompts) or until == 0:
@@ -76,9 +72,6 @@ def near_pairs(
 
 def _gram_matrix(prompts: Sequence[str]) -> csr_array:
     """Rows: prompts. Columns: 5-grams, rarest first. Entries: 1 where the prompt has the gram."""
-    import numpy as np
-    from scipy.sparse import csr_array
-
     texts = [plain(prompt).ljust(GRAM).encode() for prompt in prompts]
     lengths = np.array([len(text) - GRAM + 1 for text in texts])
     letters = np.frombuffer(b"".join(texts), dtype=np.uint8).astype(np.int64)
@@ -100,16 +93,11 @@ def _gram_matrix(prompts: Sequence[str]) -> csr_array:
 
 def _overlap(sizes: Array, threshold: float) -> Array:
     """The fewest grams that a prompt of so many shares with any near-duplicate."""
-    import numpy as np
-
     return np.ceil(threshold * sizes - 1e-9).astype(int)
 
 
 def _prefixes(grams: csr_array, threshold: float) -> csr_array:
     """The same matrix with only the first n - ceil(t n) + k grams of each row of n."""
-    import numpy as np
-    from scipy.sparse import csr_array
-
     sizes = np.diff(grams.indptr)
     wanted = np.minimum(sizes, sizes - _overlap(sizes, threshold) + SHARED)
     place = np.arange(grams.nnz) - np.repeat(grams.indptr[:-1], sizes)
@@ -120,8 +108,6 @@ def _prefixes(grams: csr_array, threshold: float) -> csr_array:
 
 def _verified(grams: csr_array, rows: Array, cols: Array, threshold: float) -> Array:
     """The pairs of rows whose Jaccard similarity reaches the threshold, [pairs, 2]."""
-    import numpy as np
-
     # In slices, to bound memory.
     sizes, found = np.diff(grams.indptr), [np.zeros((0, 2), dtype=int)]
     for start in range(0, len(rows), 50_000):

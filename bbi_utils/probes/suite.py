@@ -7,12 +7,14 @@ import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import TypeAlias
 
-from bbi_utils.errors import BadInput
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from bbi_utils.errors import BadInput, first_problem
 from bbi_utils.files import replacing
 from bbi_utils.probes.near_duplicates import near_pairs, plain
 from bbi_utils.probes.stream import CATEGORIES, Draw, stream
@@ -28,6 +30,7 @@ _PATIENCE = 3000  # draws without a new prompt after which a category counts as 
 class Probe:
     """One prompt. id: hash of the prompt. group: same question, whatever the words. split: distil or test."""
 
+    __pydantic_config__ = ConfigDict(strict=True, extra="forbid")
     id: str
     prompt: str
     category: str
@@ -35,6 +38,9 @@ class Probe:
     slots: dict[str, str]
     group: str
     split: str
+
+
+_ONE_PROBE = TypeAdapter(Probe)
 
 
 def categories_in(probes: Iterable[Probe]) -> list[str]:
@@ -66,37 +72,24 @@ def build_suite(*, n: int = 5000, seed: int = 0, test_fraction: float = 0.2) -> 
     kept: list[Probe] = []
     seen: set[str] = set()
     while +missing:
-        fresh = [
-            probe
-            for category, draws in streams.items()
-            for probe in _candidates(
-                draws,
-                {split: missing[category, split] for split in SPLITS},
-                seen,
-                lambda group: split_of(group, seed, test_fraction),
-            )
-        ]
+        fresh: list[Probe] = []
+        for category, draws in streams.items():
+            lacking = {split: missing[category, split] for split in SPLITS}
+            fresh += _candidates(draws, lacking, seen, lambda group: split_of(group, seed, test_fraction))
         accepted = _accept(kept, fresh, missing)
         if not accepted:
-            lacking = ", ".join(
-                f"{category} ({split}): {count}" for (category, split), count in (+missing).items()
-            )
-            raise BadInput(
-                f"n = {n} probes is more than the templates yield; missing {lacking}. Ask for fewer"
-            )
+            places = (f"{category} ({split}): {count}" for (category, split), count in (+missing).items())
+            left = ", ".join(places)
+            raise BadInput(f"n = {n} probes is more than the templates yield; missing {left}. Ask for fewer")
         kept += accepted
     random.Random(f"order/{seed}").shuffle(kept)
     return kept
 
 
 def _quotas(n: int, test_fraction: float) -> Missing:
-    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= LARGEST:
+    if type(n) is not int or not 1 <= n <= LARGEST:
         raise BadInput(f"n is {n!r}, expected a whole number of probes from 1 to {LARGEST:,}")
-    if (
-        isinstance(test_fraction, bool)
-        or not isinstance(test_fraction, int | float)
-        or not 0 <= test_fraction < 1
-    ):
+    if type(test_fraction) not in (int, float) or not 0 <= test_fraction < 1:
         raise BadInput(f"test_fraction is {test_fraction!r}, expected a number from 0 up to, but below, 1")
     quotas: Missing = Counter()
     for place, category in enumerate(CATEGORIES):
@@ -193,21 +186,12 @@ def load_probes(path: str | Path) -> list[Probe]:
 
 
 def _probe(line: str, where: str) -> Probe:
-    expected = [field.name for field in fields(Probe)]
     try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise BadInput(
-            f"{where}: not JSON ({error.msg}); delete the file and build the suite again"
-        ) from error
-    if not isinstance(row, dict) or set(row) != set(expected):
-        found = ", ".join(map(str, row)) if isinstance(row, dict) else type(row).__name__
-        raise BadInput(f"{where}: found {found}; expected the fields {', '.join(expected)}")
-    slots, texts = row["slots"], [row[name] for name in expected if name != "slots"]
-    if not isinstance(slots, dict) or not all(isinstance(value, str) for value in [*texts, *slots.values()]):
-        raise BadInput(f"{where}: every field must be a text, and slots an object of texts")
-    if row["id"] != prompt_id(row["prompt"]):
-        raise BadInput(f"{where}: id {row['id']} is not the hash of its prompt; the file was changed by hand")
-    if row["split"] not in SPLITS or not row["category"]:
-        raise BadInput(f"{where}: unknown split {row['split']!r} or no category {row['category']!r}")
-    return Probe(**row)
+        probe = _ONE_PROBE.validate_json(line)
+    except ValidationError as error:
+        raise BadInput(f"{where}: {first_problem(error)}; delete it and build the suite again") from error
+    if probe.id != prompt_id(probe.prompt):
+        raise BadInput(f"{where}: id {probe.id} is not the hash of its prompt; the file was changed by hand")
+    if probe.split not in SPLITS or not probe.category:
+        raise BadInput(f"{where}: unknown split {probe.split!r} or no category {probe.category!r}")
+    return probe

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from bbi_utils.errors import BadInput
+from bbi_utils.errors import BadInput, first_problem
 
 FOLDER = Path(__file__).parent
 Text: TypeAlias = Annotated[str, Field(min_length=1)]
@@ -107,11 +107,8 @@ def read_sheet(path: Path, beside: Sheet | None = None) -> Sheet:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise BadInput(f"{path.name}, line {line}: found {error.problem}, expected a YAML sheet") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        entry, quotes = " > ".join(map(str, first["loc"])), " in quotes" * (first["type"] == "string_type")
-        raise BadInput(
-            f"{path.name}, {entry}: found {first['input']!r:.60}; {first['msg']}{quotes}"
-        ) from error
+        quotes = " in quotes" * (error.errors()[0]["type"] == "string_type")
+        raise BadInput(f"{path.name}, {first_problem(error)}{quotes}") from error
     if twice := read.lists.keys() & beside.lists.keys():
         raise BadInput(f"{path.name}: found a second list named {min(twice)!r}; give it a name of its own")
     both = {kind: getattr(beside, kind) | getattr(read, kind) for kind in ("words", "tables", "records")}

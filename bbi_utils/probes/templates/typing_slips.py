@@ -11,13 +11,13 @@ from bbi_utils.probes.templates.sheets import Sheet
 LOOKS_LIKE = str.maketrans("oeias", "03145")
 
 
-def _garble(rng: random.Random, text: str, garble: Callable[[str], str]) -> str:
-    """Garble one to three of the words, always at least one that changes."""
-    words = text.split(" ")
+def _garbled(rng: random.Random, slots: Slots, garble: Callable[[str], str]) -> Texts:
+    """The question with one to three of its words garbled, always at least one that changes."""
+    words = slots["question"].split(" ")
     changing = [i for i, word in enumerate(words) if garble(word) != word]
     for i in rng.sample(changing, min(len(changing), rng.randint(1, 3))):
         words[i] = garble(words[i])
-    return " ".join(words)
+    return [" ".join(words)]
 
 
 def swap_letters(rng: random.Random, slots: Slots, _: Sheet) -> Texts:
@@ -31,16 +31,12 @@ def swap_letters(rng: random.Random, slots: Slots, _: Sheet) -> Texts:
         i = spots[int(spot * len(spots))]
         return word[:i] + word[i + 1] + word[i] + word[i + 2 :]
 
-    return [_garble(rng, slots["question"], garble)]
+    return _garbled(rng, slots, garble)
 
 
 def lookalike_digits(rng: random.Random, slots: Slots, _: Sheet) -> Texts:
     """Write some letters as the digits they look like, in words without digits of their own."""
-
-    def garble(word: str) -> str:
-        return word if len(word) < 4 else word.translate(LOOKS_LIKE)
-
-    return [_garble(rng, slots["question"], garble)]
+    return _garbled(rng, slots, lambda word: word if len(word) < 4 else word.translate(LOOKS_LIKE))
 
 
 def odd_spaces(rng: random.Random, slots: Slots, _: Sheet) -> Texts:
