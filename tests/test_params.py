@@ -76,6 +76,9 @@ def test_bad_parameters_are_named_with_what_was_expected(
     ("text", "message"),
     [
         ("pocket:\n  techer: x\n", "did you mean 'teacher'"),
+        ("pocket:\n  1: x\n", "unknown parameter in pairs/mine.yaml '1'; known:"),
+        ("pocket:\n  seed: -1\n", "SEED in pairs/mine.yaml is -1; expected 0 or more"),
+        ("pocket:\n  seed: 2020-13-01\n", "not valid YAML: month must be in"),
         ("poket:\n  teacher: x\n", "did you mean 'pocket'"),
         ("laptop:\n  teacher: x\n", "has no section 'pocket'"),
         ("pocket: [", "not valid YAML"),

@@ -196,7 +196,7 @@ def wanted(error: ErrorDetails) -> str:
     kind, in_list = error["type"], any(isinstance(place, int) for place in error["loc"])
     if kind in KINDS:
         return f"list of {KINDS[kind]}s, such as [a, b]" if in_list else KINDS[kind]
-    words = RANGES.get(kind, error["msg"]).format(**error.get("ctx", {}))
+    words = RANGES[kind].format(**error.get("ctx", {})) if kind in RANGES else error["msg"]
     return f"list, each {words}" if in_list else words
 
 
@@ -219,12 +219,13 @@ def explained(errors: Sequence[ErrorDetails], values: Mapping[str, Any], source:
 
 def check(values: Mapping[str, Any], source: str) -> None:
     """Raise BadInput for the first of some parameters that the study does not know or cannot take."""
+    named = {str(name): value for name, value in values.items()}  # YAML reads 1 and yes as no text
     try:
-        Study.model_validate(values)
+        Study.model_validate(named)
     except ValidationError as invalid:
         errors = [error for error in invalid.errors() if error["loc"] and error["type"] != "missing"]
         if errors:
-            raise explained(errors, values, source) from None
+            raise explained(errors, named, source) from None
 
 
 def read_yaml(path: Path, what: str, name: str) -> dict[str, Any]:
@@ -235,7 +236,7 @@ def read_yaml(path: Path, what: str, name: str) -> dict[str, Any]:
         raise unknown(what, name, (file.stem for file in path.parent.glob("*.yaml")))
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadInput(f"{paths.shown(path)} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise BadInput(f"{paths.shown(path)} holds {type(content).__name__}; expected `name: value` lines")
@@ -267,7 +268,7 @@ def parse_setting(setting: str) -> tuple[str, Any]:
         raise BadInput(f"setting '{setting}' is not understood; expected name=value, such as seed=1")
     try:
         return name.strip().lower(), yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         return name.strip().lower(), text
 
 

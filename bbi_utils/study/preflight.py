@@ -118,7 +118,7 @@ def check_model(role: str, reference: str, revision: str | None) -> None:
         check_files(folder, name=reference)
 
 
-def check_disk(study: Study, *, needed: int = FREE_BYTES) -> None:
+def check_disk(study: Study) -> None:
     """Raise BadInput where the run's folder cannot be written or its disk is nearly full."""
     folder = paths.RunPaths(study.run_dir, study.pair).pair_folder
     try:
@@ -129,8 +129,8 @@ def check_disk(study: Study, *, needed: int = FREE_BYTES) -> None:
         message = f"cannot write in {paths.shown(folder)}: {error.strerror}"
         raise BadInput(f"{message}; give yourself write permission or set RUN_DIR=another/folder") from None
     free = shutil.disk_usage(folder).free
-    if free < needed:
-        found = f"{free / 1e9:.1f} GB free at {paths.shown(folder)}, {needed / 1e9:.1f} GB needed"
+    if free < FREE_BYTES:
+        found = f"{free / 1e9:.1f} GB free at {paths.shown(folder)}, {FREE_BYTES / 1e9:.1f} GB needed"
         raise BadInput(f"not enough disk: {found}; free some or set RUN_DIR=another/folder")
 
 

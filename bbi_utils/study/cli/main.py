@@ -10,7 +10,6 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
-from types import FrameType
 from typing import Any
 
 from bbi_utils import __version__
@@ -99,18 +98,6 @@ def run_verify(options: argparse.Namespace) -> int:
     return 0 if verify(RunPaths(options.run_dir or f"runs/{options.profile}")) else FAILED
 
 
-def interrupt(signum: int, frame: FrameType | None) -> None:
-    """Treat a polite request to end like Ctrl-C: children are stopped too."""
-    raise KeyboardInterrupt
-
-
-def warning_line(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
-) -> str:
-    """A warning on one line, as errors are, without the place in the code that gave it."""
-    return f"warning: {one_line(str(message))}\n"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status."""
     return carried_out(parser(), arguments)
@@ -155,8 +142,8 @@ def program() -> int:
 
     An old terminal's encoding may lack a character; it shows a question mark instead.
     """
-    signal.signal(signal.SIGTERM, interrupt)
-    warnings.formatwarning = warning_line
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does: children are stopped too
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {one_line(str(message))}\n"
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     return main()
