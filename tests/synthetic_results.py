@@ -114,6 +114,12 @@ def budget(n: int = 60, *, seed: int = 0, guided: float = 0.0) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["pair", "strategy", "budget", "seed", "prompt_id", "similarity"])
 
 
+def removals(n: int = 60) -> pd.DataFrame:
+    """Pairwise scores with nothing removed, and with the length, which takes them all."""
+    table = scores(n).query("game == 'pairwise' and adversary == 'ngrams'")
+    return pd.concat([table.assign(removed="nothing"), table.assign(removed="length", correct=0.5)])
+
+
 def loss(steps: int = 250, *, seed: int = 0) -> pd.DataFrame:
     rng, x = np.random.default_rng(seed), np.arange(steps)
     values = 0.45 + 1.6 * np.exp(-x / 30) + rng.normal(0, 0.06, steps)

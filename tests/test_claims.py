@@ -1,7 +1,8 @@
-"""Claims: the six columns, the paper's numbers, and verdicts that follow the data in both directions."""
+"""Claims: the columns, the paper's numbers, and verdicts that follow the data in both directions."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +15,37 @@ from bbi_utils.errors import BadInput
 from bbi_utils.files import write_json
 from bbi_utils.games.certificate import Certificate, certify
 from bbi_utils.paths import RunPaths
-from bbi_utils.report import claims, results, summaries
+from bbi_utils.report import claims, summaries
 
 
-def tables(**changes: pd.DataFrame) -> results.Tables:
+def tables(**changes: pd.DataFrame) -> summaries.Tables:
+    """All tables of a run, some of them exchanged; the certificates are those of the scores."""
     verdicts = changes.pop("judgements", made.judgements(200))
     scores = pd.concat([changes.pop("scores", made.scores(300)), judge.to_scores(verdicts)])
     found = {"similarity": made.similarity(300), "budget": made.budget(20), "answers": made.answers()}
-    return results.Tables(scores=scores, judgements=verdicts, **(found | changes))
+    found |= {"removals": made.removals(60), "tests": watched(40.0, 0.01), "wealth": pd.DataFrame()}
+    found |= {"scores": scores, "judgements": verdicts, "certificates": certificates(scores)}
+    return summaries.Tables(**(found | changes))
+
+
+def certificates(scores: pd.DataFrame, *, epsilon: float = 0.05) -> list[Certificate]:
+    parts = scores[scores["contrast"].isin(["base", "distilled"])].groupby(["pair", "contrast"])
+    return [certify(part, epsilon=epsilon) for _, part in parts]
+
+
+def watched(queries: float, p: float) -> pd.DataFrame:
+    rows = [
+        (pair, contrast, test, 300, p, queries if test == "sequential" else np.nan)
+        for pair in made.PAIRS
+        for contrast in ("base", "distilled", "teacher_resample")
+        for test in ("sequential", "kernel, embeddings", "kernel, characters")
+    ]
+    return pd.DataFrame(rows, columns=["pair", "contrast", "test", "n", "p", "queries"])
 
 
 @pytest.fixture(scope="module")
 def frames() -> dict[str, pd.DataFrame]:
-    return results.summarise(tables())
+    return summaries.summarise(tables())
 
 
 def row(table: pd.DataFrame, claim: str, pair: str = "qwen") -> pd.Series:
@@ -37,9 +56,10 @@ def row(table: pd.DataFrame, claim: str, pair: str = "qwen") -> pd.Series:
 
 def test_columns_pairs_and_unique_claims(frames: dict[str, pd.DataFrame]) -> None:
     table = claims.claim_table(frames)
-    assert list(table.columns) == ["claim", "pair", "paper", "this run", "interval", "holds"]
+    assert list(table.columns) == ["claim_id", "claim", "pair", "paper", "this run", "interval", "holds"]
+    assert set(table["claim_id"]) < set(claims.all_claims())  # this run has no teacher in 4 bits
     assert list(dict.fromkeys(table["pair"])) == ["qwen", "llama"]
-    assert not table.duplicated(["claim", "pair"]).any()
+    assert not table.duplicated(["claim", "pair"]).any() and not table.duplicated(["claim_id", "pair"]).any()
     assert set(table["holds"]) <= {"yes", "no", "—"}
     assert all(isinstance(value, str) and value for value in table.to_numpy().ravel())
 
@@ -74,7 +94,7 @@ def test_without_any_effect_no_claim_holds_but_the_null() -> None:
     verdicts = made.judgements(200)
     flat = verdicts[verdicts["contrast"] == "teacher_resample"]
     verdicts = pd.concat([flat.assign(contrast=c) for c in ("base", "distilled", "teacher_resample")])
-    table = claims.claim_table(results.summarise(tables(scores=scores, judgements=verdicts)))
+    table = claims.claim_table(summaries.summarise(tables(scores=scores, judgements=verdicts)))
     for claim in (
         "strongest",
         "lowers its advantage",
@@ -90,43 +110,38 @@ def test_a_null_that_is_told_apart_fails_and_is_shown() -> None:
     scores = made.scores(300)
     leak = (scores["contrast"] == "teacher_resample") & (scores["adversary"] == "encoder")
     scores.loc[leak, "correct"] = 1.0
-    found = row(claims.claim_table(results.summarise(tables(scores=scores))), "null:")
+    found = row(claims.claim_table(summaries.summarise(tables(scores=scores))), "null:")
     assert found["holds"] == "no"
     assert "encoder" in found["this run"]
 
 
 def test_guided_buying_that_does_win_is_said_to_win() -> None:
-    better = claims.claim_table(results.summarise(tables(budget=made.budget(20, guided=0.05))))
+    better = claims.claim_table(summaries.summarise(tables(budget=made.budget(20, guided=0.05))))
     assert row(better, "does not consistently beat")["holds"] == "no"
 
 
 def test_strongest_is_learned_even_when_length_or_judge_is_better() -> None:
     scores = made.scores(200)
     scores.loc[(scores["adversary"] == "length") & (scores["contrast"] == "base"), "correct"] = 1.0
-    found = row(claims.claim_table(results.summarise(tables(scores=scores))), "strongest")
+    found = row(claims.claim_table(summaries.summarise(tables(scores=scores))), "strongest")
     assert "length" not in found["this run"] and "judge" not in found["this run"]
 
 
-def test_run_without_checked_answers_or_null_has_no_such_rows() -> None:
-    scores = made.scores(200)
-    bare = tables(scores=scores[scores["contrast"] != "teacher_resample"])
-    verdicts = bare.judgements[bare.judgements["contrast"] != "teacher_resample"]
-    scores = bare.scores[bare.scores["contrast"] != "teacher_resample"]
-    table = claims.claim_table(
-        results.summarise(results.Tables(bare.similarity, scores, verdicts, bare.budget))
-    )
-    assert not table["claim"].str.contains("null|content|end by themselves").any()
-
-
-def certificates(scores: pd.DataFrame, *, epsilon: float) -> list[Certificate]:
-    parts = scores[scores["contrast"].isin(["base", "distilled"])].groupby(["pair", "contrast"])
-    return [certify(part, epsilon=epsilon) for _, part in parts]
+def test_run_without_checked_content_or_null_has_no_such_rows(frames: dict[str, pd.DataFrame]) -> None:
+    bare = {
+        name: frame[frame["contrast"] != "teacher_resample"] if "contrast" in frame else frame
+        for name, frame in frames.items()
+    }
+    unchecked = summaries.answer_rates(made.answers().assign(content_correct=np.nan))
+    table = claims.claim_table({**bare, "answers": unchecked})
+    assert not table["claim"].str.contains("null|content").any()
+    assert row(table, "end by themselves, base")["holds"] == "yes"
 
 
 def test_certificates_of_base_and_distilled_stand_among_the_claims_with_their_bounds() -> None:
     whole = tables()
-    found = certificates(whole.scores, epsilon=0.05)
-    table = claims.claim_table(results.summarise(whole, found))
+    found = whole.certificates
+    table = claims.claim_table(summaries.summarise(whole))
     for arm in ("base", "distilled"):
         line = row(table, f"certificate for ε = 0.05 at q = 1, {arm} student")
         one = next(c for c in found if (c.pair, c.contrast) == ("qwen", arm))
@@ -136,29 +151,9 @@ def test_certificates_of_base_and_distilled_stand_among_the_claims_with_their_bo
         assert ceiling == pytest.approx(one.certified_epsilon, abs=5e-4)
 
 
-def test_certificates_are_read_from_a_run_as_they_were_written(tmp_path: Path) -> None:
-    found = certificates(tables().scores, epsilon=0.1)
-    for one in found:
-        write_json(RunPaths(tmp_path, one.pair).certificate(one.contrast), one.to_json())
-    assert sorted(results.load_certificates(tmp_path, made.PAIRS), key=str) == sorted(found, key=str)
-    RunPaths(tmp_path, "llama").certificate("base").unlink()
-    with pytest.raises(BadInput, match="llama/certificate_base.json"):
-        results.load_certificates(tmp_path, made.PAIRS)
-
-
-def watched(queries: float, p: float) -> pd.DataFrame:
-    rows = [
-        (pair, contrast, test, 300, p, queries if test == "sequential" else np.nan)
-        for pair in made.PAIRS
-        for contrast in ("base", "distilled", "teacher_resample")
-        for test in ("sequential", "kernel, embeddings", "kernel, characters")
-    ]
-    return pd.DataFrame(rows, columns=["pair", "contrast", "test", "n", "p", "queries"])
-
-
 @pytest.mark.parametrize(("queries", "student", "null"), [(40.0, "yes", "no"), (np.nan, "no", "yes")])
 def test_a_difference_is_to_be_established_for_students_and_not_for_the_null(queries, student, null) -> None:
-    table = claims.claim_table(results.summarise(tables(tests=watched(queries, 0.01))))
+    table = claims.claim_table(summaries.summarise(tables(tests=watched(queries, 0.01))))
     assert row(table, "prompt by prompt: distilled")["holds"] == student
     assert row(table, "prompt by prompt: null")["holds"] == null
 
@@ -225,17 +220,19 @@ def test_budget_gain_of_the_reference_shape_and_missing_reference() -> None:
         summaries.budget_gain(made.budget(5).query("strategy != 'stratified_random'"))
 
 
-def test_tables_are_read_from_a_run_and_a_missing_one_is_named(tmp_path: Path) -> None:
-    whole = tables()
-    for pair in made.PAIRS:
-        (tmp_path / pair).mkdir()
-        for name in ("similarity", "scores", "judgements", "budget", "removals", "wealth", "tests"):
-            frame = getattr(whole, name)
-            frame = watched(9.0, 0.5) if frame is None else frame
-            frame[frame["pair"] == pair].to_parquet(tmp_path / pair / f"{name}.parquet")
-    read = results.load_tables(tmp_path, made.PAIRS)
-    assert read.answers is None
+def test_tables_and_certificates_are_read_from_a_run_and_a_missing_one_is_named(tmp_path: Path) -> None:
+    whole = tables(wealth=watched(9.0, 0.5))
+    for one in whole.certificates:
+        write_json(RunPaths(tmp_path, one.pair).certificate(one.contrast), one.to_json())
+    for field in fields(whole):
+        if field.name != "certificates":
+            frame = getattr(whole, field.name)
+            for pair in made.PAIRS:
+                frame[frame["pair"] == pair].to_parquet(tmp_path / pair / f"{field.name}.parquet")
+    read = summaries.load_tables(summaries.table_files(tmp_path, made.PAIRS))
     assert len(read.scores) == len(whole.scores)
-    (tmp_path / "llama" / "budget.parquet").unlink()
-    with pytest.raises(BadInput, match="llama/budget.parquet"):
-        results.load_tables(tmp_path, made.PAIRS)
+    assert sorted(read.certificates, key=str) == sorted(whole.certificates, key=str)
+    for missing in ("llama/certificate_base.json", "llama/budget.parquet"):
+        (tmp_path / missing).unlink()
+        with pytest.raises(BadInput, match=missing):
+            summaries.table_files(tmp_path, made.PAIRS)

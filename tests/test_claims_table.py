@@ -11,12 +11,12 @@ import pytest
 from bbi_utils.errors import BadInput
 from bbi_utils.files import sha256_file
 from bbi_utils.paths import RunPaths
-from bbi_utils.report.claims_table import as_text, read_claims
+from bbi_utils.report.claims import as_text, read_claims
 from bbi_utils.study.verify import stale_figures, verify
 from tools.refresh import refresh_figures
 
-ROW = {"claim": "similar", "pair": "qwen", "paper": "0.8", "this run": "0.912 (ours, 2 of 3)",
-       "interval": "[0.9, 1.0]", "holds": "yes"}  # fmt: skip
+ROW = {"claim_id": "s", "claim": "similar", "pair": "qwen", "paper": "0.8",
+       "this run": "0.912 (ours, 2 of 3)", "interval": "[0.9, 1.0]", "holds": "yes"}  # fmt: skip
 
 
 def write(path: Path, *rows: dict[str, str]) -> Path:
@@ -27,14 +27,16 @@ def write(path: Path, *rows: dict[str, str]) -> Path:
     return path
 
 
-def test_a_table_is_aligned_and_long_cells_wrap(tmp_path: Path) -> None:
+def test_a_table_is_aligned_without_its_ids_and_long_cells_wrap(tmp_path: Path) -> None:
     rows = read_claims(write(tmp_path / "c.csv", ROW, {**ROW, "claim": "a long claim " * 6}))
     lines = as_text(rows).splitlines()
-    assert max(len(line) for line in lines) < 130
+    assert max(len(line) for line in lines) < 130 and lines[0].split()[:2] == ["claim", "pair"]
     assert len({line.index("qwen") for line in lines if "qwen" in line}) == 1
 
 
-@pytest.mark.parametrize("text", ["claim,paper\nx,y\n", "claim,pair,paper,this run,interval,holds\n"])
+@pytest.mark.parametrize(
+    "text", ["claim,paper\nx,y\n", "claim_id,claim,pair,paper,this run,interval,holds\n"]
+)
 def test_a_table_without_columns_or_rows_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "c.csv").write_text(text)
     with pytest.raises(BadInput):
@@ -48,7 +50,12 @@ def test_a_run_that_is_committed_verifies_and_a_changed_one_does_not(tmp_path: P
     (run.figures / "MANIFEST.json").write_text(json.dumps([row]))
     (figures / "expected").mkdir(parents=True)
     (figures / "old.png").write_text("of an earlier run")
-    rules = {"claims.csv": {"keys": ["claim", "pair"], "columns": dict.fromkeys(list(ROW)[2:], "exact")}}
+    rules = {
+        "claims.csv": {
+            "keys": ["claim_id", "claim", "pair"],
+            "columns": dict.fromkeys(list(ROW)[3:], "exact"),
+        }
+    }
     (figures / "expected" / "tolerances.yaml").write_text(json.dumps(rules))
     refresh_figures(run, figures)
     assert not (figures / "old.png").exists() and (figures / "expected" / "claims.csv").is_file()

@@ -10,6 +10,7 @@ import pytest
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.files import write_json
+from bbi_utils.report.claims import NOTHING, all_claims
 from bbi_utils.study.params import load_study
 from bbi_utils.study.stages import STAGES
 from bbi_utils.study.verify import load_tolerances
@@ -17,6 +18,7 @@ from tools import readme
 
 ROWS = [
     {
+        "claim_id": claim_id,
         "claim": claim,
         "pair": pair,
         "paper": paper,
@@ -24,10 +26,10 @@ ROWS = [
         "interval": "[0.1, 0.3]",
         "holds": "yes",
     }
-    for claim, pair, paper, found in (
-        ("similarity with the teacher, base student", "qwen", "0.788", "0.2"),
-        ("distillation raises similarity", "qwen", "—", "0.3 (a|b)"),
-        ("similarity with the teacher, base student", "llama", "0.814", "0.25"),
+    for claim_id, claim, pair, paper, found in (
+        ("similarity_base", "similarity with the teacher, base student", "qwen", "0.788", "0.2"),
+        ("watched_null", "two models are established", "qwen", "—", "0.3 (a|b)"),
+        ("similarity_base", "similarity with the teacher, base student", "llama", "0.814", "0.25"),
     )
 ]
 TOLERANCES = load_tolerances(paths.FIGURES / "expected" / "tolerances.yaml")
@@ -40,8 +42,13 @@ def test_pairs_stand_side_by_side_with_paper_and_tolerance() -> None:
     assert r"0.3 (a\|b) [0.1, 0.3] | — | yes" in lines[3]
 
 
-def test_every_tolerance_it_looks_for_exists() -> None:
-    assert all(column in TOLERANCES[table]["columns"] for _, table, column in readme.TOLERATED)
+def test_every_estimate_of_a_claim_has_the_tolerance_of_its_own_table() -> None:
+    untold = {key for key in all_claims() if readme.tolerance_of(key, TOLERANCES) == NOTHING}
+    assert {key.split("_")[0] for key in untold} == {"watched", "categories", "stopped", "content"}
+    assert (
+        readme.tolerance_of("judge_drop", TOLERANCES)
+        == f"± {TOLERANCES['judge_drop.csv']['columns']['drop']:g}"
+    )
 
 
 def test_only_what_is_between_the_markers_changes() -> None:

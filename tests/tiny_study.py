@@ -61,8 +61,8 @@ CODE: dict[str, tuple[dict[str, Any], str]] = {
     "07_make_figures": (
         {"RUN_DIR": "runs/pocket", "PAIRS": ["qwen", "llama"]},
         '(run / "figures").mkdir(exist_ok=True)\n'
-        'rows = [f"similar,{pair},0.8,0.9 (ours),0.8 to 1.0,yes" for pair in PAIRS]\n'
-        'text = chr(10).join(["claim,pair,paper,this run,interval,holds", *rows])\n'
+        'rows = [f"s,similar,{pair},0.8,0.9 (ours),0.8 to 1.0,yes" for pair in PAIRS]\n'
+        'text = chr(10).join(["claim_id,claim,pair,paper,this run,interval,holds", *rows])\n'
         '(run / "figures" / "claims.csv").write_text(text)\n'
         '(run / "figures" / "MANIFEST.json").write_text("[]")\nos.environ["HF_HUB_OFFLINE"]',
     ),

@@ -10,25 +10,12 @@ from typing import Any
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.files import read_json, replacing
-from bbi_utils.report.claims_table import Row, read_claims
+from bbi_utils.report.claims import NOTHING, Row, all_claims, read_claims
 from bbi_utils.study.params import Study
 from bbi_utils.study.stages import STAGES, make_task
 from bbi_utils.study.verify import TOLERANCES, load_tolerances
 
 README = paths.ROOT / "README.md"
-NOTHING = "—"
-# Which tolerance a claim's estimate has: words of the claim, the table that holds it, its column there.
-TOLERATED = (
-    ("raises similarity", "similarity.csv", "mean"),
-    ("similarity with", "similarity.csv", "mean"),
-    ("lowers the judge", "judge_drop.csv", "drop"),
-    ("judge names", "judge.csv", "estimate"),
-    ("lowers its advantage", "difference.csv", "advantage"),
-    ("certificate", "verdicts.csv", "floor"),
-    ("adversary", "advantage.csv", "advantage"),
-    ("null", "advantage.csv", "advantage"),
-    ("buying", "budget_gain.csv", "gain"),
-)
 
 
 def refresh_readme(study: Study, *, figures: Path = paths.FIGURES, readme: Path = README) -> None:
@@ -58,11 +45,12 @@ def results(rows: Sequence[Row], tolerances: Mapping[str, Any]) -> str:
     pairs = list(dict.fromkeys(row["pair"] for row in rows))
     lines = [["claim", "paper", *(f"this run, {pair}" for pair in pairs), "holds", "tolerance"]]
     lines.append(["---"] * len(lines[0]))
-    for claim in dict.fromkeys(row["claim"] for row in rows):
-        found = {row["pair"]: row for row in rows if row["claim"] == claim}
+    for claim_id in dict.fromkeys(row["claim_id"] for row in rows):
+        found = {row["pair"]: row for row in rows if row["claim_id"] == claim_id}
         here = [estimate(found[pair]) if pair in found else NOTHING for pair in pairs]
-        paper, holds = (joined([row[name] for row in found.values()]) for name in ("paper", "holds"))
-        lines.append([claim, paper, *here, holds, tolerance_of(claim, tolerances)])
+        columns = ("claim", "paper", "holds")
+        claim, paper, holds = (joined([row[name] for row in found.values()]) for name in columns)
+        lines.append([claim, paper, *here, holds, tolerance_of(claim_id, tolerances)])
     return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
 
 
@@ -76,12 +64,11 @@ def joined(values: Sequence[str]) -> str:
     return " / ".join(values if len(set(values)) > 1 else values[:1])
 
 
-def tolerance_of(claim: str, tolerances: Mapping[str, Any]) -> str:
+def tolerance_of(claim_id: str, tolerances: Mapping[str, Any]) -> str:
     """How far `make verify` lets a claim's estimate move on another machine."""
-    for words, table, column in TOLERATED:
-        if words in claim and table in tolerances:
-            return f"± {tolerances[table]['columns'][column]:g}"
-    return NOTHING
+    claim = all_claims()[claim_id]
+    rule = tolerances.get(f"{claim.frame}.csv", {}).get("columns", {}).get(claim.column)
+    return f"± {rule:g}" if isinstance(rule, (int, float)) else NOTHING
 
 
 def measured(study: Study) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.report.claims_table import read_claims
+from bbi_utils.report.claims import read_claims
 from bbi_utils.study.cells import code_hash, declared_parameters, read
 from bbi_utils.study.cli.main import Parser, carried_out
 from bbi_utils.study.execute import run_notebook

@@ -1,41 +1,30 @@
-"""The claims of the paper beside what this run found: claim, pair, paper, this run, interval, holds.
+"""The claims of the paper beside what this run found, as a table that is saved, read again and shown.
 
 The paper's numbers are for the paper's models and probes; a run on other models is judged by whether the
 claim's direction holds, never by how close the numbers are.
 """
 
-from __future__ import annotations
-
+import csv
+import itertools
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, TextIO
 
 import pandas as pd
+import yaml
 
-from bbi_utils.report.labels import in_order, words
-from bbi_utils.report.summaries import learned
+from bbi_utils import paths
+from bbi_utils.errors import BadInput
+from bbi_utils.report.labels import pairs_in, words
 from bbi_utils.responses.answers import NULL
 
-COLUMNS = ("claim", "pair", "paper", "this run", "interval", "holds")
+COLUMNS = ("claim_id", "claim", "pair", "paper", "this run", "interval", "holds")
 NOTHING = "—"
-# Hasan (2026), arXiv 2605.30448; measured on the paper's own models.
-PAPER: dict[tuple[str, str], str] = {
-    ("similarity base", "qwen"): "0.788",
-    ("similarity base", "llama"): "0.814",
-    ("similarity distilled", "qwen"): "0.862",
-    ("similarity distilled", "llama"): "0.874",
-    ("similarity gain", "qwen"): "+0.074 (our subtraction)",
-    ("similarity gain", "llama"): "+0.060 (our subtraction)",
-    ("advantage base", "*"): "about 0.28",
-    ("advantage distilled", "*"): "about 0.10",
-    ("advantage drop", "*"): "about 0.18 (our subtraction)",
-    ("still told apart", "*"): "yes, about 0.10",
-    ("judge base", "qwen"): "0.158",
-    ("judge distilled", "qwen"): "0.081",
-    ("judge drop", "qwen"): "+0.077 (our subtraction)",
-    ("categories", "*"): "style/format, robustness, domain-technical",
-    ("guided", "*"): "not consistently",
-}
+WIDEST_CELL = 44
 NOTE = (
     "Paper: Hasan (2026), arXiv 2605.30448, on its own Qwen and Llama models and probes; this run: the "
     "models named in its manifest. Advantage here is 2 Pr[correct] - 1; which definition the paper uses "
@@ -44,218 +33,205 @@ NOTE = (
     "paid for. 'Holds' asks for the direction with its interval, not for the paper's number."
 )
 
+Frames = Mapping[str, pd.DataFrame]  # of one pair
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim, as the head of paper.yaml explains it."""
+
+    claim: str
+    frame: str
+    column: str = ""
+    where: Mapping[str, str] = field(default_factory=dict)
+    paper: str | Mapping[str, str] = NOTHING
+    told: str = "row"
+    signed: bool = False
+    above_0: bool = False
+
+    def of_paper(self, pair: str) -> str:
+        """What the paper reports for a pair, or a dash."""
+        return self.paper if isinstance(self.paper, str) else self.paper.get(pair, NOTHING)
+
+    def rows(self, frames: Frames) -> pd.DataFrame:
+        """The rows of a pair's frame that this claim is about; none where the run had no such contrast."""
+        frame = frames[self.frame]
+        for column, value in self.where.items():
+            frame = frame[frame[column] == value]
+        return frame
+
+    def number(self, row: Any) -> str:
+        """The estimate of a row."""
+        return _number(row[self.column], signed=self.signed)
+
+
+@cache
+def all_claims() -> dict[str, Claim]:
+    """Claim id -> claim, in the order of the table."""
+    text = Path(__file__).with_name("paper.yaml").read_text(encoding="utf-8")
+    return {claim_id: Claim(**said) for claim_id, said in yaml.safe_load(text).items()}
+
 
 def claim_table(frames: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> pd.DataFrame:
-    """One row a claim and pair, from the frames of `results.summarise`; all six columns are text.
+    """One row a claim and pair, from the frames of `summaries.summarise`; all columns are text.
 
-    holds is "yes", "no", or a dash where a row only states a number. `NOTE` belongs under the table.
+    claim_id never changes where the words of a claim may; holds is "yes", "no", or a dash where a row only
+    states a number. `NOTE` belongs under the table.
     """
-    rows: list[dict[str, str]] = []
-    for pair in in_order(frames["similarity"]["pair"], ("qwen", "llama")):
+    table: list[Row] = []
+    for pair in pairs_in(frames["similarity"]["pair"]):
         of_pair = {name: frame[frame["pair"] == pair] for name, frame in frames.items()}
-        for part in PARTS:
-            rows += [{"pair": pair, **row} for row in part(of_pair, pair, confidence)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-Frames = dict[str, pd.DataFrame]
-Rows = Iterator[dict[str, str]]
-
-
-def _row(
-    claim: str, paper: str, found: str, *, ends: tuple[float, float] | None, holds: bool | None
-) -> dict[str, str]:
-    interval = NOTHING
-    if ends is not None and not math.isnan(ends[0]):
-        interval = f"[{_number(ends[0])}, {_number(ends[1])}]"
-    verdict = NOTHING if holds is None else "yes" if holds else "no"
-    return {"claim": claim, "paper": paper, "this run": found, "interval": interval, "holds": verdict}
+        for claim_id, claim in all_claims().items():
+            if (rows := claim.rows(of_pair)).empty:
+                continue
+            row, text, holds = TOLD[claim.told](claim, rows, of_pair, confidence)
+            said = {"claim": claim.claim.format(**row), "pair": pair, "paper": claim.of_paper(pair)}
+            verdict = NOTHING if holds is None else "yes" if holds else "no"
+            said |= {"this run": text, "interval": _interval(row), "holds": verdict}
+            table.append({"claim_id": claim_id, **said})
+    return pd.DataFrame(table, columns=list(COLUMNS))
 
 
 def _number(value: float, *, signed: bool = False) -> str:
     return f"{value:{'+' if signed else ''}.3f}".replace("-0.000", "0.000")
 
 
-def _paper(key: str, pair: str) -> str:
-    return PAPER.get((key, pair), PAPER.get((key, "*"), NOTHING))
+def _interval(row: pd.Series) -> str:
+    if "lower" not in row or math.isnan(row["lower"]):
+        return NOTHING
+    return f"[{_number(row['lower'])}, {_number(row['upper'])}]"
 
 
-def _only(frame: pd.DataFrame, **where: str) -> Any | None:
-    """The one row with these values, or None where this run has no such row."""
-    for column, value in where.items():
-        frame = frame[frame[column] == value]
-    return None if frame.empty else next(frame.itertuples(index=False))
+def _above_0(claim: Claim, row: pd.Series) -> bool | None:
+    return bool(row["lower"] > 0) if claim.above_0 else None
 
 
-def _similarity(frames: Frames, pair: str, confidence: float) -> Rows:
-    for arm in ("base", "distilled"):
-        if row := _only(frames["similarity"], quantity=arm):
-            claim = f"similarity with the teacher, {arm} student"
-            paper = _paper(f"similarity {arm}", pair)
-            yield _row(claim, paper, _number(row.mean), ends=(row.lower, row.upper), holds=None)
-    if row := _only(frames["similarity"], quantity="distilled - base"):
-        claim, paper = "distillation raises similarity (distilled - base)", _paper("similarity gain", pair)
-        found = _number(row.mean, signed=True)
-        yield _row(claim, paper, found, ends=(row.lower, row.upper), holds=row.lower > 0)
+def _who(row: pd.Series) -> str:
+    return f"({words(row['adversary'])}, {row['game']})"
 
 
-def _largest(advantage: pd.DataFrame, contrast: str) -> Any | None:
-    """The row with the largest estimate on a contrast; ties go to the first by name."""
-    part = advantage[advantage["contrast"] == contrast].sort_values(["adversary", "game"])
-    return None if part.empty else next(part.nlargest(1, "advantage").itertuples(index=False))
+# How a claim is told: from its rows (and all frames of the pair) the one shown, its words, whether it holds.
+Told = tuple[pd.Series, str, bool | None]
 
 
-def _adversaries(frames: Frames, pair: str, confidence: float) -> Rows:
-    strongest = _largest(learned(frames["advantage"]), "base")
-    if strongest is not None:
-        same = {"adversary": strongest.adversary, "game": strongest.game}
-        named = f"({words(strongest.adversary)}, {strongest.game})"
-        found = {
-            "base": _only(frames["advantage"], contrast="base", **same),
-            "distilled": _only(frames["advantage"], contrast="distilled", **same),
-            "drop": _only(frames["difference"], **same),
-        }
-        for arm, claim in (
-            ("base", "a learned adversary tells the base student (strongest)"),
-            ("distilled", "the same adversary on the distilled student"),
-            ("drop", "distillation lowers its advantage (base - distilled)"),
-        ):
-            if row := found[arm]:
-                holds = None if arm == "distilled" else bool(row.lower > 0)
-                text = f"{_number(row.advantage, signed=arm == 'drop')} {named}"
-                yield _row(
-                    claim, _paper(f"advantage {arm}", pair), text, ends=(row.lower, row.upper), holds=holds
-                )
-    # Told apart by any adversary, the judge and length included: the one whose interval lies highest.
-    part = frames["advantage"][frames["advantage"]["contrast"] == "distilled"]
-    if not part.empty:
-        row = next(part.sort_values(["adversary", "game"]).nlargest(1, "lower").itertuples(index=False))
-        text = f"{_number(row.advantage)} ({words(row.adversary)}, {row.game})"
-        claim, paper = (
-            "the distilled student is still told apart (any adversary)",
-            _paper("still told apart", pair),
-        )
-        yield _row(claim, paper, text, ends=(row.lower, row.upper), holds=row.lower > 0)
+def _row(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
+    row = rows.iloc[0]
+    return row, claim.number(row), _above_0(claim, row)
 
 
-def _judge(frames: Frames, pair: str, confidence: float) -> Rows:
-    for arm in ("base", "distilled"):
-        row = _only(frames["judge"], contrast=arm, quantity="consistent_advantage")
-        kept = _only(frames["judge"], contrast=arm, quantity="kept_fraction")
-        if row and kept:
-            text = f"{_number(row.estimate)} (kept {kept.estimate:.0%})"
-            holds = bool(row.lower > 0) if arm == "base" else None
-            claim = f"judge names the teacher, {arm} student (consistent verdicts)"
-            yield _row(claim, _paper(f"judge {arm}", pair), text, ends=(row.lower, row.upper), holds=holds)
-    for quantity, name in (
-        ("consistent_advantage", "consistent verdicts"),
-        ("all_pairs_advantage", "all pairs"),
-    ):
-        if row := _only(frames["judge_drop"], quantity=quantity):
-            claim = f"distillation lowers the judge's advantage ({name})"
-            paper = _paper("judge drop", pair) if quantity == "consistent_advantage" else NOTHING
-            text = _number(row.drop, signed=True)
-            yield _row(claim, paper, text, ends=(row.lower, row.upper), holds=row.lower > 0)
+def _strongest(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
+    """Of the learned adversary with the largest estimate on the base student, the first by name of equals."""
+    from bbi_utils.report.summaries import learned  # whose imports nobody waits for who only reads the table
+
+    base = learned(frames["advantage"].query("contrast == 'base'")).sort_values(["adversary", "game"])
+    best = base.nlargest(1, "advantage").iloc[0]
+    row = rows[(rows["adversary"] == best["adversary"]) & (rows["game"] == best["game"])].iloc[0]
+    return row, f"{claim.number(row)} {_who(row)}", _above_0(claim, row)
 
 
-def _null(frames: Frames, pair: str, confidence: float) -> Rows:
-    """Shows the interval that comes nearest to leaving 0, or leaves it by most."""
-    part = frames["advantage"][frames["advantage"]["contrast"] == NULL]
-    if part.empty:
-        return
-    margin = part[["lower"]].mul(-1).join(part["upper"]).min(axis=1)
-    row = next(part.loc[[margin.idxmin()]].itertuples(index=False))
-    covered = int((margin >= 0).sum())
-    nearest = f"{_number(row.advantage)} ({words(row.adversary)}, {row.game})"
-    text = f"{covered} of {len(part)} cover 0; nearest {nearest}"
-    claim = "null: nobody tells the teacher from itself (all adversaries together)"
-    yield _row(claim, "0 by definition", text, ends=(row.lower, row.upper), holds=covered == len(part))
+def _anyone(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
+    """Of the adversary, the judge and length included, whose interval lies highest."""
+    row = rows.sort_values(["adversary", "game"]).nlargest(1, "lower").iloc[0]
+    return row, f"{claim.number(row)} {_who(row)}", _above_0(claim, row)
 
 
-def _rounded(frames: Frames, pair: str, confidence: float) -> Rows:
-    """What the adversaries reach on the teacher in 4-bit form: the second floor of the ladder."""
-    part = frames["advantage"][frames["advantage"]["contrast"] == "teacher_4bit"]
-    if part.empty:
-        return
-    row = next(part.sort_values(["adversary", "game"]).nlargest(1, "lower").itertuples(index=False))
-    text = f"{_number(row.advantage)} ({words(row.adversary)}, {row.game})"
-    claim = "floor: the teacher told from its own 4-bit form (any adversary)"
-    yield _row(claim, NOTHING, text, ends=(row.lower, row.upper), holds=None)
+def _nobody(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
+    """The interval that comes nearest to leaving 0, or leaves it by most."""
+    margin = pd.concat([-rows["lower"], rows["upper"]], axis=1).min(axis=1)
+    row, covered = rows.loc[margin.idxmin()], int((margin >= 0).sum())
+    text = f"{covered} of {len(rows)} cover 0; nearest {claim.number(row)} {_who(row)}"
+    return row, text, covered == len(rows)
 
 
-def _verdict(frames: Frames, pair: str, confidence: float) -> Rows:
-    """The certificates: whether epsilon is refuted, certified or open, and between which bounds it lies."""
-    if "verdicts" not in frames:
-        return
-    for row in frames["verdicts"].itertuples(index=False):
-        name = words(row.strongest).replace(" (", ", ").rstrip(")")
-        text = f"{row.verdict} (strongest: {name})"
-        claim = f"certificate for ε = {row.epsilon:g} at q = {row.q}, {row.contrast} student"
-        yield _row(claim, NOTHING, text, ends=(max(0.0, row.floor), row.ceiling), holds=None)
+def _judge(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
+    row, judge = rows.iloc[0], frames["judge"].set_index(["contrast", "quantity"])["estimate"]
+    text = f"{claim.number(row)} (kept {judge[row['contrast'], 'kept_fraction']:.0%})"
+    return row, text, _above_0(claim, row)
 
 
-def _tests(frames: Frames, pair: str, confidence: float) -> Rows:
-    """When the sequential test established a difference, and what the kernel test says, by contrast."""
-    if "tests" not in frames:
-        return
-    for contrast, name in (("base", "base student"), ("distilled", "distilled student"), (NULL, "null")):
-        row = _only(frames["tests"], contrast=contrast, test="sequential")
-        kernel = _only(frames["tests"], contrast=contrast, test="kernel, embeddings")
-        if row and kernel:
-            never = math.isnan(row.queries)
-            found = f"not in {row.n:.0f} queries" if never else f"after {row.queries:.0f} queries"
-            expected = never if contrast == NULL else not never
-            claim = f"two models are established, watching prompt by prompt: {name}"
-            text = f"{found}; kernel test p = {kernel.p:.4f}"
-            yield _row(claim, NOTHING, text, ends=None, holds=bool(expected))
+def _certificate(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
+    """Whether epsilon is refuted, certified or open, and between which bounds it lies."""
+    row = rows.iloc[0]
+    name = words(row["strongest"]).replace(" (", ", ").rstrip(")")
+    between = pd.Series({"lower": max(0.0, row["floor"]), "upper": row["ceiling"]})
+    return pd.concat([row, between]), f"{row['verdict']} (strongest: {name})", None
 
 
-def _categories(frames: Frames, pair: str, confidence: float) -> Rows:
-    for arm in ("base", "distilled"):
-        if row := _only(frames["heterogeneity"], contrast=arm):
-            text = f"most in {words(row.most)}; p = {row.p:.4f}"
-            claim = f"artifacts differ by category, {arm} student"
-            yield _row(claim, _paper("categories", pair), text, ends=None, holds=row.p < 1 - confidence)
+def _watched(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
+    """When the sequential test established a difference, as it should not for the null; the kernel's p."""
+    row, tests = rows.iloc[0], frames["tests"].set_index(["contrast", "test"])["p"]
+    never = math.isnan(row["queries"])
+    found = f"not in {row['n']:.0f} queries" if never else f"after {row['queries']:.0f} queries"
+    text = f"{found}; kernel test p = {tests[row['contrast'], 'kernel, embeddings']:.4f}"
+    return row, text, never == (row["contrast"] == NULL)
 
 
-def _guided(frames: Frames, pair: str, confidence: float) -> Rows:
-    for strategy, name in (
-        ("disagreement", "disagreement-guided"),
-        ("disagreement_known", "the same, all known"),
-    ):
-        part = frames["budget_gain"][frames["budget_gain"]["strategy"] == strategy]
-        overall, single = part[part["budget"] == 0], part[part["budget"] > 0]
-        if overall.empty:
-            continue
-        row, better = next(overall.itertuples(index=False)), int((single["gain"] > 0).sum())
-        text = f"{_number(row.gain, signed=True)} (above at {better} of {len(single)} budgets)"
-        consistent = bool(row.lower > 0 and better == len(single))
-        guided = strategy == "disagreement"
-        claim = f"{name} buying does not consistently beat stratified random (similarity)"
-        if not guided:
-            claim = "upper reference: buying by disagreement with all teacher answers known, minus random"
-        paper = _paper("guided", pair) if guided else NOTHING
-        yield _row(claim, paper, text, ends=(row.lower, row.upper), holds=not consistent if guided else None)
+def _categories(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
+    row = rows.iloc[0]
+    return row, f"most in {words(row['most'])}; p = {row['p']:.4f}", bool(row["p"] < 1 - confidence)
 
 
-def _answers(frames: Frames, pair: str, confidence: float) -> Rows:
-    """Checks of the run rather than claims of the paper: where the answers were checked."""
-    if "answers" not in frames:
-        return
-    for arm in in_order(frames["answers"]["arm"], ("teacher", "base", "distilled")):
-        if row := _only(frames["answers"], arm=arm, quantity="stopped"):
-            claim = f"answers end by themselves, {arm} (at least 98 %)"
-            yield _row(claim, NOTHING, _number(row.rate), ends=(row.lower, row.upper), holds=row.rate >= 0.98)
-    teacher = _only(frames["answers"], arm="teacher", quantity="content_correct")
-    for arm in in_order(frames["answers"]["arm"], ("teacher", "base", "distilled")):
-        if row := _only(frames["answers"], arm=arm, quantity="content_correct"):
-            holds: bool | None = None
-            if arm == "base" and teacher:
-                holds = bool(row.upper < teacher.lower)
-            claim = f"content is right, {arm}" + (" (less often than the teacher)" if arm == "base" else "")
-            yield _row(claim, NOTHING, _number(row.rate), ends=(row.lower, row.upper), holds=holds)
+def _buying(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
+    """Over all budgets, and at how many; what knows all answers beforehand is no strategy to be judged."""
+    row, single = rows[rows["budget"] == 0].iloc[0], rows[rows["budget"] > 0]
+    better = int((single["gain"] > 0).sum())
+    consistent = bool(row["lower"] > 0 and better == len(single))
+    text = f"{claim.number(row)} (above at {better} of {len(single)} budgets)"
+    return row, text, not consistent if row["strategy"] == "disagreement" else None
 
 
-PARTS = (
-    _similarity, _adversaries, _judge, _null, _rounded, _verdict, _tests, _categories, _guided, _answers,
-)  # fmt: skip
+def _stopped(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
+    row = rows.iloc[0]
+    return row, claim.number(row), bool(row["rate"] >= 0.98)
+
+
+def _content(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
+    """Lower than the teacher's, both intervals taken into account."""
+    row, rates = rows.iloc[0], frames["answers"].set_index(["arm", "quantity"])["lower"]
+    return row, claim.number(row), bool(row["upper"] < rates["teacher", "content_correct"])
+
+
+TOLD: dict[str, Callable[[Claim, pd.DataFrame, Frames, float], Told]] = {
+    "row": _row, "strongest": _strongest, "anyone": _anyone, "nobody": _nobody, "judge": _judge,
+    "certificate": _certificate, "watched": _watched, "categories": _categories, "buying": _buying,
+    "stopped": _stopped, "content": _content,
+}  # fmt: skip
+
+
+def read_claims(path: Path) -> list[Row]:
+    """The rows of a claims table; raises BadInput where it is missing or lacks a column."""
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows: list[Row] = list(csv.DictReader(stream))
+    except FileNotFoundError:
+        raise BadInput(f"{paths.shown(path)} is missing; `make reproduce` writes it") from None
+    missing = [name for name in COLUMNS if rows and name not in rows[0]]
+    if missing or not rows:
+        found = f"lacks the column '{missing[0]}'" if missing else "has no rows"
+        raise BadInput(f"{paths.shown(path)} {found}; expected {', '.join(COLUMNS)}")
+    return rows
+
+
+def as_text(rows: Sequence[Row]) -> str:
+    """The rows as an aligned table without their ids; long cells are wrapped."""
+    shown = [name for name in rows[0] if name != "claim_id"]
+    table = [shown, *([row[name] for name in shown] for row in rows)]
+    cells = [[textwrap.wrap(text, WIDEST_CELL) or [""] for text in row] for row in table]
+    widths = [max(len(line) for line in sum(column, [])) for column in zip(*cells, strict=True)]
+    lines = []
+    for row in cells:
+        for parts in itertools.zip_longest(*row, fillvalue=""):
+            pairs = zip(parts, widths, strict=True)
+            lines.append("  ".join(part.ljust(width) for part, width in pairs).rstrip())
+    rule = "  ".join("-" * width for width in widths)
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def show_claims(run: paths.RunPaths, *, stream: TextIO, seconds: float) -> None:
+    """Print the claims of a run and where its figures and executed notebooks are."""
+    minutes, second = divmod(int(seconds), 60)
+    print(f"\n{as_text(read_claims(run.claims))}\n", file=stream)
+    print(f"figures              {paths.shown(run.figures)}", file=stream)
+    print(f"executed notebooks   {paths.shown(run.folder / 'executed')}", file=stream)
+    print(f"finished in {minutes}:{second:02}", file=stream, flush=True)

@@ -1,44 +1,97 @@
 """From the tables of a run to small frames with an interval in every row: what figures and claims read."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit  # scipy.stats would take a second to import
 
+from bbi_utils import games
+from bbi_utils.adversaries.judge import verdicts as judge
 from bbi_utils.errors import BadInput
+from bbi_utils.files import json_object
+from bbi_utils.games import similarity
+from bbi_utils.games.ablation import costs_of_removal
+from bbi_utils.games.certificate import Certificate
 from bbi_utils.games.inference.simultaneous import simultaneous
+from bbi_utils.games.queries import SIZES, advantage_of_queries
+from bbi_utils.paths import RunPaths
 
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+
+@dataclass(frozen=True)
+class Tables:
+    """The saved tables and verdicts of a run, the pairs under one another, as the steps write them."""
+
+    similarity: pd.DataFrame
+    scores: pd.DataFrame
+    judgements: pd.DataFrame
+    budget: pd.DataFrame
+    removals: pd.DataFrame
+    wealth: pd.DataFrame
+    tests: pd.DataFrame
+    answers: pd.DataFrame
+    certificates: Sequence[Certificate]
 
 
-def mean_interval(
-    values: Sequence[float] | np.ndarray, *, confidence: float = 0.95
-) -> tuple[float, float, float]:
-    """Mean of one value a unit, and Student's t interval for it.
+def table_files(run_dir: Path | str, pairs: Sequence[str]) -> dict[str, list[Path]]:
+    """Name of each of `Tables` -> its files, one a pair, and of the certificates one a pair and student.
 
-    One value or none has no interval: its ends are NaN rather than a false certainty.
+    Raises BadInput naming the first file that is missing.
     """
-    from scipy.special import stdtrit  # scipy.stats would take a second to import
+    runs = [RunPaths(run_dir, pair) for pair in pairs]
+    names = [field.name for field in fields(Tables) if field.name != "certificates"]
+    found = {name: [Path(getattr(run, name)) for run in runs] for name in names}
+    found["certificates"] = [path for run in runs for path in run.certificates]
+    for name, paths in found.items():
+        for path in (path for path in paths if not path.is_file()):
+            what = "certificate" if name == "certificates" else "table"
+            where = "/".join(path.parts[-2:])
+            raise BadInput(f"{where}: no such {what}; run the earlier notebooks of this pair first")
+    return found
 
-    x = np.asarray(values, dtype=float)
-    if len(x) < 2:
-        return (float(x.mean()) if len(x) else float("nan")), float("nan"), float("nan")
-    half = float(stdtrit(len(x) - 1, 0.5 + confidence / 2) * x.std(ddof=1) / np.sqrt(len(x)))
-    mean = float(x.mean())
-    return mean, mean - half, mean + half
+
+def load_tables(files: Mapping[str, Sequence[Path]]) -> Tables:
+    """What these files hold, which are those of `table_files`."""
+    verdicts = [Certificate.from_json(json_object(path)) for path in files["certificates"]]
+    tables = {
+        name: pd.concat([pd.read_parquet(path) for path in paths])
+        for name, paths in files.items()
+        if name != "certificates"
+    }
+    return Tables(**tables, certificates=verdicts)
 
 
-def need(frame: pd.DataFrame, columns: Sequence[str], *, table: str) -> pd.DataFrame:
-    """The frame itself, or BadInput naming the columns it lacks."""
-    missing = [c for c in columns if c not in frame.columns]
-    if missing:
-        raise BadInput(
-            f"{table}: found columns {list(frame.columns)}, missing {missing}; run the step that writes it"
-        )
-    return frame
+def summarise(
+    tables: Tables, *, queries: Sequence[int] = SIZES, confidence: float = 0.95, seed: int = 0
+) -> dict[str, pd.DataFrame]:
+    """Every small frame by name, intervals included; the names are those of the CSV files of a run.
+
+    similarity, advantage, difference, categories, heterogeneity, artifacts, queries, judge, judge_drop,
+    budget, budget_gain, removals, tests, verdicts, bounds, answers.
+    """
+    level: dict[str, Any] = {"confidence": confidence, "seed": seed}
+    both_orders = judge.summarise(tables.judgements, **level)
+    return {
+        "similarity": similarity.summarise(tables.similarity, **level),
+        "advantage": games.advantage(tables.scores, **level),
+        "difference": games.paired_difference(tables.scores, **level),
+        "categories": games.by_category(tables.scores, **level),
+        "heterogeneity": categories_differ(learned(tables.scores), seed=seed),
+        "artifacts": artifacts_by_category(learned(tables.scores), **level),
+        "queries": advantage_of_queries(tables.scores, sizes=queries, **level),
+        "judge": pd.concat([both_orders, judge_by_order(tables.judgements, **level)], ignore_index=True),
+        "judge_drop": judge_drop(tables.judgements, confidence=confidence),
+        "budget": budget_summary(tables.budget, confidence=confidence),
+        "budget_gain": budget_gain(tables.budget, confidence=confidence),
+        "removals": costs_of_removal(tables.removals, **level),
+        "tests": tables.tests[["pair", "contrast", "test", "n", "p", "queries"]],
+        "verdicts": verdicts(tables.certificates),
+        "bounds": bounds(tables.certificates),
+        "answers": answer_rates(tables.answers, **level),
+    }
 
 
 def learned(frame: pd.DataFrame) -> pd.DataFrame:
@@ -47,24 +100,37 @@ def learned(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[(names != "length") & ~names.str.startswith("judge")]
 
 
+def mean_interval(
+    values: Sequence[float] | np.ndarray, *, confidence: float = 0.95
+) -> tuple[float, float, float]:
+    """Mean of one value a unit, and Student's t interval for it.
+
+    One value alone has no interval: its ends are NaN rather than a false certainty.
+    """
+    x = np.asarray(values, dtype=float)
+    mean = float(x.mean())
+    if len(x) < 2:
+        return mean, float("nan"), float("nan")
+    half = float(stdtrit(len(x) - 1, 0.5 + confidence / 2) * x.std(ddof=1) / np.sqrt(len(x)))
+    return mean, mean - half, mean + half
+
+
 def answer_rates(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
     """Shares of answers that stopped by themselves and, where any was checked, are right in content.
 
-    Returns pair, arm, quantity ("stopped", "content_correct"), n, rate, lower, upper.
+    answers: pair, arm, prompt_id, finish_reason ("stop" or "length") and content_correct, which is empty
+    where nothing was checked. Returns pair, arm, quantity ("stopped", "content_correct"), n, rate, lower,
+    upper.
     """
-    need(answers, ["pair", "arm", "prompt_id", "finish_reason"], table="answers")
-    rows: list[tuple[object, ...]] = []
-    for key, part in answers.groupby(["pair", "arm"], sort=True):
-        shares = {"stopped": part["finish_reason"] == "stop"}
-        if "content_correct" in part:
-            shares["content_correct"] = part["content_correct"].dropna()
-        for quantity, values in shares.items():
-            if values.empty:
-                continue
-            won = 2 * values.to_numpy(float)[:, None] - 1
-            bounds = (1 + simultaneous(won, confidence=confidence, seed=seed).iloc[0]) / 2
-            rows.append((*_names(key), quantity, len(won), bounds["mean"], bounds["lower"], bounds["upper"]))
-    return pd.DataFrame(rows, columns=["pair", "arm", "quantity", "n", "rate", "lower", "upper"])
+
+    def share(part: pd.DataFrame) -> tuple[float, ...]:
+        n, *bounds = _mean_bounds(2 * part["share"] - 1, confidence=confidence, seed=seed)
+        return n, *((1 + bound) / 2 for bound in bounds)
+
+    shares = answers.assign(stopped=answers["finish_reason"] == "stop").astype({"content_correct": float})
+    long = shares.melt(["pair", "arm"], ["stopped", "content_correct"], "quantity", "share").dropna()
+    found = _by_group(long, ["pair", "arm", "quantity"], ["n", "rate", "lower", "upper"], share)
+    return found.sort_values(["pair", "arm", "quantity"], ascending=[True, True, False], ignore_index=True)
 
 
 def judge_by_order(judgements: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
@@ -73,19 +139,16 @@ def judge_by_order(judgements: pd.DataFrame, *, confidence: float = 0.95, seed: 
     Quantities: teacher_first_advantage, teacher_second_advantage. Far apart, they show a position bias; rows
     go under those of ``adversaries.judge.summarise``, which have the same columns.
     """
-    need(judgements, ["pair", "contrast", "log_odds_ab", "log_odds_ba"], table="judgements")
-    rows: list[tuple[object, ...]] = []
-    for key, part in judgements.groupby(["pair", "contrast"], sort=True):
-        for quantity, column, sign in (("first", "log_odds_ab", 1), ("second", "log_odds_ba", -1)):
-            won = sign * np.sign(part[[column]].to_numpy(float))
-            bounds = simultaneous(won, confidence=confidence, seed=seed).iloc[0]
-            estimate = (bounds["mean"], bounds["lower"], bounds["upper"])
-            rows.append((*_names(key), f"teacher_{quantity}_advantage", len(part), *estimate))
-    return pd.DataFrame(rows, columns=["pair", "contrast", "quantity", "n", "estimate", "lower", "upper"])
-
-
-def _names(key: Hashable) -> tuple[object, ...]:
-    return key if isinstance(key, tuple) else (key,)
+    won = judgements.assign(
+        teacher_first_advantage=np.sign(judgements["log_odds_ab"]),
+        teacher_second_advantage=-np.sign(judgements["log_odds_ba"]),
+    )
+    orders = ["teacher_first_advantage", "teacher_second_advantage"]
+    long = won.melt(["pair", "contrast"], orders, "quantity", "won")
+    return _by_group(
+        long, ["pair", "contrast", "quantity"], ["n", "estimate", "lower", "upper"],
+        lambda part: _mean_bounds(part["won"], confidence=confidence, seed=seed),
+    )  # fmt: skip
 
 
 def judge_drop(judgements: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
@@ -94,12 +157,10 @@ def judge_drop(judgements: pd.DataFrame, *, confidence: float = 0.95) -> pd.Data
     The consistent verdicts are a different subset of prompts in each contrast, so that difference is one of
     two ratios: its interval comes from the per-prompt linearisation (delta method), which keeps the pairing.
     """
+    students = judgements[judgements["contrast"].isin(["base", "distilled"])]
     rows: list[tuple[object, ...]] = []
-    for pair, part in judgements.groupby("pair", sort=True):
-        wide = part.pivot(index="prompt_id", columns="contrast", values=["correct", "consistent"])
-        if not {"base", "distilled"} <= set(wide["correct"].columns):
-            continue
-        wide = wide.dropna(subset=[(v, c) for v in ("correct", "consistent") for c in ("base", "distilled")])
+    for pair, part in students.groupby("pair"):
+        wide = part.pivot(index="prompt_id", columns="contrast", values=["correct", "consistent"]).dropna()
         for quantity in ("all_pairs_advantage", "consistent_advantage"):
             base, distilled = (_influence(wide, arm, quantity) for arm in ("base", "distilled"))
             rows.append((pair, quantity, len(wide), *mean_interval(base - distilled, confidence=confidence)))
@@ -120,12 +181,10 @@ def _influence(wide: pd.DataFrame, contrast: str, quantity: str) -> np.ndarray:
 
 def budget_summary(budget: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """Similarity bought, one unit a seed: pair, strategy, budget, seeds, similarity, lower, upper."""
-    means = _seed_means(budget)
-    rows = [
-        (*_names(key), len(part), *mean_interval(part["similarity"], confidence=confidence))
-        for key, part in means.groupby(["pair", "strategy", "budget"], sort=True)
-    ]
-    return pd.DataFrame(rows, columns=["pair", "strategy", "budget", "seeds", "similarity", "lower", "upper"])
+    return _by_group(
+        _seed_means(budget), ["pair", "strategy", "budget"], ["seeds", "similarity", "lower", "upper"],
+        lambda part: (len(part), *mean_interval(part["similarity"], confidence=confidence)),
+    )  # fmt: skip
 
 
 def budget_gain(
@@ -134,30 +193,22 @@ def budget_gain(
     """Each strategy minus the reference, paired by seed: pair, strategy, budget, seeds, gain, lower, upper.
 
     The last row of each strategy, budget 0, is the mean over all budgets (a seed is still one unit).
+    Raises BadInput where the reference was not tried.
     """
-    wide = _seed_means(budget).pivot(
-        index=["pair", "seed", "budget"], columns="strategy", values="similarity"
-    )
+    by_seed = ["pair", "seed", "budget"]
+    wide = _seed_means(budget).pivot(index=by_seed, columns="strategy", values="similarity")
     if reference not in wide.columns:
         raise BadInput(f"budget: no strategy {reference!r}; found {list(wide.columns)}")
     gains = wide.drop(columns=reference).sub(wide[reference], axis=0)
-    long = (
-        gains.stack()
-        .rename("gain")
-        .rename_axis(["pair", "seed", "budget", "strategy"])
-        .reset_index()
-        .dropna()
-    )
+    long = gains.melt(ignore_index=False, value_name="gain").reset_index().dropna()
     overall = long.groupby(["pair", "seed", "strategy"], as_index=False)["gain"].mean().assign(budget=0)
-    rows = [
-        (*_names(key), len(part), *mean_interval(part["gain"], confidence=confidence))
-        for key, part in pd.concat([long, overall]).groupby(["pair", "strategy", "budget"], sort=True)
-    ]
-    return pd.DataFrame(rows, columns=["pair", "strategy", "budget", "seeds", "gain", "lower", "upper"])
+    return _by_group(
+        pd.concat([long, overall]), ["pair", "strategy", "budget"], ["seeds", "gain", "lower", "upper"],
+        lambda part: (len(part), *mean_interval(part["gain"], confidence=confidence)),
+    )  # fmt: skip
 
 
 def _seed_means(budget: pd.DataFrame) -> pd.DataFrame:
-    need(budget, ["pair", "strategy", "budget", "seed", "prompt_id", "similarity"], table="budget")
     return budget.groupby(["pair", "strategy", "budget", "seed"], as_index=False)["similarity"].mean()
 
 
@@ -168,16 +219,15 @@ def categories_differ(scores: pd.DataFrame, *, draws: int = 2000, seed: int = 0)
     adversary is picked for the test. The statistic is the variance between category means weighted by size;
     categories are permuted over prompts; p has the +1. `most`: the three categories with the most advantage.
     """
-    need(scores, ["pair", "contrast", "prompt_id", "category", "correct"], table="scores")
-    rows = []
-    for key, part in scores.groupby(["pair", "contrast"], sort=True):
-        units = part.groupby(["category", "prompt_id"], sort=True)["correct"].mean()
-        labels, names = pd.factorize(units.index.get_level_values("category"), sort=True)
+
+    def test(part: pd.DataFrame) -> tuple[object, ...]:
+        units = part.groupby(["category", "prompt_id"])["correct"].mean()
+        labels = pd.factorize(units.index.get_level_values("category"), sort=True)[0]
         statistic, p = _permute(labels, units.to_numpy(float), draws=draws, seed=seed)
-        means = units.groupby(level="category").mean()
-        most = ", ".join(means.sort_values(ascending=False, kind="stable").index[:3])
-        rows.append((*_names(key), len(units), statistic, p, most))
-    return pd.DataFrame(rows, columns=["pair", "contrast", "n", "statistic", "p", "most"])
+        means = units.groupby(level="category").mean().sort_values(ascending=False, kind="stable")
+        return len(units), statistic, p, ", ".join(means.index[:3])
+
+    return _by_group(scores, ["pair", "contrast"], ["n", "statistic", "p", "most"], test)
 
 
 def artifacts_by_category(scores: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
@@ -186,9 +236,8 @@ def artifacts_by_category(scores: pd.DataFrame, *, confidence: float = 0.95, see
     Returns pair, contrast, category, n, advantage, lower, upper, the largest advantage of a pair and contrast
     first; the intervals hold together over its categories.
     """
-    need(scores, ["pair", "contrast", "prompt_id", "category", "correct"], table="scores")
     tables = []
-    for (pair, contrast), part in scores.groupby(["pair", "contrast"], sort=True):
+    for (pair, contrast), part in scores.groupby(["pair", "contrast"]):
         units = 2 * part.groupby(["prompt_id", "category"])["correct"].mean().unstack("category") - 1
         bounds = simultaneous(units.to_numpy(float), confidence=confidence, seed=seed)
         table = bounds.rename(columns={"mean": "advantage"}).assign(category=list(units.columns))
@@ -211,3 +260,41 @@ def _permute(labels: np.ndarray, values: np.ndarray, *, draws: int, seed: int) -
     # Round-off must not make an equal split look smaller than the one observed.
     beaten = sum(between(rng.permutation(centred)) >= observed * (1 - 1e-9) for _ in range(draws))
     return observed, (1 + beaten) / (1 + draws)
+
+
+def verdicts(certificates: Iterable[Certificate]) -> pd.DataFrame:
+    """One row a certificate: pair, contrast, epsilon, confidence, q, prompts, verdict, strongest and bounds.
+
+    floor is the largest one-sided lower bound and whose it is; ceiling the epsilon that could be certified.
+    """
+    rows = []
+    for one in certificates:
+        best = max(one.rows, key=lambda row: row.floor)
+        asked = (one.epsilon, one.confidence, one.q, one.prompts, one.verdict)
+        named = f"{best.adversary} ({best.game})"
+        rows.append((one.pair, one.contrast, *asked, named, best.floor, one.certified_epsilon))
+    names = ("epsilon", "confidence", "q", "prompts", "verdict", "strongest", "floor", "ceiling")
+    return pd.DataFrame(rows, columns=["pair", "contrast", *names])
+
+
+def bounds(certificates: Iterable[Certificate]) -> pd.DataFrame:
+    """Every row of every certificate, without seconds: pair, contrast, adversary, game, n, tied, ... ."""
+    rows = [{"pair": c.pair, "contrast": c.contrast, **asdict(row)} for c in certificates for row in c.rows]
+    return pd.DataFrame(rows).drop(columns="seconds")  # no two runs share them
+
+
+def _mean_bounds(values: pd.Series, *, confidence: float, seed: int) -> tuple[float, ...]:
+    """Number, mean and bounds of values that are differences of ones."""
+    found = simultaneous(values.to_numpy(float)[:, None], confidence=confidence, seed=seed).iloc[0]
+    return len(values), found["mean"], found["lower"], found["upper"]
+
+
+def _by_group(
+    table: pd.DataFrame,
+    keys: list[str],
+    columns: Sequence[str],
+    row: Callable[[pd.DataFrame], Iterable[object]],
+) -> pd.DataFrame:
+    """A row a group of the table, in the order of its keys: the keys, then what `row` says of the group."""
+    rows = [(*key, *row(part)) for key, part in table.groupby(keys)]
+    return pd.DataFrame(rows, columns=[*keys, *columns])

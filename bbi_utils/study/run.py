@@ -19,7 +19,7 @@ from bbi_utils.files import read_json, write_json
 from bbi_utils.oracles.adapters import whole_model
 from bbi_utils.oracles.hub import cached_commit
 from bbi_utils.provenance import cores, write_manifest
-from bbi_utils.report.claims_table import show_claims
+from bbi_utils.report.claims import show_claims
 from bbi_utils.study import preflight
 from bbi_utils.study.display import Display, Lane, clock
 from bbi_utils.study.params import DEFAULT_PAIRS, DEFAULT_PROFILE, Study, load_study

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.files import sha256_file
-from bbi_utils.report.claims_table import read_claims
+from bbi_utils.report.claims import read_claims
 
 TOLERANCES = "tolerances.yaml"
 RULES = ("exact", "ignore")
