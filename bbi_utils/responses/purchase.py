@@ -225,13 +225,13 @@ def buy(
     mixture holds for none of them. Raises BadInput, with everything that was answered kept, where the
     spending limit could be exceeded, where the server refuses for good, and where a prompt failed too often.
     """
-    assert oracle.terms is not None, "EndpointOracle.check refuses an oracle without terms"
     with store.sole_buyer():
         # Looked up now: another process may have bought some before this one could begin.
         ids, index = [one.prompt_id for one in requests], requests[0].sample_index
         have = store.known(oracle.fingerprint, sample_index=index, among=ids)
         missing = [one for one in requests if one.prompt_id not in have]
         oracle.check(missing)
+        assert oracle.terms is not None, "EndpointOracle.check refuses an oracle without terms"
         waiting = [Pending(0.0, number, request) for number, request in enumerate(missing)]
         Purchase(oracle, oracle.terms, store, bar, waiting).run()
     served = store.spending(oracle.fingerprint).served
