@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from bbi_utils.oracles import Sampling, Terms, load_local
+from bbi_utils.oracles import LocalOracle, Sampling, Terms
 from bbi_utils.oracles.endpoint.client import EndpointOracle
 from bbi_utils.responses.sampling import sample
 from bbi_utils.responses.store import ResponseStore
@@ -42,7 +42,7 @@ def sample_local(store: Path, model: str, count: int) -> None:
 
     torch.set_num_threads(1)
     with ResponseStore(store) as answers:
-        sample(load_local(model, sampling=SEEDED), probes(count), answers, batch_size=8, progress=False)
+        sample(LocalOracle(model, sampling=SEEDED), probes(count), answers, batch_size=8, progress=False)
 
 
 def sample_endpoint(store: Path, reference: str, count: int, concurrency: int) -> None:

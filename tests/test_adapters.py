@@ -16,7 +16,7 @@ from bbi_utils import paths
 from bbi_utils.adversaries.judge.local import load_local_judge
 from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles import Request, Sampling, load_local
+from bbi_utils.oracles import LocalOracle, Request, Sampling
 from bbi_utils.oracles.chat import render
 from bbi_utils.study import plan, preflight
 from bbi_utils.study.params import Study, load_study
@@ -51,8 +51,8 @@ def test_it_answers_as_its_base_with_the_adapter_on_it(
     from bitsandbytes.nn import Linear4bit
 
     settings: dict[str, Any] = {"sampling": SAMPLING, "quantisation": quantisation, "device": "cpu"}
-    oracle, base = load_local(adapter, **settings), load_local(tiny_qwen, **settings)
-    worn = load_local(tiny_qwen, adapter=adapter, **settings)
+    oracle, base = LocalOracle(adapter, **settings), LocalOracle(tiny_qwen, **settings)
+    worn = LocalOracle(tiny_qwen, adapter=adapter, **settings)
     ids = torch.tensor([oracle.encode("Name three fruits.")])
     with torch.inference_mode():
         found, expected, without = (one.model(ids).logits for one in (oracle, worn, base))
@@ -68,16 +68,18 @@ def test_it_is_known_by_adapter_and_base_wherever_they_lie(
 ) -> None:
     moved = Path(shutil.copytree(tiny_qwen, tmp_path / "tiny-qwen"))
     relative = os.path.relpath(moved, paths.ROOT)
-    oracle = load_local(adapter, sampling=SAMPLING)
-    same = load_local(copy(adapter, tmp_path / "mine", base_model_name_or_path=relative), sampling=SAMPLING)
+    oracle = LocalOracle(adapter, sampling=SAMPLING)
+    same = LocalOracle(copy(adapter, tmp_path / "mine", base_model_name_or_path=relative), sampling=SAMPLING)
     assert (same.fingerprint, same.stream, same.name) == (oracle.fingerprint, oracle.stream, oracle.name)
     assert oracle.name == "tiny-qwen + mine"
     assert str(tmp_path.parent) not in json.dumps([same.settings, same.name, same.stream])
     others = [
-        load_local(copy(adapter, tmp_path / "a", lora_alpha=99), sampling=SAMPLING),
-        load_local(copy(adapter, tmp_path / "b", base_model_name_or_path=str(tiny_llama)), sampling=SAMPLING),
-        load_local(tiny_qwen, sampling=SAMPLING),
-        load_local(tiny_qwen, adapter=adapter, sampling=SAMPLING),
+        LocalOracle(copy(adapter, tmp_path / "a", lora_alpha=99), sampling=SAMPLING),
+        LocalOracle(
+            copy(adapter, tmp_path / "b", base_model_name_or_path=str(tiny_llama)), sampling=SAMPLING
+        ),
+        LocalOracle(tiny_qwen, sampling=SAMPLING),
+        LocalOracle(tiny_qwen, adapter=adapter, sampling=SAMPLING),
     ]
     for names in ([o.fingerprint for o in others], [o.stream for o in others]):
         assert len({oracle.fingerprint, oracle.stream, *names}) == 2 + len(others)
@@ -102,7 +104,7 @@ def test_a_tokenizer_beside_the_adapter_is_the_one_it_was_trained_with(
         shutil.copy(tiny_qwen / name, own / name)
     template = (tiny_qwen / "chat_template.jinja").read_text()
     (own / "chat_template.jinja").write_text("{{- 'Mine. ' }}" + template)
-    oracle, plain = load_local(own, sampling=SAMPLING), load_local(adapter, sampling=SAMPLING)
+    oracle, plain = LocalOracle(own, sampling=SAMPLING), LocalOracle(adapter, sampling=SAMPLING)
     assert render(oracle.tokenizer, "Hi.") == "Mine. " + render(plain.tokenizer, "Hi.")
     assert oracle.fingerprint != plain.fingerprint and content_of(str(own)) != content_of(str(adapter))
 
@@ -129,7 +131,7 @@ def test_what_cannot_be_loaded_is_named(adapter: Path, tiny_qwen: Path, tmp_path
     ]
     for model, settings, message in refusals:
         with pytest.raises(BadInput, match=message) as error:
-            load_local(model, sampling=SAMPLING, **settings)
+            LocalOracle(model, sampling=SAMPLING, **settings)
         assert "\n" not in str(error.value)
 
 
@@ -142,7 +144,7 @@ def test_students_and_judges_are_whole_models(adapter: Path, tiny_qwen: Path, tm
     both = Path(shutil.copytree(tiny_qwen, tmp_path / "both"))
     shutil.copy(adapter / CONFIG, both / CONFIG)
     with pytest.raises(BadInput, match="no adapter_model.safetensors"):
-        load_local(both, sampling=SAMPLING)
+        LocalOracle(both, sampling=SAMPLING)
 
 
 @pytest.fixture

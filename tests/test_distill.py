@@ -17,7 +17,7 @@ from bbi_utils.distillation import lora as distill
 from bbi_utils.distillation.examples import IGNORED, collate, encode_example, plan_steps
 from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles import Request, Sampling, checkpoints, load_local
+from bbi_utils.oracles import LocalOracle, Request, Sampling, checkpoints
 from bbi_utils.oracles.adapters import adapter_hash
 
 PROMPTS = [f"What is {i}?" for i in range(24)]
@@ -73,7 +73,7 @@ def test_an_answer_that_was_cut_off_teaches_no_end(tiny_qwen: Path, tmp_path: Pa
 def test_padding_does_not_change_the_loss(tiny_qwen: Path) -> None:
     import torch
 
-    oracle = load_local(tiny_qwen, sampling=Sampling())
+    oracle = LocalOracle(tiny_qwen, sampling=Sampling())
     pairs = [
         ("What is 2?", "It is 2."),
         ("Say yes and then say it again, please.", "Yes. And again: yes, yes."),
@@ -112,14 +112,14 @@ def test_it_learns_in_four_bits_and_the_student_stops(tiny_qwen: Path, trained: 
     assert list(curve.columns) == ["step", "loss", "learning_rate", "tokens"]
     assert list(curve.step) == [1, 2, 3, 4, 5, 6]
     assert curve.loss.iloc[-1] < curve.loss.iloc[0] / 2
-    oracle = load_local(
+    oracle = LocalOracle(
         tiny_qwen, adapter=out, quantisation="nf4", sampling=Sampling(temperature=0, max_new_tokens=12)
     )
     layers = [m for m in oracle.model.modules() if isinstance(m, Linear4bit)]
     assert len(layers) == 14 and all(layer.weight.quant_state.nested for layer in layers)
     assert all(layer.weight.quant_state.quant_type == "nf4" for layer in layers)
     answers = oracle.answer([Request(str(i), prompt) for i, prompt in enumerate(PROMPTS)])
-    base = load_local(tiny_qwen, sampling=Sampling(temperature=0, max_new_tokens=12))
+    base = LocalOracle(tiny_qwen, sampling=Sampling(temperature=0, max_new_tokens=12))
     assert oracle.fingerprint != base.fingerprint
     assert any(
         a.answer != b.answer for a, b in zip(answers, base.answer([Request("0", PROMPTS[0])]), strict=False)
@@ -182,10 +182,13 @@ def test_a_trained_adapter_is_a_model_by_itself(trained: tuple[Path, Any], tiny_
     """It names its base, so that its folder can be sampled, audited, or be a teacher."""
     out, sampling = trained[0], Sampling(temperature=0.0, top_p=1.0, max_new_tokens=6)
     asked = [Request("p", PROMPTS[0])]
-    alone, on_base = load_local(out, sampling=sampling), load_local(tiny_qwen, sampling=sampling, adapter=out)
+    alone, on_base = (
+        LocalOracle(out, sampling=sampling),
+        LocalOracle(tiny_qwen, sampling=sampling, adapter=out),
+    )
     assert alone.checkpoint.folder == on_base.checkpoint.folder == tiny_qwen
     said = [oracle.answer(asked)[0].answer for oracle in (alone, on_base)]
-    assert said[0] == said[1] != load_local(tiny_qwen, sampling=sampling).answer(asked)[0].answer
+    assert said[0] == said[1] != LocalOracle(tiny_qwen, sampling=sampling).answer(asked)[0].answer
 
 
 def test_the_hash_follows_content_not_place(trained: tuple[Path, Any], tmp_path: Path) -> None:
@@ -259,12 +262,12 @@ def test_a_damaged_or_foreign_adapter_is_refused(
     (torn / "adapter_model.safetensors").write_bytes(b"torn")
     hello = [Request("p", "Hello.")]
     with pytest.raises(BadInput, match="torn cannot be loaded: .* delete its folder and run again"):
-        load_local(tiny_qwen, adapter=torn, sampling=Sampling(max_new_tokens=2)).answer(hello)
+        LocalOracle(tiny_qwen, adapter=torn, sampling=Sampling(max_new_tokens=2)).answer(hello)
     (torn / "adapter_model.safetensors").rename(torn / "adapter_model.bin")
     with pytest.raises(BadInput, match="is a pickle and is never loaded"):
-        load_local(tiny_qwen, adapter=torn, sampling=Sampling())
+        LocalOracle(tiny_qwen, adapter=torn, sampling=Sampling())
     with pytest.raises(BadInput, match="no adapter_config.json"):
-        load_local(tiny_qwen, adapter=tmp_path / "none", sampling=Sampling())
+        LocalOracle(tiny_qwen, adapter=tmp_path / "none", sampling=Sampling())
 
 
 # Dies by SIGKILL in its fourth step, of six: the checkpoint of the second is the last one.

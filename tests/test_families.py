@@ -14,7 +14,7 @@ from bbi_utils.adversaries.judge.local import load_local_judge
 from bbi_utils.distillation.examples import encode_example
 from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles import LocalOracle, Request, Sampling, load_local
+from bbi_utils.oracles import LocalOracle, Request, Sampling
 from bbi_utils.oracles.chat import PINNED_DATE, end_of_turn, render
 from bbi_utils.oracles.checkpoints import load_tokenizer, resolve_model
 
@@ -42,7 +42,7 @@ def test_sharded_bfloat16_files_answer_with_every_weight_and_the_right_positions
 
     family, folder = published
     shards = json.loads((folder / "model.safetensors.index.json").read_text())["weight_map"]
-    oracle = load_local(folder, sampling=SAMPLING, dtype=dtype, device="cpu")
+    oracle = LocalOracle(folder, sampling=SAMPLING, dtype=dtype, device="cpu")
     assert len(set(shards.values())) > 2 and len(set(texts(oracle))) > 2
     assert oracle.model.dtype == (torch.float32 if dtype == "auto" else torch.bfloat16)
     assert ("q_norm" in str(oracle.model)) == (family == "qwen3")
@@ -60,7 +60,7 @@ def test_a_batch_answers_as_its_prompts_do_alone_and_stops_where_the_family_does
     published: tuple[str, Path],
 ) -> None:
     family, folder = published
-    oracle = load_local(folder, sampling=SAMPLING, device="cpu")
+    oracle = LocalOracle(folder, sampling=SAMPLING, device="cpu")
     assert texts(oracle) == [oracle.answer([one])[0].answer for one in ASKED]
     names = {"<|end_of_text|>", "<|eom_id|>", "<|eot_id|>"}
     names = names if family.startswith("llama") else {"<|endoftext|>", "<|im_end|>"}
@@ -79,9 +79,9 @@ def test_every_linear_layer_is_distilled_in_four_bits_and_the_adapter_is_the_sam
         folder, prompts, answers, out=out, settings=SETTINGS, seed=5, device="cpu", progress=False
     )
     assert np.isfinite(curve.loss).all()
-    base = load_local(folder, quantisation="nf4", sampling=SAMPLING, device="cpu")
-    oracle = load_local(folder, adapter=out, quantisation="nf4", sampling=SAMPLING, device="cpu")
-    again = load_local(folder, adapter=out, quantisation="nf4", sampling=SAMPLING, device="cpu")
+    base = LocalOracle(folder, quantisation="nf4", sampling=SAMPLING, device="cpu")
+    oracle = LocalOracle(folder, adapter=out, quantisation="nf4", sampling=SAMPLING, device="cpu")
+    again = LocalOracle(folder, adapter=out, quantisation="nf4", sampling=SAMPLING, device="cpu")
     assert texts(oracle) == texts(again) != texts(base)
     four_bit = [name for name, m in base.model.named_modules() if isinstance(m, Linear4bit)]
     adapted = {name.split(".lora_")[0] for name, _ in oracle.model.named_parameters() if ".lora_B" in name}
@@ -113,7 +113,7 @@ def test_a_context_that_nobody_states_is_asked_for(tmp_path: Path) -> None:
     del config["max_position_embeddings"]
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(BadInput, match="config.json has no max_position_embeddings; write the length"):
-        load_local(folder, sampling=SAMPLING)
+        LocalOracle(folder, sampling=SAMPLING)
 
 
 def tokenizer_of(folder: Path, template: str) -> Any:
@@ -129,7 +129,7 @@ def test_a_template_that_can_think_is_told_not_to(tmp_path: Path) -> None:
 
 def test_a_template_that_always_thinks_is_refused(tmp_path: Path) -> None:
     template = CHATML.replace("assistant\n", "assistant\n<think>\n")
-    oracle = load_local(make_qwen(tmp_path / "model", template=template), sampling=SAMPLING)
+    oracle = LocalOracle(make_qwen(tmp_path / "model", template=template), sampling=SAMPLING)
     with pytest.raises(BadInput, match="opens every answer with a thought .<think>. that cannot") as error:
         oracle.check(ASKED)
     assert "\n" not in str(error.value)
@@ -152,7 +152,7 @@ def test_the_default_of_several_templates_is_used(tmp_path: Path) -> None:
     folder = make_qwen(tmp_path / "model")
     (folder / "additional_chat_templates").mkdir()
     (folder / "additional_chat_templates" / "tool_use.jinja").write_text("tools")
-    assert load_local(folder, sampling=SAMPLING).tokenizer.chat_template == CHATML
+    assert LocalOracle(folder, sampling=SAMPLING).tokenizer.chat_template == CHATML
 
 
 def test_a_tokenizer_without_pad_token_masks_what_it_pads_with(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from test_distill import distill, train
 from test_sampling import PROBES, SAME, SAMPLING, run
 
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles import load_local
+from bbi_utils.oracles import LocalOracle
 from bbi_utils.oracles.base import Answer, Request
 from bbi_utils.responses.export import export_answers, import_answers
 from bbi_utils.responses.store import ResponseStore
@@ -72,7 +72,7 @@ def test_sampling_stops_clearly_and_continues_to_the_same_answers(
                 fill(disk)
             super().add(*args, **settings)
 
-    oracle = load_local(tiny_qwen, sampling=SAMPLING)
+    oracle = LocalOracle(tiny_qwen, sampling=SAMPLING)
     with Filling(disk / "r.sqlite") as store, pytest.raises(BadInput, match="finished batches are kept"):
         run(oracle, PROBES, store)
     (disk / "ballast").unlink()

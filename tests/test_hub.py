@@ -13,7 +13,7 @@ import pytest
 from conftest import make_family, put_in_hub_cache
 
 from bbi_utils import paths
-from bbi_utils.oracles import Request, Sampling, load_local
+from bbi_utils.oracles import LocalOracle, Request, Sampling
 from bbi_utils.oracles.hub import FILES, UNREAD, cached_commit
 
 FIRST, SECOND = "a" * 40, "b" * 40
@@ -22,14 +22,14 @@ GREEDY = Sampling(temperature=0, max_new_tokens=5)
 ASK = """
 import json, sys
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles import Request, Sampling, load_local
+from bbi_utils.oracles import Request, Sampling, LocalOracle
 from bbi_utils.study.params import load_study
 from bbi_utils.study.preflight import check_all
 from bbi_utils.study.run import models_of
 
 def ask(model, revision):
     try:
-        oracle = load_local(
+        oracle = LocalOracle(
             model, revision=revision, device="cpu", sampling=Sampling(temperature=0, max_new_tokens=5)
         )
         return oracle.settings["model"], oracle.name, oracle.answer([Request("p", "Hello.")])[0].answer
@@ -87,7 +87,7 @@ def test_a_hub_id_is_loaded_from_the_cache_by_branch_and_by_commit(home: Path, t
     found, manifest = ask(home, references, models)
     hello = [Request("p", "Hello.")]
     first, second = (
-        load_local(tmp_path / family, sampling=GREEDY, device="cpu").answer(hello)[0].answer
+        LocalOracle(tmp_path / family, sampling=GREEDY, device="cpu").answer(hello)[0].answer
         for family in ("qwen3", "llama3.2")
     )
     assert found[0] == [f"hub:some/model@{FIRST}", "some/model", first]

@@ -21,7 +21,7 @@ from test_own_probes import rows, write
 from bbi_utils import paths
 from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import UNPRINTABLE, BadInput, printable
-from bbi_utils.oracles import Request, Sampling, load_local
+from bbi_utils.oracles import LocalOracle, Request, Sampling
 from bbi_utils.oracles.hub import REMOTE_CODE
 from bbi_utils.oracles.sentence_encoder import load_encoder
 from bbi_utils.probes import dataset_card, read_probes
@@ -46,9 +46,9 @@ ANSWER = """
 import sys, warnings
 warnings.simplefilter("ignore")
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles import Request, Sampling, load_local
+from bbi_utils.oracles import Request, Sampling, LocalOracle
 try:
-    oracle = load_local(sys.argv[1], sampling=Sampling(max_new_tokens=3))
+    oracle = LocalOracle(sys.argv[1], sampling=Sampling(max_new_tokens=3))
     print("answered", len(oracle.answer([Request("p", "Hello.")])))
 except BadInput as error:
     print(error)
@@ -151,7 +151,7 @@ def test_pickled_weights_alone_are_refused_by_name(tiny_qwen: Path, tmp_path: Pa
         file.unlink()
     spoil(folder, tmp_path / "it ran", "pytorch_model.bin")
     with pytest.raises(BadInput, match=r"only pickled weights \(pytorch_model.bin\), which are never loaded"):
-        load_local(folder, sampling=Sampling())
+        LocalOracle(folder, sampling=Sampling())
     with pytest.raises(BadInput, match="only pickled weights"):
         load_encoder(str(folder))
     assert not (tmp_path / "it ran").exists()
@@ -160,7 +160,7 @@ def test_pickled_weights_alone_are_refused_by_name(tiny_qwen: Path, tmp_path: Pa
 def test_pickles_beside_safetensors_are_not_touched(tiny_qwen: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny_qwen, tmp_path / "m"))
     spoil(folder, tmp_path / "it ran", *PICKLES)
-    oracle = load_local(folder, sampling=Sampling(max_new_tokens=2))
+    oracle = LocalOracle(folder, sampling=Sampling(max_new_tokens=2))
     assert len(oracle.answer([Request("p", "Hello.")])) == 1
     assert not (tmp_path / "it ran").exists()
 
@@ -178,7 +178,7 @@ def test_an_index_cannot_lead_from_safetensors_to_a_pickle_or_out_of_the_folder(
     with pytest.raises(
         BadInput, match=f"model.safetensors.index.json names '{named}', which is never loaded"
     ):
-        load_local(folder, sampling=Sampling())
+        LocalOracle(folder, sampling=Sampling())
     assert not (tmp_path / "it ran").exists()
 
 
@@ -194,11 +194,11 @@ def test_pickled_adapters_are_refused_by_name_and_not_touched_beside_safetensors
         seed=0,
     )
     spoil(tmp_path / "a", tmp_path / "it ran", *PICKLES)
-    oracle = load_local(tiny_qwen, adapter=tmp_path / "a", sampling=Sampling(max_new_tokens=2))
+    oracle = LocalOracle(tiny_qwen, adapter=tmp_path / "a", sampling=Sampling(max_new_tokens=2))
     assert len(oracle.answer([Request("p", "Hello.")])) == 1
     (tmp_path / "a" / "adapter_model.safetensors").unlink()
     with pytest.raises(BadInput, match="adapter_model.bin is a pickle and is never loaded"):
-        load_local(tiny_qwen, adapter=tmp_path / "a", sampling=Sampling())
+        LocalOracle(tiny_qwen, adapter=tmp_path / "a", sampling=Sampling())
     assert not (tmp_path / "it ran").exists()
 
 

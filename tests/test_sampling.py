@@ -18,7 +18,7 @@ from test_store import registered
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles import Answer, Request, Sampling, load_local
+from bbi_utils.oracles import Answer, LocalOracle, Request, Sampling
 from bbi_utils.oracles.base import fingerprint_of
 from bbi_utils.oracles.chat import PINNED_DATE, prompt_ids, render
 from bbi_utils.oracles.checkpoints import resolve_model
@@ -161,7 +161,7 @@ CHANGES = [{}, {"seed": 2}, {"stream": "student"}, {"prompt_id": "q"}, {"sample_
 
 @pytest.mark.parametrize("family", ["tiny_qwen", "tiny_llama"])
 def test_batch_composition_does_not_change_answers(family: str, request: pytest.FixtureRequest) -> None:
-    oracle = load_local(request.getfixturevalue(family), sampling=SAMPLING)
+    oracle = LocalOracle(request.getfixturevalue(family), sampling=SAMPLING)
     asked = [Request(probe.id, probe.prompt) for probe in PROBES]
     together = oracle.answer(asked)
     alone = [oracle.answer([one])[0] for one in asked]
@@ -174,7 +174,7 @@ def test_batch_composition_does_not_change_answers(family: str, request: pytest.
 def test_temperature_zero_is_greedy(tiny_qwen: Path) -> None:
     import torch
 
-    oracle = load_local(tiny_qwen, sampling=replace(SAMPLING, temperature=0.0))
+    oracle = LocalOracle(tiny_qwen, sampling=replace(SAMPLING, temperature=0.0))
     tokens = oracle.encode("Name three fruits.")
     for _ in range(SAMPLING.max_new_tokens):
         with torch.inference_mode():
@@ -190,7 +190,7 @@ def test_stops_are_the_declared_ones_and_the_templates(tiny_qwen: Path, tiny_lla
         (tiny_qwen, {"<|endoftext|>", "<|im_end|>"}),
         (tiny_llama, {"<|end_of_text|>", "<|eot_id|>"}),
     ):
-        oracle = load_local(folder, sampling=SAMPLING)
+        oracle = LocalOracle(folder, sampling=SAMPLING)
         oracle.answer([Request("p", "Hello.")])
         assert set(oracle.tokenizer.convert_ids_to_tokens(oracle.stops)) == names
         cut = oracle.read(Request("p", ""), 5, [70, 71, oracle.stops[1], 72], 0.1)
@@ -199,7 +199,7 @@ def test_stops_are_the_declared_ones_and_the_templates(tiny_qwen: Path, tiny_lla
 
 
 def test_one_bos_and_a_pinned_date(tiny_llama: Path) -> None:
-    tokenizer = load_local(tiny_llama, sampling=SAMPLING).tokenizer
+    tokenizer = LocalOracle(tiny_llama, sampling=SAMPLING).tokenizer
     ids = prompt_ids(tokenizer, "Hello.")
     assert ids.count(tokenizer.bos_token_id) == 1
     assert f"Today Date: {PINNED_DATE}" in render(tokenizer, "Hello.")
@@ -208,8 +208,8 @@ def test_one_bos_and_a_pinned_date(tiny_llama: Path) -> None:
 
 def test_weights_load_only_when_an_answer_is_missing(tiny_qwen: Path, tmp_path: Path) -> None:
     with ResponseStore(tmp_path / "r.sqlite") as store:
-        run(load_local(tiny_qwen, sampling=SAMPLING), PROBES[:3], store)
-        oracle = load_local(tiny_qwen, sampling=SAMPLING)
+        run(LocalOracle(tiny_qwen, sampling=SAMPLING), PROBES[:3], store)
+        oracle = LocalOracle(tiny_qwen, sampling=SAMPLING)
         run(oracle, PROBES[:3], store)
         assert "model" not in vars(oracle)
         ((fingerprint, name, settings),) = registered(store)
@@ -221,14 +221,14 @@ def test_fingerprints_differ_by_setting_but_not_by_place(
     tiny_qwen: Path, tiny_llama: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(tiny_qwen, tmp_path / "moved")
-    base = load_local(tiny_qwen, sampling=SAMPLING).fingerprint
-    assert load_local(tmp_path / "moved", sampling=SAMPLING).fingerprint == base
+    base = LocalOracle(tiny_qwen, sampling=SAMPLING).fingerprint
+    assert LocalOracle(tmp_path / "moved", sampling=SAMPLING).fingerprint == base
     others = [
-        load_local(tiny_llama, sampling=SAMPLING),
-        load_local(tiny_qwen, sampling=SAMPLING, quantisation="nf4"),
-        load_local(tiny_qwen, sampling=SAMPLING, dtype="bfloat16"),
+        LocalOracle(tiny_llama, sampling=SAMPLING),
+        LocalOracle(tiny_qwen, sampling=SAMPLING, quantisation="nf4"),
+        LocalOracle(tiny_qwen, sampling=SAMPLING, dtype="bfloat16"),
         *(
-            load_local(tiny_qwen, sampling=replace(SAMPLING, **c))
+            LocalOracle(tiny_qwen, sampling=replace(SAMPLING, **c))
             for c in ({"seed": 4}, {"system_prompt": "Hi"})
         ),
     ]
@@ -238,7 +238,7 @@ def test_fingerprints_differ_by_setting_but_not_by_place(
 def test_a_prompt_longer_than_the_context_is_named_before_anything_runs(
     tiny_qwen: Path, tmp_path: Path
 ) -> None:
-    oracle = load_local(tiny_qwen, sampling=SAMPLING)
+    oracle = LocalOracle(tiny_qwen, sampling=SAMPLING)
     with ResponseStore(tmp_path / "r.sqlite") as store:
         with pytest.raises(BadInput, match="prompt too-long has .* takes at most 506"):
             run(oracle, [*PROBES, Asked("too-long", "word " * 600)], store)
@@ -263,11 +263,11 @@ def test_unusable_models_are_refused_by_name(tiny_qwen: Path, tmp_path: Path) ->
     }
     for model, message in refusals.items():
         with pytest.raises(BadInput, match=message):
-            load_local(model, sampling=SAMPLING)
+            LocalOracle(model, sampling=SAMPLING)
     with pytest.raises(BadInput, match="damaged"):
-        load_local(torn, sampling=SAMPLING).answer([Request("p", "Hello.")])
+        LocalOracle(torn, sampling=SAMPLING).answer([Request("p", "Hello.")])
     with pytest.raises(BadInput, match="no revision"):
-        load_local(tiny_qwen, revision="main", sampling=SAMPLING)
+        LocalOracle(tiny_qwen, revision="main", sampling=SAMPLING)
 
 
 def test_an_unreachable_hub_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,7 +276,7 @@ def test_an_unreachable_hub_is_explained(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(BadInput, match="hub model some-owner/some-model is not in the local cache"):
-        load_local("some-owner/some-model", sampling=SAMPLING)
+        LocalOracle("some-owner/some-model", sampling=SAMPLING)
 
 
 # Dies by SIGKILL inside the third batch's transaction, after its rows were written but before the commit.
@@ -285,7 +285,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from test_sampling import PROBES, SAMPLING, run
-from bbi_utils.oracles import load_local
+from bbi_utils.oracles import LocalOracle
 from bbi_utils.responses.store import ResponseStore
 
 class Dying(ResponseStore):
@@ -299,12 +299,12 @@ class Dying(ResponseStore):
             os.kill(os.getpid(), signal.SIGKILL)
         super().add(*args, **settings)
 
-run(load_local(sys.argv[1], sampling=SAMPLING), PROBES, Dying(Path(sys.argv[2])))
+run(LocalOracle(sys.argv[1], sampling=SAMPLING), PROBES, Dying(Path(sys.argv[2])))
 """
 
 
 def test_a_killed_run_continues_to_the_same_answers(tiny_qwen: Path, tmp_path: Path) -> None:
-    oracle = load_local(tiny_qwen, sampling=SAMPLING)
+    oracle = LocalOracle(tiny_qwen, sampling=SAMPLING)
     arguments = [sys.executable, "-c", KILLED, tiny_qwen, tmp_path / "killed.sqlite", Path(__file__).parent]
     assert subprocess.run(arguments, check=False, capture_output=True).returncode == -signal.SIGKILL
     with ResponseStore(tmp_path / "killed.sqlite") as store:

@@ -16,7 +16,7 @@ from bbi_utils.distillation.acquisition import Till, choose
 from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
 from bbi_utils.files import read_json, sha256_json, write_json
-from bbi_utils.oracles import LocalOracle, Sampling, load_local
+from bbi_utils.oracles import LocalOracle, Sampling
 from bbi_utils.progress import progress_total
 from bbi_utils.responses.sampling import Asked, sample
 from bbi_utils.responses.store import ResponseStore
@@ -58,7 +58,7 @@ class Recipe:
         sampling = replace(self.sampling, seed=replication_seed(self.sampling.seed, cell.seed))
         engine: dict[str, Any] = {"dtype": self.dtype, "device": self.device, "sampling": sampling}
         engine |= {"revision": self.settings.revision, "quantisation": self.settings.quantisation}
-        return load_local(self.student, adapter=adapter, **engine)
+        return LocalOracle(self.student, adapter=adapter, **engine)
 
 
 def replication_seed(seed: int, replication: int) -> int:

@@ -2,7 +2,7 @@
 
 from bbi_utils.oracles.base import Answer, Oracle, Request, Sampling, fingerprint_of
 from bbi_utils.oracles.endpoint.pricing import Terms
-from bbi_utils.oracles.local import LocalOracle, load_local
+from bbi_utils.oracles.local import LocalOracle
 from bbi_utils.oracles.references import load_oracle
 
 __all__ = [
@@ -13,6 +13,5 @@ __all__ = [
     "Sampling",
     "Terms",
     "fingerprint_of",
-    "load_local",
     "load_oracle",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
 from bbi_utils.errors import BadInput
@@ -36,6 +36,10 @@ class Sampling:
         for name, found, fine, expected in expectations:
             if not fine:
                 raise BadInput(f"{name} is {found}; expected {expected}.")
+
+    def settings(self) -> dict[str, Any]:
+        """By name, as a fingerprint takes them: 1 and 1.0 are one temperature."""
+        return {**asdict(self), "temperature": float(self.temperature), "top_p": float(self.top_p)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,6 @@ class Oracle(Protocol):
     @property
     def fingerprint(self) -> str:
         """Hash of `settings`: equal exactly when answers may be reused."""
-
-    @property
-    def stream(self) -> str:
-        """Names its random numbers: oracles that are compared with each other must not share them."""
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ import functools
 import logging
 import math
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bbi_utils import paths
-from bbi_utils.errors import BadInput
+from bbi_utils.errors import BadInput, OutOfMemory
 from bbi_utils.files import json_object, sha256_file, sha256_text
 from bbi_utils.oracles.hub import (
     FILES,
@@ -172,11 +173,10 @@ def pick_device(device: str = "auto") -> str:
     """ "auto" is the CUDA GPU when there is one, else the CPU."""
     import torch
 
-    if device != "auto":
-        if device.startswith("cuda") and not torch.cuda.is_available():
-            raise BadInput(f"device is {device} but there is no CUDA GPU; set device to auto or cpu.")
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and found == "cpu":
+        raise BadInput(f"device is {device} but there is no CUDA GPU; set device to auto or cpu.")
+    return found if device == "auto" else device
 
 
 def pick_dtype(dtype: str, *, device: str) -> str:
@@ -199,7 +199,8 @@ def loading(what: str, *, way_out: str = "get them anew") -> Iterator[None]:
         raise
     except (SafetensorError, OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         if "out of memory" in str(error).lower():
-            raise
+            way = "take a smaller one, or set quantisation to nf4"
+            raise OutOfMemory(f"{what} does not fit into memory; {way}.") from error
         if "trust_remote_code" in str(error):
             way = f"read that code, and set {REMOTE_CODE}=1 in the environment if you trust it"
             raise BadInput(f"{what} brings code of its own, which is not run; {way}.") from error
@@ -227,17 +228,13 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     return tokenizer
 
 
-def load_config(checkpoint: Checkpoint) -> Any:
-    """The architecture, without the weights."""
+def context_of(checkpoint: Checkpoint) -> int:
+    """How many tokens the model can read and write together; BadInput where its config does not say."""
     from transformers import AutoConfig
 
     with loading(f"configuration of {checkpoint.name}"):
-        return AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=trusts_remote_code())
-
-
-def context_of(checkpoint: Checkpoint) -> int:
-    """How many tokens the model can read and write together; BadInput where its config does not say."""
-    length = getattr(load_config(checkpoint).get_text_config(), "max_position_embeddings", None)
+        config = AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=trusts_remote_code())
+    length = getattr(config.get_text_config(), "max_position_embeddings", None)
     if not length:
         way = "write the length of its context there as max_position_embeddings"
         raise BadInput(f"model {checkpoint.name}: config.json has no max_position_embeddings; {way}.")
@@ -267,7 +264,8 @@ def load_model(checkpoint: Checkpoint, *, quantisation: Quantisation, dtype: str
     if report["missing_keys"]:
         missing = ", ".join(sorted(report["missing_keys"])[:3])
         raise BadInput(f"model {checkpoint.name}: weights are missing ({missing}, ...); get its files anew.")
-    keep_four_bit_layout(model)
+    if "bitsandbytes" in sys.modules:  # else nothing can be quantised; do not import it for that
+        keep_four_bit_layout(model)
     return model.eval()
 
 
@@ -284,19 +282,14 @@ def four_bit(device: str) -> Any:
     )
 
 
-def keep_four_bit_layout(model: Any) -> int:
-    """Forbid bitsandbytes to repack 4-bit weights in place; returns how many 4-bit layers there are.
+def keep_four_bit_layout(model: Any) -> None:
+    """Forbid bitsandbytes to repack 4-bit weights in place.
 
     On CPUs with AVX512-BF16 a forward in eval mode repacks them for a bfloat16 kernel, after which training
     fails or loses gradients. Without repacking, sampling also computes just as training did, on every CPU.
     """
-    import sys
-
-    if "bitsandbytes" not in sys.modules:  # then nothing can be quantised; do not import it for that
-        return 0
     from bitsandbytes.nn import Linear4bit
 
-    layers = [module for module in model.modules() if isinstance(module, Linear4bit)]
-    for layer in layers:
-        layer.support_avx512bf16_for_cpu = False
-    return len(layers)
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False

@@ -14,8 +14,8 @@ from bbi_utils.oracles import checkpoints
 from bbi_utils.oracles.adapters import adapter_hash, attach_adapter, resolve_adapted
 from bbi_utils.oracles.base import Answer, Request, Sampling, fingerprint_of
 from bbi_utils.oracles.chat import prompt_ids, stop_ids
-from bbi_utils.oracles.checkpoints import Checkpoint, Quantisation
-from bbi_utils.oracles.seeded import noise_processor, noise_table
+from bbi_utils.oracles.checkpoints import Quantisation
+from bbi_utils.oracles.seeded import noise_processor
 
 ENGINE = 1  # raise it when the way of sampling changes, so that old answers are not reused
 
@@ -23,47 +23,50 @@ ENGINE = 1  # raise it when the way of sampling changes, so that old answers are
 class LocalOracle:
     """Answers with one engine for every arm: left-padded `generate`, per-prompt noise, one stop set.
 
-    The tokenizer loads at once, the weights at the first answer; `release` drops them again.
+    `model` is "pocket/<name>", a folder, or a hub id at `revision`. The folder may hold a LoRA adapter from
+    peft's save_pretrained: its base is asked with the adapter on it. The tokenizer loads at once, the weights
+    at the first answer; `release` drops them again. Raises BadInput for a missing, gated, pickled or damaged
+    model or adapter, for two adapters at once, and without a chat template.
     """
 
     def __init__(
         self,
-        checkpoint: Checkpoint,
+        model: str | Path,
         *,
-        adapter: Path | None,
-        quantisation: Quantisation,
-        dtype: str,
-        device: str,
+        revision: str | None = None,
+        adapter: str | Path | None = None,
+        quantisation: Quantisation = "none",
+        dtype: str = "auto",
+        device: str = "auto",
         sampling: Sampling,
     ) -> None:
-        self.checkpoint, self.adapter, self.quantisation = checkpoint, adapter, quantisation
-        self.dtype, self.device, self.sampling = dtype, device, sampling
-        self.tokenizer = checkpoints.load_tokenizer(checkpoint)
-        self.context = checkpoints.context_of(checkpoint)
-        self.settings = self.describe()
+        if quantisation not in ("none", "nf4"):
+            raise BadInput(f"quantisation is {quantisation}; expected none or nf4.")
+        self.quantisation, self.sampling = quantisation, sampling
+        self.device = checkpoints.pick_device(device)
+        self.dtype = checkpoints.pick_dtype(dtype, device=self.device)
+        self.checkpoint = resolve_adapted(model, revision=revision)
+        if adapter is not None and self.checkpoint.adapter is not None:
+            raise BadInput(f"model {model} is an adapter itself and cannot wear {adapter} too; give its base")
+        self.adapter = Path(adapter) if adapter is not None else None
+        self.tokenizer = checkpoints.load_tokenizer(self.checkpoint)
+        self.context = checkpoints.context_of(self.checkpoint)
+        # Everything that shapes an answer; no paths, so that a run folder can move.
+        self.settings: dict[str, Any] = {
+            "engine": ENGINE,
+            "model": self.checkpoint.identity,
+            "adapter": adapter_hash(self.adapter) if self.adapter else None,
+            "quantisation": quantisation,
+            "dtype": self.dtype,
+            "chat_template": sha256_text(self.tokenizer.chat_template),
+            **sampling.settings(),
+        }
         self.fingerprint = fingerprint_of(self.settings)
 
     @property
     def name(self) -> str:
         """The model's short name, with "+ adapter" when it wears one."""
         return self.checkpoint.label + (" + adapter" if self.adapter else "")
-
-    def describe(self) -> dict[str, Any]:
-        """Everything that shapes an answer; no paths, so that a run folder can move."""
-        sampling = self.sampling
-        return {
-            "engine": ENGINE,
-            "model": self.checkpoint.identity,
-            "adapter": adapter_hash(self.adapter) if self.adapter else None,
-            "quantisation": self.quantisation,
-            "dtype": self.dtype,
-            "chat_template": sha256_text(self.tokenizer.chat_template),
-            "temperature": float(sampling.temperature),
-            "top_p": float(sampling.top_p),
-            "max_new_tokens": sampling.max_new_tokens,
-            "seed": sampling.seed,
-            "system_prompt": sampling.system_prompt,
-        }
 
     @property
     def stream(self) -> str:
@@ -75,8 +78,9 @@ class LocalOracle:
         """The weights, loaded on first use."""
         from transformers import GenerationConfig
 
-        quantisation, dtype, device = self.quantisation, self.dtype, self.device
-        model = checkpoints.load_model(self.checkpoint, quantisation=quantisation, dtype=dtype, device=device)
+        model = checkpoints.load_model(
+            self.checkpoint, quantisation=self.quantisation, dtype=self.dtype, device=self.device
+        )
         self.stops = stop_ids(self.tokenizer, model)
         # A checkpoint's own defaults (top-k, repetition penalty, ...) would make arms sample differently.
         model.generation_config = GenerationConfig(
@@ -133,10 +137,7 @@ class LocalOracle:
         model, sampling = self.model, self.sampling
         batch = self.tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(self.device)
         length = batch["input_ids"].shape[1]
-        noise = noise_table(keys, seed=sampling.seed, stream=self.stream, count=sampling.max_new_tokens)
-        processor = noise_processor(
-            noise, prompt_length=length, temperature=sampling.temperature, top_p=sampling.top_p
-        )
+        processor = noise_processor(keys, sampling=sampling, stream=self.stream, prompt_length=length)
         with torch.inference_mode():
             tokens = model.generate(
                 input_ids=batch["input_ids"],
@@ -164,35 +165,3 @@ def empty_cache(device: str) -> None:
     gc.collect()
     if device.startswith("cuda"):
         torch.cuda.empty_cache()
-
-
-def load_local(
-    model: str | Path,
-    *,
-    revision: str | None = None,
-    adapter: str | Path | None = None,
-    quantisation: Quantisation = "none",
-    dtype: str = "auto",
-    device: str = "auto",
-    sampling: Sampling,
-) -> LocalOracle:
-    """An oracle for "pocket/<name>", a folder, or a hub id at `revision`; weights load when first needed.
-
-    The folder may hold a LoRA adapter from peft's save_pretrained: its base is asked with the adapter on it.
-    Raises BadInput for a missing, gated, pickled or damaged model or adapter, for two adapters at once, and
-    without a chat template.
-    """
-    if quantisation not in ("none", "nf4"):
-        raise BadInput(f"quantisation is {quantisation}; expected none or nf4.")
-    device = checkpoints.pick_device(device)
-    checkpoint = resolve_adapted(model, revision=revision)
-    if adapter is not None and checkpoint.adapter is not None:
-        raise BadInput(f"model {model} is an adapter itself and cannot wear {adapter} too; give its base.")
-    return LocalOracle(
-        checkpoint,
-        adapter=Path(adapter) if adapter is not None else None,
-        quantisation=quantisation,
-        dtype=checkpoints.pick_dtype(dtype, device=device),
-        device=device,
-        sampling=sampling,
-    )

@@ -9,7 +9,7 @@ from bbi_utils.oracles.base import Oracle, Sampling
 from bbi_utils.oracles.checkpoints import Quantisation
 from bbi_utils.oracles.endpoint.client import KEY_ENV, EndpointOracle, is_endpoint, parse_reference
 from bbi_utils.oracles.endpoint.pricing import Terms
-from bbi_utils.oracles.local import load_local
+from bbi_utils.oracles.local import LocalOracle
 from bbi_utils.oracles.replay import ReplayOracle, is_recorded
 
 Kind = Literal["endpoint", "recorded", "weights"]
@@ -46,7 +46,7 @@ def load_oracle(
     """
     kind = kind_of(reference)
     if kind == "weights":
-        return load_local(
+        return LocalOracle(
             reference,
             revision=revision,
             quantisation=quantisation,

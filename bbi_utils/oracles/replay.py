@@ -41,11 +41,6 @@ class ReplayOracle:
         """The file's name and the column."""
         return f"{self.path.name}#{self.column}"
 
-    @property
-    def stream(self) -> str:
-        """Nothing is drawn here; the file's own name for its chance."""
-        return self.fingerprint
-
     def _read(self) -> list[dict[str, str]]:
         """For each sample index the answers by prompt."""
         again = f"{self.column}_2"

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from bbi_utils.oracles.base import Sampling
+
 if TYPE_CHECKING:
     import numpy
     import torch
@@ -62,28 +64,28 @@ def largest(logits: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tenso
     return values, order
 
 
-def noise_processor(noise: numpy.ndarray, *, prompt_length: int, temperature: float, top_p: float) -> Any:
-    """A LogitsProcessor under which greedy `generate` draws token t of row i with `noise[i, t]`."""
+def noise_processor(
+    keys: Sequence[tuple[str, int]], *, sampling: Sampling, stream: str, prompt_length: int
+) -> Any:
+    """A LogitsProcessor under which greedy `generate` draws as `sampling` says.
+
+    Token t of row i takes the t-th uniform of the i-th (prompt id, sample index).
+    """
+    import numpy
     import torch
     from transformers import LogitsProcessor
 
-    table = torch.from_numpy(noise)
+    seed, count, temperature = sampling.seed, sampling.max_new_tokens, sampling.temperature
+    rows = [uniforms(seed=seed, stream=stream, prompt_id=i, sample_index=k, count=count) for i, k in keys]
+    noise = torch.from_numpy(numpy.stack(rows))
 
     class InverseCDF(LogitsProcessor):
         def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
             if temperature == 0:
                 return scores
-            column = table[:, input_ids.shape[1] - prompt_length].to(scores.device)
-            chosen = inverse_cdf(scores, column, temperature=temperature, top_p=top_p)
+            column = noise[:, input_ids.shape[1] - prompt_length].to(scores.device)
+            chosen = inverse_cdf(scores, column, temperature=temperature, top_p=sampling.top_p)
             only = torch.full_like(scores, float("-inf"))
             return only.scatter_(-1, chosen.unsqueeze(-1), 0.0)  # type: ignore[return-value]
 
     return InverseCDF()
-
-
-def noise_table(keys: Sequence[tuple[str, int]], *, seed: int, stream: str, count: int) -> numpy.ndarray:
-    """One row of `count` uniforms for each (prompt id, sample index)."""
-    import numpy
-
-    rows = (uniforms(seed=seed, stream=stream, prompt_id=i, sample_index=k, count=count) for i, k in keys)
-    return numpy.stack(list(rows))

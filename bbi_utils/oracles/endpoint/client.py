@@ -81,7 +81,10 @@ class EndpointOracle:
     ) -> None:
         self.base_url, self.model_name = parse_reference(reference)
         self.sampling, self.key_env, self.terms = sampling, key_env, terms
-        self.logprobs = logprobs
+        self.logprobs, self.host = logprobs, urlsplit(self.base_url).hostname
+        self.on_this_machine = self.host in LOOPBACK
+        # Seconds that the server may be silent, and those that its reply may take to arrive.
+        self.timeout = (terms or Terms()).timeout
         self.limit, self.says_template = "max_tokens", True  # what this server takes, until it refuses it
         if not KEY_NAME.fullmatch(key_env):
             raise BadInput(
@@ -93,11 +96,7 @@ class EndpointOracle:
             "protocol": PROTOCOL,
             "base_url": self.base_url,
             "model": self.model_name,
-            "temperature": float(sampling.temperature),
-            "top_p": float(sampling.top_p),
-            "max_new_tokens": sampling.max_new_tokens,
-            "seed": sampling.seed,
-            "system_prompt": sampling.system_prompt,
+            **sampling.settings(),
             "template": VARIABLES,
             "logprobs": logprobs,
         }
@@ -113,11 +112,6 @@ class EndpointOracle:
         """Names this oracle's seeds."""
         return f"{self.base_url}#{self.model_name}"
 
-    @property
-    def on_this_machine(self) -> bool:
-        """Whether nothing that is sent leaves this machine."""
-        return self.host in LOOPBACK
-
     def key(self) -> str:
         """The API key; a server on this machine may do without one."""
         found = os.environ.get(self.key_env, "").strip()
@@ -132,11 +126,6 @@ class EndpointOracle:
                 "line break or an unusual letter; set it anew"
             )
         return found or "none"
-
-    @property
-    def host(self) -> str | None:
-        """The machine that is asked, without its port."""
-        return urlsplit(self.base_url).hostname
 
     @functools.cached_property
     def client(self) -> Any:
@@ -158,11 +147,6 @@ class EndpointOracle:
         )
         weakref.finalize(self, client.close)
         return client
-
-    @property
-    def timeout(self) -> float:
-        """Seconds that the server may be silent, and those that its reply may take to arrive."""
-        return (self.terms or Terms()).timeout
 
     def check(self, requests: Sequence[Request]) -> None:
         """Raise BadInput where nothing can be asked: no terms, a limit without a price, or no key."""
@@ -235,11 +219,11 @@ class EndpointOracle:
         """Whether the server refused a field that it can be spared; it is not sent to it again."""
         if "max_tokens" in sent and "max_completion_tokens" in said:
             self.limit = "max_completion_tokens"  # the name that some servers insist on
-            return True
-        if TEMPLATE in sent and TEMPLATE in said:
+        elif TEMPLATE in sent and TEMPLATE in said:
             self.says_template = False
-            return True
-        return False
+        else:
+            return False
+        return True
 
     def without_key(self, body: bytes) -> bytes:
         """A reply without the key, which some servers repeat; words like "none" and "EMPTY" are no keys."""
