@@ -7,6 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
 from bbi_utils.errors import BadInput
 from bbi_utils.probes.near_duplicates import near_pairs
 from bbi_utils.probes.suite import SPLITS, Probe, prompt_id
@@ -42,17 +46,13 @@ def read_probes(path: str | Path, *, seed: int = 0, test_fraction: float = 0.2) 
 def _groups(prompts: Sequence[str], named: Sequence[str]) -> list[str]:
     """The group of each prompt: its name where it has one, joined with those of its near-duplicates."""
     first: dict[str, int] = {}
-    parent = [first.setdefault(name, at) if name else at for at, name in enumerate(named)]
-
-    def root(at: int) -> int:
-        while parent[at] != at:
-            at = parent[at]
-        return at
-
-    for later, earlier in near_pairs(prompts):
-        one, other = sorted((root(later), root(earlier)))
-        parent[other] = one
-    return [named[root(at)] or prompt_id(prompts[root(at)]) for at in range(len(prompts))]
+    links = near_pairs(prompts) + [(first.setdefault(name, at), at) for at, name in enumerate(named) if name]
+    ends = np.array(links, dtype=int).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(links)), (ends[0], ends[1])), shape=(len(prompts), len(prompts)))
+    earliest: dict[int, int] = {}
+    parts = connected_components(graph, directed=False)[1].tolist()
+    roots = [earliest.setdefault(part, at) for at, part in enumerate(parts)]
+    return [named[root] or prompt_id(prompts[root]) for root in roots]
 
 
 def _given(splits: Sequence[str], groups: Sequence[str], file: str) -> list[str] | None:
