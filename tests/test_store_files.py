@@ -114,21 +114,21 @@ def edit(**changes: Any) -> Callable[[list[str]], str]:
 
 
 BAD = {
-    "row 22, answer: Field required, .*; expected the rows that": edit(answer=..., seconds=...),
-    "row 22, answer: .* valid string, found None": edit(answer=None),
-    "row 22: Invalid JSON: .*hex escape": edit(prompt_id="\ud800"),
-    "row 22, sample_index: .* greater than or equal to 0, found -1": edit(sample_index=-1),
-    "row 22, prompt_tokens: .* valid integer, found True": edit(prompt_tokens=True),
-    "row 22, answer_tokens: .* valid integer, found 1.5": edit(answer_tokens=1.5),
-    "row 22, answer_tokens: .* less than 9223372036854775808": edit(answer_tokens=2**63),
-    "row 22, seconds: .* finite number, found nan": edit(seconds=float("nan")),
-    "row 22, finish_reason: .* 'stop', 'length', .*, found 'tired'": edit(finish_reason="tired"),
-    "row 22, settings: Input should be an object": edit(name="x", settings="[]"),
+    "row 22: answer: found .*; Field required; expected what `export` writes": edit(answer=..., seconds=...),
+    "row 22: answer: found None; .* valid string": edit(answer=None),
+    "row 22: .* Invalid JSON: .*hex escape": edit(prompt_id="\ud800"),
+    "row 22: sample_index: found -1; .* greater than or equal to 0": edit(sample_index=-1),
+    "row 22: prompt_tokens: found True; .* valid integer": edit(prompt_tokens=True),
+    "row 22: answer_tokens: found 1.5; .* valid integer": edit(answer_tokens=1.5),
+    "row 22: answer_tokens: found .* less than 9223372036854775808": edit(answer_tokens=2**63),
+    "row 22: seconds: found nan; .* finite number": edit(seconds=float("nan")),
+    "row 22: finish_reason: found 'tired'; .* 'stop', 'length', ": edit(finish_reason="tired"),
+    r"row 22: settings: found \[\]; Input should be an object": edit(name="x", settings="[]"),
     "row 22: fingerprint f1 has other settings than in a row before": edit(
         fingerprint="f1", name="x", settings='{"seed": 1}'
     ),
-    "row 22: Invalid JSON: EOF .*; expected the rows that": lambda lines: "\n".join(lines)[:-9] + "}",
-    r"row 22: .* object, found ": lambda lines: "\n".join([*lines[:-1], "[]"]),
+    "row 22: .* Invalid JSON: EOF .*; expected what `export`": lambda lines: "\n".join(lines)[:-9] + "}",
+    "row 22: .* object": lambda lines: "\n".join([*lines[:-1], "[]"]),
     "has no answers": lambda lines: "",
 }
 

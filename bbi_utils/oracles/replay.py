@@ -21,7 +21,7 @@ class ReplayOracle:
     """Answers a prompt with what the file's row for that prompt says; a second sample is in `<column>_2`.
 
     The reference is `FILE` or `FILE#column`; without a column it is `teacher`, as in a file for `audit`.
-    Prompts are matched by their text. Raises BadInput on a file that cannot be read (see `recorded_formats`),
+    Prompts are matched by their text. Raises BadInput on a file that cannot be read (see `tables`),
     a prompt that occurs twice, and prompts or samples that the file does not answer.
     """
 

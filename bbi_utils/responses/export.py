@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, Json, ValidationError
 
-from bbi_utils.errors import BadInput
+from bbi_utils.errors import BadInput, first_problem
 from bbi_utils.files import replacing
 from bbi_utils.oracles.base import FinishReason
 from bbi_utils.progress import Progress, progress_total
@@ -168,9 +168,5 @@ def checked(file: Path, oracles: dict[str, Row], bar: Progress[object]) -> Itera
             yield (row.fingerprint, row.sample_index, *(getattr(row, name) for name in COLUMNS))
             bar.update()
     except ValidationError as error:
-        first = error.errors()[0]
-        column = "".join(f", {name}" for name in first["loc"])
-        raise BadInput(
-            f"{file.name}, row {bar.done + 1}{column}: {first['msg']}, found {first['input']!r:.60}; "
-            "expected the rows that `export` writes"
-        ) from error
+        what = f"{first_problem(error)}; expected what `export` writes"
+        raise BadInput(f"{file.name}, row {bar.done + 1}: {what}") from error
