@@ -71,6 +71,7 @@ def test_a_list_that_another_sheet_has_too_is_refused(tmp_path: Path) -> None:
         ("{animal}?", "{animal?", "cannot be drawn and asked: expected '}'"),
         ("first, second", "first, second, third", "cannot be drawn and asked: Sample larger"),
         ("{different: fish}", "{diffrent: fish}", "found 'diffrent', expected a list, table, function"),
+        ("{likely: sounds}", "{draw: solve}", "cannot be drawn and asked: solve"),
         ("{likely: sounds}", "{draw: ask}", "found 'ask', expected a list, table, function"),
     ],
 )

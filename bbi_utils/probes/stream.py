@@ -61,7 +61,7 @@ def _template(category: str, name: str, entry: Entry) -> Template:
         [phrasing.format(**slots) for phrasing in entry.phrasings]
     except KeyError as error:
         raise BadInput(f"{place}: found {error}, expected a list, table, function or earlier slot") from error
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, TypeError) as error:
         raise BadInput(f"{place}: cannot be drawn and asked: {error}") from error
     return Template(name, tuple(entry.phrasings), draw)
 
