@@ -221,7 +221,7 @@ def memory_explained(settings: LoraSettings) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
-        way = f"lower batch_size (now {settings.batch_size}) or max_length (now {settings.max_length})"
+        way = f"lower TRAIN_BATCH_SIZE (now {settings.batch_size}) or MAX_LENGTH (now {settings.max_length})"
         raise OutOfMemory(f"distillation ran out of memory; {way}, then run again.") from error
 
 
