@@ -37,14 +37,15 @@ def read_columns(
     or lacks or repeats a column, and on a cell that is no text.
     """
     needed = [*keys, *required]
-    kind = check_file(path, SUFFIXES, give="a JSONL, Parquet or CSV file of recorded answers")
+    expect_file(path, give="a JSONL, Parquet or CSV file of recorded answers")
+    kind = check_kind(path, SUFFIXES)
     if path.stat().st_size == 0:
         raise BadInput(f"{path.name} is empty; expected the columns {', '.join(needed)}")
-    reader = {".csv": _csv, ".parquet": _parquet}.get(kind, _jsonl)
-    names, rows = reader(path, [*needed, *optional])
-    if missing := [name for name in needed if name not in names]:
-        found = ", ".join(map(str, names)) or "none"
-        raise BadInput(f"{path.name} lacks {', '.join(missing)}; columns found: {found}")
+    if kind == ".parquet":
+        names, rows = _parquet(path, [*needed, *optional])
+    else:
+        names, rows = _csv(path) if kind == ".csv" else _jsonl(path)
+    check_columns(path, names, needed)
     if not rows:
         raise BadInput(f"{path.name} has columns but no rows; expected one row a prompt")
     columns = {}
@@ -60,12 +61,11 @@ def read_columns(
     return columns
 
 
-def check_file(path: Path, kinds: Sequence[str], *, give: str) -> str:
-    """Its suffix; raises BadInput where it is no file, or of none of these kinds."""
+def expect_file(path: Path, *, give: str) -> None:
+    """Raise BadInput where there is no such file, with what to give instead."""
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "no such file"
         raise BadInput(f"{path}: {what}; give {give}")
-    return check_kind(path, kinds)
 
 
 def check_kind(path: Path, kinds: Sequence[str]) -> str:
@@ -73,6 +73,15 @@ def check_kind(path: Path, kinds: Sequence[str]) -> str:
     if (suffix := path.suffix.lower()) not in kinds:
         raise BadInput(f"{path.name}: unknown kind {suffix!r}; expected {' or '.join(kinds)}")
     return suffix
+
+
+def check_columns(path: Path, found: Sequence[str], needed: Sequence[str]) -> None:
+    """Raise BadInput where a table has a column twice, or lacks one that is needed."""
+    if twice := _repeated(found):
+        raise BadInput(f"{path.name}: column {twice!r} occurs twice; keep one")
+    if missing := [name for name in needed if name not in found]:
+        shown = ", ".join(map(str, found[:20])) or "none"
+        raise BadInput(f"{path.name} lacks {', '.join(missing)}; columns found: {shown}")
 
 
 def _text(cell: Any, kinds: tuple[type, ...], where: str) -> str | None:
@@ -102,7 +111,7 @@ def _decoded(path: Path) -> str:
         ) from error
 
 
-def _jsonl(path: Path, wanted: Sequence[str]) -> tuple[list[str], Rows]:
+def _jsonl(path: Path) -> tuple[list[str], Rows]:
     # pyarrow's reader makes dates of texts, and refuses ids of which some are numbers.
     rows = []
     for number, line in enumerate(_decoded(path).split("\n"), start=1):
@@ -119,18 +128,19 @@ def _jsonl(path: Path, wanted: Sequence[str]) -> tuple[list[str], Rows]:
 
 
 def _keys_once(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    _once([name for name, _ in items], "key")
+    if twice := _repeated([name for name, _ in items]):
+        raise ValueError(f"key {twice!r} occurs twice")
     return dict(items)
 
 
-def _csv(path: Path, wanted: Sequence[str]) -> tuple[list[str], Rows]:
+def _csv(path: Path) -> tuple[list[str], Rows]:
     # pyarrow's reader takes the end of a file for the end of a quote, as where the file was cut.
     before = csv.field_size_limit(100 * LONGEST)  # 131,072 characters, and the whole process's
     # Without newline="" the reader would see line breaks within answers changed.
     reader = csv.reader(io.StringIO(_decoded(path), newline=""), strict=True)
     rows = []
     try:
-        names = _once([name.strip() for name in next(reader, [])], f"{path.name}: column")
+        names = [name.strip() for name in next(reader, [])]
         for row in filter(None, reader):
             if len(row) != len(names):
                 raise csv.Error(f"{len(row)} cells, expected {len(names)} as in the header")
@@ -143,24 +153,17 @@ def _csv(path: Path, wanted: Sequence[str]) -> tuple[list[str], Rows]:
     return names, rows
 
 
-def _parquet(path: Path, wanted: Sequence[str]) -> tuple[list[str], Rows]:
+def _parquet(path: Path, wanted: list[str]) -> tuple[list[str], Rows]:
     import pyarrow
     from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(path) as file:
-            names = _once(file.schema_arrow.names, f"{path.name}: column")
-            return names, file.read(columns=list(wanted)).to_pylist()
+            return file.schema_arrow.names, file.read(columns=wanted).to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
         raise BadInput(f"{path.name} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
     except UnicodeDecodeError as error:
         raise BadInput(f"{path.name} has text that is not UTF-8; write it again as UTF-8") from error
-
-
-def _once(names: list[str], what: str) -> list[str]:
-    if twice := _repeated(names):
-        raise BadInput(f"{what} {twice!r} occurs twice; keep one")
-    return names
 
 
 def _repeated(names: Sequence[str | None]) -> str | None:

@@ -19,7 +19,7 @@ from bbi_utils.files import replacing
 from bbi_utils.oracles.base import FinishReason
 from bbi_utils.progress import Progress, progress_total
 from bbi_utils.responses.store import COLUMNS, INSERT, ResponseStore
-from bbi_utils.tables import check_file, check_kind
+from bbi_utils.tables import check_kind, expect_file
 
 Rows = Iterable[list[tuple[Any, ...]]]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
@@ -73,9 +73,9 @@ def import_answers(store: ResponseStore, file: Path, *, shown: bool = True) -> t
 
 def count_answers(file: Path) -> int:
     """How many rows a file has; raises BadInput where there is none, or no file."""
-    kind = check_file(file, KINDS, give="a .jsonl or .parquet file that `export` wrote")
+    expect_file(file, give="a .jsonl or .parquet file that `export` wrote")
     with readable(file), file.open("rb") as stream:
-        if kind == ".parquet":
+        if check_kind(file, KINDS) == ".parquet":
             from pyarrow import parquet
 
             count = int(parquet.read_metadata(stream).num_rows)
@@ -128,8 +128,7 @@ def write_parquet(path: Path, batches: Rows) -> None:
     schema = pyarrow.schema([(name, kinds.get(field.annotation, "string")) for name, field in fields])
     with parquet.ParquetWriter(path, schema) as writer:
         for rows in batches:
-            columns = map(pyarrow.array, zip(*rows, strict=True), schema.types)
-            writer.write_batch(pyarrow.record_batch(list(columns), schema=schema))
+            writer.write_batch(pyarrow.record_batch(list(zip(*rows, strict=True)), schema=schema))
 
 
 @contextmanager

@@ -207,12 +207,10 @@ def run_export(options: argparse.Namespace) -> int:
     """`export`: a store that is not there is not made."""
     from bbi_utils.responses.export import KINDS, export_answers
     from bbi_utils.responses.store import ResponseStore
-    from bbi_utils.tables import check_kind
+    from bbi_utils.tables import check_kind, expect_file
 
     check_kind(options.file, KINDS)
-    if not options.store.is_file():
-        what = "is a folder" if options.store.is_dir() else "no such file"
-        raise BadInput(f"{options.store}: {what}; give the responses.sqlite of a run")
+    expect_file(options.store, give="the responses.sqlite of a run")
     with ResponseStore(options.store) as store:
         count = export_answers(store, options.file, shown=sys.stderr.isatty())
     print(f"{count:,} answers in {options.file}")
