@@ -207,7 +207,7 @@ def test_untouched_scores_of_something_else_are_refused():
         (lambda table: table[table["removed"] != "nothing"], "compared"),
         (lambda table: table[table["removed"] == "nothing"], "compared"),
         (lambda table: table.iloc[:-1], "compared"),
-        (lambda table: pd.concat([table, table.head(1)]), "two scores"),
+        (lambda table: pd.concat([table, table.head(1)]), "twice"),
         (lambda table: table.drop(columns="removed"), "removed"),
     ],
 )

@@ -204,7 +204,7 @@ def test_a_clear_advantage_has_the_same_interval_with_and_without_folds():
         (lambda table: table.drop(columns="fold"), "fold"),
         (lambda table: table.head(0), "empty"),
         (lambda table: table.assign(score=float("nan")), "finite"),
-        (lambda table: pd.concat([table, table.head(1)]), "two scores"),
+        (lambda table: pd.concat([table, table.head(1)]), "twice"),
         (lambda table: table.assign(game="single"), "shown"),
         (lambda table: table.head(9), "groups"),
     ],

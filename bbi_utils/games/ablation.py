@@ -24,6 +24,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.games.crossfit import play
 from bbi_utils.games.inference.simultaneous import simultaneous
 from bbi_utils.games.player import Adversary
+from bbi_utils.games.scores import checked
 
 Transform = Callable[[pd.DataFrame], pd.DataFrame]
 EMPTY = "empty"  # stands for a text of which nothing is left, on both sides alike
@@ -165,12 +166,8 @@ def costs_of_removal(scores: pd.DataFrame, *, confidence: float = 0.95, seed: in
 
 def _per_prompt(scores: pd.DataFrame) -> pd.DataFrame:
     """One row a prompt and removal: left (2 correct - 1 after the removal) and cost (what it was before)."""
-    needed = [*UNIT, "category", "game", "removed", "correct"]
-    if missing := [name for name in needed if name not in scores]:
-        raise BadInput(f"scores of removals lack the columns {missing}; expected those of `attribute`")
-    table = scores[scores["game"] == "pairwise"]
-    if len(twice := table[table.duplicated([*UNIT, "removed"])]):
-        raise BadInput(f"prompt {twice['prompt_id'].iloc[0]} has two scores after one removal; expected one")
+    table = checked(scores, "category", key=["removed"])
+    table = table[table["game"] == "pairwise"]
     wide = 2 * table.pivot(index=[*UNIT, "category"], columns="removed", values="correct") - 1
     if NOTHING not in wide or len(wide.columns) < 2 or wide.isna().any(axis=None):
         raise BadInput(

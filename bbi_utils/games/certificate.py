@@ -25,7 +25,7 @@ import pandas as pd
 from bbi_utils.errors import BadInput
 from bbi_utils.games.inference.exact import Record
 from bbi_utils.games.queries import grouped
-from bbi_utils.games.scores import checked, records
+from bbi_utils.games.scores import of_one_contrast, records
 
 Verdict = Literal["certified", "refuted", "inconclusive"]
 Records = Mapping[tuple[str, str], Record]
@@ -116,7 +116,7 @@ def certify(
         raise BadInput(f"confidence {confidence}; expected a number between 0 and 1, such as 0.95")
     if q < 1:
         raise BadInput(f"{q} queries; expected 1 prompt a game or more")
-    table, error = checked(scores), 1.0 - confidence
+    table, error = of_one_contrast(scores), 1.0 - confidence
     games = table if q == 1 else grouped(table, q, seed=seed)
     seen, spent = records(games), _costs(costs)
     rows = [_row(name, record, len(seen), error, spent) for name, record in seen.items()]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bbi_utils.games.folds import assign_folds, checked_pairs, enough_for
+from bbi_utils.errors import BadInput
+from bbi_utils.games.folds import assign_folds, checked_pairs, questions
 from bbi_utils.games.player import Maker, Player, held_out
 from bbi_utils.games.scores import SCORE_COLUMNS
 
@@ -35,7 +36,10 @@ def play(
     Raises BadInput on missing columns, repeated ids, empty answers, too few prompts or scores that are not
     finite.
     """
-    pairs = enough_for(folds, checked_pairs(pairs)).sort_values("prompt_id").reset_index(drop=True)
+    pairs = checked_pairs(pairs).sort_values("prompt_id").reset_index(drop=True)
+    asked = questions(pairs).nunique()
+    if folds < 2 or asked < 2 * folds:
+        raise BadInput(f"{folds} folds over {asked} distinct prompts; take folds >= 2 and two prompts a fold")
     pairs = pairs.assign(fold=assign_folds(pairs, folds=folds, seed=seed))
     found = [held_out(make_adversary, pairs, [fold], seed=seed) for fold in range(folds)]
     labels = {"pair": pair, "contrast": contrast, "adversary": found[0].adversary}

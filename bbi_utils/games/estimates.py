@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from bbi_utils.errors import BadInput
-from bbi_utils.games.inference.exact import inflation, kept_at_zero
+from bbi_utils.games.inference.exact import aware_of_folds
 from bbi_utils.games.inference.simultaneous import simultaneous
 from bbi_utils.games.scores import ROW
 
@@ -62,16 +64,16 @@ def _table(
     scores: pd.DataFrame, *, family: list[str], row: list[str], confidence: float, seed: int
 ) -> pd.DataFrame:
     table = _intervals(_per_prompt(scores), family, row, confidence=confidence, seed=seed, largest=1.0)
-    return _aware_of_folds(table, scores)
-
-
-def _aware_of_folds(table: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """The table with every interval on 0 that cross-fitting alone may have moved off it (see `exact`)."""
     folds = table["adversary"].map(scores.groupby("adversary")["fold"].nunique())
-    wider = np.sqrt(np.where(folds > 1, inflation(folds), 1.0))
-    least = table["advantage"] - wider * (table["advantage"] - table["lower"])
-    most = table["advantage"] + wider * (table["upper"] - table["advantage"])
-    lower, upper = kept_at_zero(table["lower"], table["upper"], least, most)
+
+    def bounds(fewer: Any) -> tuple[Any, Any]:
+        times = np.sqrt(fewer)
+        least = table["advantage"] - times * (table["advantage"] - table["lower"])
+        most = table["advantage"] + times * (table["upper"] - table["advantage"])
+        exact = times == 1  # else rounding would move them by a last bit
+        return np.where(exact, table["lower"], least), np.where(exact, table["upper"], most)
+
+    lower, upper = aware_of_folds(bounds, folds=folds)
     return table.assign(lower=lower, upper=upper)
 
 

@@ -20,10 +20,9 @@ def drop_failed(pairs: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 def assign_folds(pairs: pd.DataFrame, *, folds: int, seed: int) -> np.ndarray:
     """Test fold of each row, shape (n,): whole groups, dealt out category by category.
 
-    A group is the ``group`` column where there is one (the same question in other words), else the prompt's
-    text. It depends on prompts and seed only, so all contrasts and adversaries of a pair share their folds.
+    It depends on prompts and seed only, so all contrasts and adversaries of a pair share their folds.
     """
-    groups = pairs["group" if "group" in pairs else "prompt"].astype(str)
+    groups = questions(pairs)
     first = pd.DataFrame({"group": groups, "category": pairs["category"]}).drop_duplicates("group")
     first = first.sort_values("group").sample(frac=1, random_state=seed)
     first = first.sort_values("category", kind="stable")
@@ -45,10 +44,6 @@ def checked_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     return pairs
 
 
-def enough_for(folds: int, pairs: pd.DataFrame) -> pd.DataFrame:
-    groups = pairs["group" if "group" in pairs else "prompt"].nunique()
-    if folds < 2 or groups < 2 * folds:
-        raise BadInput(
-            f"{folds} folds over {groups} distinct prompts; take folds >= 2 and two prompts a fold"
-        )
-    return pairs
+def questions(pairs: pd.DataFrame) -> pd.Series:
+    """What each row asks: its ``group`` where it has one (the same in other words), else its text."""
+    return pairs["group" if "group" in pairs else "prompt"].astype(str)

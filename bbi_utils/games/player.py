@@ -120,21 +120,28 @@ class Remembering:
 
 def scores_of(adversary: Adversary, prompts: pd.DataFrame) -> pd.DataFrame:
     """The games on held-out prompts: prompt_id, category, fold, game, shown, score, correct."""
-    texts, teacher, student = (list(prompts[name]) for name in ("prompt", "teacher", "student"))
-    size, about = len(texts), prompts[["prompt_id", "category", "fold"]]
-    both = np.asarray(adversary.score_pairs(texts * 2, teacher + student, student + teacher), dtype=float)
-    # The order in which a pair is shown is random in the game; playing both and averaging removes that noise,
-    # and leaves an adversary that always says "the first" with exactly nothing.
-    paired = (both[:size] - both[size:]) / 2
+    paired, about = pairwise_scores(adversary, prompts), prompts[["prompt_id", "category", "fold"]]
     rows = [about.assign(game="pairwise", shown="pair", score=paired, correct=right(paired))]
     if isinstance(adversary, SingleAdversary):
-        single = np.asarray(adversary.score(texts * 2, teacher + student), dtype=float)
-        for shown, score, sign in (("teacher", single[:size], 1), ("student", single[size:], -1)):
+        answers = [*prompts["teacher"], *prompts["student"]]
+        single = np.asarray(adversary.score([*prompts["prompt"]] * 2, answers), dtype=float)
+        for shown, score, sign in zip(("teacher", "student"), np.split(single, 2), (1, -1), strict=True):
             rows.append(about.assign(game="single", shown=shown, score=score, correct=right(sign * score)))
     table = pd.concat(rows)
     if not np.isfinite(table["score"]).all():
         raise BadInput(f"adversary {adversary.name} gave scores that are not finite numbers")
     return table
+
+
+def pairwise_scores(adversary: Adversary, prompts: pd.DataFrame) -> np.ndarray:
+    """The pairwise game, shape (n,): positive where the adversary takes the teacher's answer for it.
+
+    The order in which a pair is shown is random in the game; playing both and averaging removes that noise,
+    and leaves an adversary that always says "the first" with exactly nothing.
+    """
+    texts, teacher, student = (list(prompts[name]) for name in ("prompt", "teacher", "student"))
+    both = np.asarray(adversary.score_pairs(texts * 2, teacher + student, student + teacher), dtype=float)
+    return np.subtract(*np.split(both, 2)) / 2
 
 
 def right(score: np.ndarray) -> np.ndarray:

@@ -28,14 +28,14 @@ import numpy as np
 import pandas as pd
 
 from bbi_utils.errors import BadInput
-from bbi_utils.games.inference.exact import inflation, kept_at_zero
-from bbi_utils.games.scores import ROW
+from bbi_utils.games.inference.exact import aware_of_folds
+from bbi_utils.games.scores import ROW, SHOWN, checked
 
 SIZES = (1, 2, 4, 8, 16, 32)
 PARTITIONS = 50
 FEWEST_GROUPS = 10
+NEEDED = ("fold", "shown", "score")
 COLUMNS = [*ROW, "q", "n", "advantage", "lower", "upper", "bound"]
-SIDES = {"single": {"teacher": 1.0, "student": -1.0}, "pairwise": {"pair": 1.0}}
 ROUNDING = 1e-12  # of the summed sizes of the scores: a sum this near 0 is a tie
 
 
@@ -61,7 +61,7 @@ def advantage_of_queries(
     if not sizes or any(size != int(size) or size < 1 for size in sizes):
         raise BadInput(f"query sizes {list(sizes)}; expected whole numbers from 1 on, such as {list(SIZES)}")
     rows: list[tuple[object, ...]] = []
-    for key, part in _checked(scores).groupby(ROW, sort=False):
+    for key, part in checked(scores, *NEEDED).groupby(ROW, sort=False):
         assert isinstance(key, tuple)
         folds = _right(part, key)
         alone = max(0.0, _mean_outcome(folds, 1, seed=seed))
@@ -86,7 +86,7 @@ def grouped(scores: pd.DataFrame, q: int, *, seed: int = 0) -> pd.DataFrame:
     side, and for adversaries of the same prompts; what is left over in a fold is dropped. Raises BadInput
     where fewer than `FEWEST_GROUPS` groups can be made.
     """
-    table = _checked(scores)
+    table = checked(scores, *NEEDED)
     tables = [_grouped(part, q, seed=seed) for _, part in table.groupby("adversary", sort=False)]
     return pd.concat(tables, ignore_index=True)
 
@@ -115,13 +115,12 @@ def outcome_bounds(mean: float, groups: int, *, error: float, folds: int = 1) ->
     leaves 0 only if it would with as many fewer groups as cross-fitting may cost (see `exact`).
     """
 
-    def interval(groups: int) -> tuple[float, float]:
-        lower = 2 * lowest_share((1 + mean) / 2, groups, error=error / 2) - 1
-        return lower, 1 - 2 * lowest_share((1 - mean) / 2, groups, error=error / 2)
+    def bounds(fewer: float) -> tuple[float, float]:
+        left = int(groups / fewer)
+        lower = 2 * lowest_share((1 + mean) / 2, left, error=error / 2) - 1
+        return lower, 1 - 2 * lowest_share((1 - mean) / 2, left, error=error / 2)
 
-    if folds == 1:
-        return interval(groups)
-    lower, upper = kept_at_zero(*interval(groups), *interval(int(groups / inflation(folds))))
+    lower, upper = aware_of_folds(bounds, folds=folds)
     return float(lower), float(upper)
 
 
@@ -137,9 +136,7 @@ def lowest_share(share: float, groups: int, *, error: float) -> float:
         return 0.0
 
     def excess(expectation: float) -> float:
-        more = bdtrc(
-            atoms, groups, expectation
-        )  # Pr[more than j trials won]; its sum from a on is E max(., 0)
+        more = bdtrc(atoms, groups, expectation)  # Pr[more than j trials won]; summed from a on, E max(., 0)
         tail = np.cumsum(more[::-1])[::-1][: below.size]
         return float((tail / (reached - below)).min()) - error
 
@@ -161,24 +158,9 @@ def _mean_outcome(folds: list[np.ndarray], q: int, *, seed: int) -> float:
     return total / groups
 
 
-def _checked(scores: pd.DataFrame) -> pd.DataFrame:
-    needed = [*ROW, "prompt_id", "fold", "shown", "score"]
-    if missing := [name for name in needed if name not in scores]:
-        raise BadInput(f"scores lack the columns {missing}; expected {needed}")
-    if scores.empty:
-        raise BadInput("the scores table is empty; play the games first")
-    if not np.isfinite(pd.to_numeric(scores["score"], errors="coerce")).all():
-        raise BadInput("some scores are not finite numbers; expected one number a row")
-    if len(twice := scores[scores.duplicated([*ROW, "shown", "prompt_id"])]):
-        raise BadInput(f"prompt {twice['prompt_id'].iloc[0]} has two scores of one adversary; expected one")
-    return scores
-
-
 def _right(part: pd.DataFrame, key: tuple[object, ...]) -> list[np.ndarray]:
     """For each fold the scores, prompts x sides shown, positive where they are right."""
-    sides = SIDES.get(str(key[-1]))
-    if sides is None or set(part["shown"]) != set(sides):
-        raise BadInput(f"{key}: shown {sorted(set(part['shown']))}; expected {SIDES} by game")
+    sides = SHOWN[str(key[-1])]
     wide = part.pivot(index=["fold", "prompt_id"], columns="shown", values="score").sort_index()
     if wide.isna().any(axis=None):
         raise BadInput(f"{key}: some prompts were scored from one side only; expected {list(sides)} for each")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,30 +14,65 @@ from bbi_utils.games.inference.exact import Counts, Record
 
 ROW = ["pair", "contrast", "adversary", "game"]
 SCORE_COLUMNS = [*ROW, "prompt_id", "category", "fold", "shown", "score", "correct"]
-COLUMNS = (*ROW, "prompt_id", "correct")
-LABELS = (*COLUMNS[:-1], "category", "fold", "shown")  # the last three where the table has them
+COLUMNS = (*ROW, "prompt_id", "correct")  # what every table must have
+LABELS = (*ROW, "prompt_id", "category", "fold", "shown")  # the last three where the table has them
 COSTS = ("adversary", "fit_seconds", "score_seconds", "parameters")
-SIDES = {"single": {"teacher", "student"}, "pairwise": {"pair"}}  # what each game shows
+# What each game shows, and the sign of a score that is right about it.
+SHOWN = {"single": {"teacher": 1.0, "student": -1.0}, "pairwise": {"pair": 1.0}}
 
 
-def checked(scores: pd.DataFrame) -> pd.DataFrame:
-    """The table, if it is C3 of one pair and contrast; BadInput that names the first thing wrong."""
-    if missing := [name for name in COLUMNS if name not in scores]:
-        raise BadInput(f"scores lack the columns {missing}; expected {list(COLUMNS)}")
+def checked(scores: pd.DataFrame, *needed: str, key: Sequence[str] = ()) -> pd.DataFrame:
+    """The table, if it follows C3 and has the columns `needed` too; else BadInput names what is wrong first.
+
+    `correct` comes back as numbers, and `shown` is the game where the table does not say what was shown. key:
+    further columns that tell one row of an adversary's on a prompt from another.
+    """
+    columns = [*COLUMNS, *key, *needed]
+    if missing := [name for name in columns if name not in scores]:
+        raise BadInput(f"scores lack the columns {missing}; expected {columns}")
     if scores.empty:
-        raise BadInput("the scores table is empty; nothing to certify")
+        raise BadInput("the scores table is empty, it has no rows; play the games first")
     for name in (name for name in LABELS if name in scores):
-        if scores[name].isna().any():
-            raise BadInput(f"{int(scores[name].isna().sum())} scores have no {name}; each needs one")
+        _labelled(scores, name)
         if not scores[name].map(pd.api.types.is_hashable).all():
             raise BadInput(f"the scores' column {name} holds lists; expected text or numbers")
     _check_games(scores)
+    table = _numbers(scores)
+    if len(twice := table[table.duplicated([*ROW, *key, "shown", "prompt_id"])]):
+        first = twice.iloc[0]
+        raise BadInput(
+            f"prompt {first['prompt_id']} has {first['adversary']} ({first['game']}) twice; one row a prompt"
+        )
+    return table
+
+
+def of_one_contrast(scores: pd.DataFrame) -> pd.DataFrame:
+    """The checked table, if it is of one pair and contrast and every adversary met the same prompts.
+
+    One that was asked about fewer than the others, as a judge that costs money, counts on those.
+    """
+    table = checked(scores)
     for name in ("pair", "contrast"):
-        if (found := scores[name].astype(str).unique()).size > 1:
+        if (found := table[name].astype(str).unique()).size > 1:
             raise BadInput(
                 f"scores of {len(found)} {name}s ({', '.join(sorted(found)[:5])}); certify one at a time"
             )
-    return _alike(_numbers(scores))
+    sets = table.groupby(["adversary", "game", "shown"], sort=False)["prompt_id"].agg(frozenset)
+    for adversary, own in sets.groupby(level="adversary", sort=False):
+        if own.nunique() > 1:
+            raise BadInput(f"{adversary} was not scored on the same prompts in all its games; score it again")
+    largest = max(sets, key=len)
+    for (adversary, *_), own in sets.items():
+        if not own <= largest:
+            raise BadInput(
+                f"{adversary} was scored on prompts that others were not; expected the same, or some of them"
+            )
+    return table
+
+
+def _labelled(scores: pd.DataFrame, name: str) -> None:
+    if nameless := int(scores[name].isna().sum()):
+        raise BadInput(f"{nameless} scores have no {name}; each needs one")
 
 
 def _check_games(scores: pd.DataFrame) -> None:
@@ -44,13 +80,13 @@ def _check_games(scores: pd.DataFrame) -> None:
 
     From the teacher's answers alone, an adversary that always says "teacher" would seem never to err.
     """
-    if unknown := set(scores["game"].astype(str)) - set(SIDES):
-        raise BadInput(f"unknown game {min(unknown)!r}; expected {' or '.join(SIDES)}")
+    if unknown := set(scores["game"].astype(str)) - set(SHOWN):
+        raise BadInput(f"unknown game {min(unknown)!r}; expected {' or '.join(SHOWN)}")
     if "shown" not in scores:
         return
-    for (adversary, game), shown in scores.groupby(["adversary", "game"], sort=False)["shown"]:
-        if set(shown) != SIDES[game]:
-            found, expected = (" and ".join(sorted(map(str, each))) for each in (set(shown), SIDES[game]))
+    for (*_, adversary, game), shown in scores.groupby(ROW, sort=False)["shown"]:
+        if set(shown) != set(SHOWN[game]):
+            found, expected = (" and ".join(sorted(map(str, each))) for each in (set(shown), SHOWN[game]))
             raise BadInput(f"{adversary} ({game}) was shown {found}; expected {expected} on every prompt")
 
 
@@ -69,30 +105,6 @@ def _numbers(scores: pd.DataFrame) -> pd.DataFrame:
                 f"{first['adversary']} on prompt {first['prompt_id']}; score again"
             )
     return scores.assign(correct=correct, shown=scores["shown"] if "shown" in scores else scores["game"])
-
-
-def _alike(table: pd.DataFrame) -> pd.DataFrame:
-    """The table, if every adversary was scored once on each of its prompts, in all its games.
-
-    One that was asked about fewer prompts than the others, as a judge that costs money, counts on those.
-    """
-    twice = table[table.duplicated(["adversary", "game", "shown", "prompt_id"])]
-    if len(twice):
-        first = twice.iloc[0]
-        raise BadInput(
-            f"prompt {first['prompt_id']} has {first['adversary']} ({first['game']}) twice; one row a prompt"
-        )
-    sets = table.groupby(["adversary", "game", "shown"], sort=False)["prompt_id"].agg(frozenset)
-    for adversary, own in sets.groupby(level="adversary", sort=False):
-        if own.nunique() > 1:
-            raise BadInput(f"{adversary} was not scored on the same prompts in all its games; score it again")
-    largest = max(sets, key=len)
-    for (adversary, *_), own in sets.items():
-        if not own <= largest:
-            raise BadInput(
-                f"{adversary} was scored on prompts that others were not; expected the same, or some of them"
-            )
-    return table
 
 
 def records(table: pd.DataFrame) -> dict[tuple[str, str], Record]:
@@ -114,16 +126,13 @@ def read_scores(path: Path, *, pair: str | None = None, contrast: str | None = N
     Raises BadInput on a file that is not such a table; the scores themselves `certificate.certify` checks.
     """
     table = _parquet(path, COLUMNS)
-    if table.empty:
-        raise BadInput(f"{path.name} has no rows; nothing to certify")
     for name, chosen in (("pair", pair), ("contrast", contrast)):
-        if nameless := int(table[name].isna().sum()):
-            raise BadInput(f"{path.name}: {nameless} scores have no {name}; each needs one")
+        _labelled(table, name)
         found = list(dict.fromkeys(table[name].astype(str)))
         if chosen is None and len(found) > 1:
             raise BadInput(f"{path.name} has {len(found)} {name}s; choose --{name} {' or '.join(found)}")
         if chosen is not None and chosen not in found:
-            raise BadInput(f"{path.name} has no {name} {chosen!r}; it has {', '.join(found)}")
+            raise BadInput(f"{path.name} has no {name} {chosen!r}; it has {', '.join(found) or 'none'}")
         table = table if chosen is None else table[table[name].astype(str) == chosen]
     return table.reset_index(drop=True)
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from bbi_utils.games.folds import checked_pairs
-from bbi_utils.games.player import Adversary, right
+from bbi_utils.games.folds import checked_pairs, questions
+from bbi_utils.games.player import Maker, pairwise_scores, right
 
 FIRST = 20  # prompts before the first bet
 GROWTH = 1.5  # the adversary is trained anew each time it can see so many times as many prompts
 
 
-def prequential(make_adversary: Callable[[], Adversary], pairs: pd.DataFrame, *, seed: int = 0) -> np.ndarray:
+def prequential(make_adversary: Maker, pairs: pd.DataFrame, *, seed: int = 0) -> np.ndarray:
     """The pairwise game in a random order, each prompt judged by an adversary that saw only earlier ones.
 
     `pairs` as in `games.play`. Returns one outcome a prompt in that order, shape (n,): 1 right, -1 wrong, 0 a
@@ -24,7 +23,7 @@ def prequential(make_adversary: Callable[[], Adversary], pairs: pd.DataFrame, *,
     as `games.play` does.
     """
     pairs = checked_pairs(pairs).sort_values("prompt_id")
-    groups = pairs["group" if "group" in pairs else "prompt"].astype(str)
+    groups = questions(pairs)
     shuffled = np.random.default_rng(seed).permutation(np.sort(groups.unique()))
     place = groups.map({group: i for i, group in enumerate(shuffled)}).to_numpy()
     order = np.argsort(place, kind="stable")
@@ -33,12 +32,7 @@ def prequential(make_adversary: Callable[[], Adversary], pairs: pd.DataFrame, *,
     for start, end in pairwise([*_starts(place), len(pairs)]):
         adversary = make_adversary()
         adversary.fit(pairs[:start], seed=seed)
-        prompts, teacher, student = (
-            list(pairs[name][start:end]) for name in ("prompt", "teacher", "student")
-        )
-        both = adversary.score_pairs(prompts * 2, teacher + student, student + teacher)
-        one_way, other_way = np.split(np.asarray(both, dtype=float), 2)
-        outcomes[start:end] = 2 * right(one_way - other_way) - 1
+        outcomes[start:end] = 2 * right(pairwise_scores(adversary, pairs[start:end])) - 1
     return outcomes
 
 

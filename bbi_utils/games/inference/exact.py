@@ -18,7 +18,7 @@ would with that many times fewer prompts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,11 +85,14 @@ def inflation(folds: Any) -> Any:
     return 1 + folds**0.5 / 2
 
 
-def kept_at_zero(lower: Any, upper: Any, careful_lower: Any, careful_upper: Any) -> tuple[Any, Any]:
-    """Bounds on an advantage, on 0 where the more careful bounds do not leave it on the same side.
+def aware_of_folds(bounds: Callable[[Any], tuple[Any, Any]], *, folds: Any) -> tuple[Any, Any]:
+    """Bounds on an advantage, on 0 where cross-fitting alone may have moved them off it.
 
-    Numbers, arrays or columns.
+    `bounds` gives them for so many times fewer prompts; they stay on 0 where those for `inflation` times
+    fewer do not leave it on the same side. One number, an array or a column, as are `folds`.
     """
+    lower, upper = bounds(1.0)
+    careful_lower, careful_upper = bounds(np.where(folds > 1, inflation(folds), 1.0))
     lower = np.where(np.greater(careful_lower, 0), lower, np.minimum(lower, 0.0))
     return lower, np.where(np.less(careful_upper, 0), upper, np.maximum(upper, 0.0))
 
@@ -115,11 +118,10 @@ class Record:
 
     def bounds(self, *, error: float) -> tuple[float, float]:
         """One-sided bounds as `bounds` gives them; on 0 where cross-fitting alone may have moved them."""
-        lower, upper = bounds(self.sides, error=error)
-        if self.folds > 1:
-            careful = bounds(self.scaled(1 / inflation(self.folds)).sides, error=error)
-            lower, upper = map(float, kept_at_zero(lower, upper, *careful))
-        return lower, upper
+        lower, upper = aware_of_folds(
+            lambda fewer: bounds(self.scaled(1 / fewer).sides, error=error), folds=self.folds
+        )
+        return float(lower), float(upper)
 
 
 def bounds(sides: Sequence[Counts], *, error: float) -> tuple[float, float]:
