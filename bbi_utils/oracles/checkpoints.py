@@ -120,13 +120,15 @@ def check_files(folder: Path, *, name: str) -> None:
         raise BadInput(f"model {name}: no config.json in it; expected a folder written by save_pretrained.")
     json_object(folder / "config.json")
     for index in folder.glob("*.index.json"):
-        if astray := sorted(file for file in shards(index) if not SHARD.fullmatch(file)):
+        named = json_object(index).get("weight_map")
+        files = sorted(map(str, named.values())) if isinstance(named, dict) else []
+        if astray := [file for file in files if not SHARD.fullmatch(file)]:
             raise BadInput(
                 f"model {name}: {index.name} names {astray[0]!r:.60}, which is never loaded; expected "
                 "names of *.safetensors beside it (save_pretrained of a recent transformers)."
             )
-    if files := sorted(folder.glob("*.safetensors")):
-        for file in files:
+    if weights := sorted(folder.glob("*.safetensors")):
+        for file in weights:
             count_numbers(file)
         return
     pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
@@ -147,12 +149,6 @@ def count_numbers(file: Path) -> int:
             return sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise BadInput(f"{file} is no whole safetensors file (damaged: {error}); get it anew.") from error
-
-
-def shards(index: Path) -> set[str]:
-    """The files that an index of weights names."""
-    weight_map = json_object(index).get("weight_map")
-    return set(map(str, weight_map.values())) if isinstance(weight_map, dict) else set()
 
 
 def content_hash(folder: Path) -> str:

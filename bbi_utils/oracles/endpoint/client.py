@@ -67,7 +67,7 @@ class EndpointOracle:
 
     It is sent a seed for each prompt and sample, and the variables that a local template gets, so
     that one that can think aloud answers at once; whether the server heeds them, only the server knows.
-    `logprobs` asks for so many alternatives of the first token (see `adversaries.judge_oracle`).
+    `logprobs` asks for so many alternatives of the first token (see `adversaries.judge.remote`).
     """
 
     def __init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -73,30 +73,32 @@ def read_reply(body: bytes, prompt_id: str, *, seconds: float, logprobs: bool = 
     """
     try:
         content = json.loads(body)
-    except (ValueError, RecursionError):
+        tokens = _tokens(content.get("usage"))
+    except (ValueError, RecursionError, AttributeError):
         return Reply("malformed", retry=True)
-    if not isinstance(content, dict):
-        return Reply("malformed", retry=True)
-    tokens = _tokens(content.get("usage"))
-    if content.get("choices") == []:
-        return Reply("empty choices", retry=True, billed=tokens is not None or None, **_counts(tokens))
+    counted = tokens or (None, None)
     try:
-        choice = content["choices"][0]
-        message = choice["message"]
-        refusal, text = message.get("refusal"), message.get("content")
-        reason: FinishReason | None = "refusal" if refusal else REASONS.get(choice.get("finish_reason"))
-        said = refusal or text or ""
-        alternatives = _alternatives(choice.get("logprobs")) if logprobs else None
+        reply = _read_choice(content, Answer(prompt_id, "", "stop", *(tokens or (0, 0)), seconds), logprobs)
     except (TypeError, KeyError, IndexError, AttributeError, ValueError):
-        return Reply("malformed", retry=True, **_counts(tokens))
-    if reason is None or not isinstance(said, str) or not _is_text(said):
-        return Reply("malformed", retry=True, **_counts(tokens))
-    if said.lstrip().startswith(THOUGHT):
-        return Reply("thought", billed=True, fatal=NO_THOUGHTS, **_counts(tokens))
-    said = json.dumps({"text": said.strip(), "first": alternatives}) if logprobs else said.strip()
-    counts = tokens or (0, 0)
-    answer = Answer(prompt_id, said, reason, counts[0], counts[1], seconds)
-    return Reply("answered", answer, billed=True, served=_named(content.get("model")), **_counts(tokens))
+        reply = Reply("malformed", retry=True)
+    return replace(reply, prompt_tokens=counted[0], answer_tokens=counted[1])
+
+
+def _read_choice(content: dict[str, Any], answer: Answer, logprobs: bool) -> Reply:
+    """The reply in a body's first choice; raises what looking into something else raises."""
+    if content.get("choices") == []:
+        return Reply("empty choices", retry=True, billed=_tokens(content.get("usage")) is not None or None)
+    choice = content["choices"][0]
+    refusal, said = choice["message"].get("refusal"), choice["message"].get("content")
+    reason: FinishReason = "refusal" if refusal else REASONS[choice.get("finish_reason")]
+    said = (refusal or said or "").strip()
+    said.encode()  # half of a surrogate pair can be written in JSON and nowhere else
+    alternatives = _alternatives(choice.get("logprobs")) if logprobs else None
+    if said.startswith(THOUGHT):
+        return Reply("thought", billed=True, fatal=NO_THOUGHTS)
+    said = json.dumps({"text": said, "first": alternatives}) if logprobs else said
+    found = replace(answer, answer=said, finish_reason=reason)
+    return Reply("answered", found, billed=True, served=_named(content.get("model")))
 
 
 def _named(model: Any) -> str | None:
@@ -121,10 +123,6 @@ def _is_text(said: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _counts(tokens: tuple[int, int] | None) -> dict[str, Any]:
-    return {} if tokens is None else {"prompt_tokens": tokens[0], "answer_tokens": tokens[1]}
 
 
 def _alternatives(logprobs: Any) -> list[tuple[str, float]] | None:
