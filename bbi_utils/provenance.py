@@ -72,20 +72,15 @@ def package_versions() -> dict[str, str | None]:
 
 
 @functools.cache
-def code_version() -> dict[str, Any]:
-    """The commit of the working tree and whether it has changes; None where it is not under git."""
-    status = output_of("git", "status", "--porcelain")
-    return {
-        "commit": output_of("git", "rev-parse", "--verify", "HEAD"),
-        "dirty": None if status is None else bool(status),
-    }
-
-
-@functools.cache
 def environment() -> dict[str, Any]:
-    """Code version, Python, packages, CPU and GPU: what a number may depend on besides the parameters."""
+    """Code version, Python, packages, CPU and GPU: what a number may depend on besides the parameters.
+
+    The code's commit, and whether the working tree differs from it, are None where it is not under git.
+    """
+    status = output_of("git", "status", "--porcelain")
+    commit = output_of("git", "rev-parse", "--verify", "HEAD")
     return {
-        "code": code_version(),
+        "code": {"commit": commit, "dirty": None if status is None else bool(status)},
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "packages": package_versions(),

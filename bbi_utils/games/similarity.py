@@ -10,15 +10,13 @@ import pandas as pd
 from bbi_utils.oracles.sentence_encoder import embed
 
 
-def compare(
-    pairs: pd.DataFrame, encoder: Any, *, pair: str, contrast: str, progress: bool = False
-) -> tuple[pd.DataFrame, float]:
+def compare(pairs: pd.DataFrame, encoder: Any, *, pair: str, contrast: str) -> tuple[pd.DataFrame, float]:
     """Similarity of the columns ``teacher`` and ``student`` of each row, and the truncated share.
 
     Returns rows pair, contrast, prompt_id, category, similarity (cosine, -1 to 1; exactly 1 for equal
     answers).
     """
-    embedded = embed([*pairs["teacher"], *pairs["student"]], encoder, progress=progress)
+    embedded = embed([*pairs["teacher"], *pairs["student"]], encoder)
     teacher, student = np.split(embedded.vectors.astype(float), 2)
     cosine = np.einsum("nd,nd->n", teacher, student)
     cosine = np.where(pairs["teacher"].to_numpy() == pairs["student"].to_numpy(), 1.0, cosine.clip(-1, 1))

@@ -65,18 +65,14 @@ def end_of_turn(tokenizer: Any) -> int:
     turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": SENTINEL}]
     text = written(tokenizer, turns)
     closing = tokenizer(text.rpartition(SENTINEL)[2], add_special_tokens=False)["input_ids"]
-    if closing and closing[0] in special_ids(tokenizer):
+    # All added tokens, whether or not the tokenizer calls them special.
+    if closing and closing[0] in {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}:
         return int(closing[0])
     if tokenizer.eos_token_id is None:
         raise BadInput(
             f"{tokenizer.name_or_path} has no end-of-turn and no EOS token; its answers could not stop."
         )
     return int(tokenizer.eos_token_id)
-
-
-def special_ids(tokenizer: Any) -> set[int]:
-    """Ids of all added tokens, whether or not the tokenizer calls them special."""
-    return set(tokenizer.all_special_ids) | set(tokenizer.get_added_vocab().values())
 
 
 def stop_ids(tokenizer: Any, model: Any) -> list[int]:

@@ -44,9 +44,8 @@ def encoder_folder(name: str = MINILM, revision: str | None = None) -> Path:
             return folder
         name = f"sentence-transformers/{MINILM}"
     checkpoint = resolve_model(name, revision=revision)
-    if checkpoint.commit is None:
-        return checkpoint.folder
-    return download(name, revision=checkpoint.commit, patterns=FILES)
+    on_hub = checkpoint.commit is not None
+    return download(name, revision=checkpoint.commit, patterns=FILES) if on_hub else checkpoint.folder
 
 
 @lru_cache(maxsize=8)
@@ -66,18 +65,15 @@ def load_encoder(name: str = MINILM, *, revision: str | None = None, device: str
 
     folder = str(encoder_folder(name, revision))
     with loading(f"sentence encoder {name}"):
-        trusted = trusts_remote_code()
-        return SentenceTransformer(folder, device=pick_device(device), trust_remote_code=trusted)
+        return SentenceTransformer(folder, device=pick_device(device), trust_remote_code=trusts_remote_code())
 
 
-def embed(texts: Sequence[str], encoder: Any, *, batch_size: int = 64, progress: bool = False) -> Embedded:
+def embed(texts: Sequence[str], encoder: Any) -> Embedded:
     """Embeds each distinct text once; equal texts get the very same vector."""
     distinct = list(dict.fromkeys(texts))
     if not distinct:
         return Embedded(np.zeros((0, encoder.get_embedding_dimension()), dtype=np.float32), 0.0)
-    vectors = encoder.encode(
-        distinct, batch_size=batch_size, normalize_embeddings=True, show_progress_bar=progress
-    )
+    vectors = encoder.encode(distinct, batch_size=64, normalize_embeddings=True, show_progress_bar=False)
     row = {text: i for i, text in enumerate(distinct)}
     index = np.array([row[text] for text in texts])
     return Embedded(np.asarray(vectors, dtype=np.float32)[index], _truncated_share(distinct, encoder))

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 BASE, CAP = 0.5, 60.0  # seconds between attempts: the first pause, doubled each time, and the longest
 GIVE_UP_AFTER = 8  # attempts of one request
+LONGEST_PAUSE = (
+    300.0  # seconds that a server may ask us to wait; beyond that the run ends and can be continued
+)
 LAST_WAIT = 2.0  # seconds in which replies may still arrive when a run is stopped by hand
 TEMPLATE_TOKENS = 300  # the most that a server's own template and default system turn may add to a prompt
 
@@ -193,7 +196,7 @@ class Purchase:
         if failed:
             why = f" ({reply.why})" if reply.why else ""
             return f"{failed}, last with {reply.outcome}{why}; run again later"
-        if (asked := reply.retry_after or 0.0) > self.terms.longest_pause:
+        if (asked := reply.retry_after or 0.0) > LONGEST_PAUSE:
             return f"the server asks for a pause of {asked:.0f} s ({reply.outcome}); run again after that"
         return None
 

@@ -241,5 +241,5 @@ class EndpointOracle:
 
     def release(self) -> None:
         """Close the connections."""
-        if "client" in self.__dict__:
-            self.__dict__.pop("client").close()
+        if client := self.__dict__.pop("client", None):
+            client.close()

@@ -17,15 +17,13 @@ class Terms:
 
     price: of a million prompt tokens and of a million answer tokens, in any one currency, None where it is
     not known. max_spend: the most that all requests in a store may cost together, None for no limit.
-    concurrency: requests at a time. timeout: seconds that one request may take. longest_pause: seconds that a
-    server may ask us to wait; beyond that the run ends and can be continued.
+    concurrency: requests at a time. timeout: seconds that one request may take.
     """
 
     price: Sequence[float] | None = None
     max_spend: float | None = None
     concurrency: int = 8
     timeout: float = 120.0
-    longest_pause: float = 300.0
 
     def __post_init__(self) -> None:
         price = (0.0, 0.0) if self.price is None else self.price
