@@ -15,24 +15,28 @@ __version__ = "0.1.0"
 PUBLIC = {
     "RunPaths": "bbi_utils.paths",
     "load_study": "bbi_utils.study.params",
+    "begin_study": "bbi_utils.study.settings",
+    "open_study": "bbi_utils.study.settings",
     "load_oracle": "bbi_utils.oracles",
-    "Sampling": "bbi_utils.oracles",
-    "ResponseStore": "bbi_utils.responses.store",
-    "sample": "bbi_utils.responses.sampling",
-    "contrast_pairs": "bbi_utils.responses.answers",
+    "sample": "bbi_utils.responses",
+    "answers_table": "bbi_utils.responses",
+    "contrasts_of": "bbi_utils.responses",
     "read_answers": "bbi_utils.responses.recorded",
-    "LoraSettings": "bbi_utils.distillation.lora",
-    "train_adapter": "bbi_utils.distillation.lora",
+    "train_adapter": "bbi_utils.distillation",
+    "figures": "bbi_utils.report.figures",
+    "summaries": "bbi_utils.report.summaries",
     "certify": "bbi_utils.games.certificate",
     "audit": "bbi_utils.report.audit",
 }
+MODULES = ("figures", "summaries")
 __all__ = sorted([*PUBLIC, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
     if name not in PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(PUBLIC[name]), name)
+    module = importlib.import_module(PUBLIC[name])
+    return module if name in MODULES else getattr(module, name)
 
 
 def __dir__() -> list[str]:

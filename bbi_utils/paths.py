@@ -71,6 +71,8 @@ class RunPaths:
     """The probe suite, one JSON object a line."""
     card = RunFile("probes.card.md", shared=True)
     """The dataset card of the probe suite."""
+    settings = RunFile("settings.json")
+    """What the pair's notebooks were set to: each reads here what the earlier ones set."""
     responses = RunFile("responses.sqlite")
     """The response store of every oracle of the pair (contract C1)."""
     adapter = RunFile("adapter")
@@ -78,7 +80,7 @@ class RunPaths:
     loss = RunFile("loss.parquet")
     """The loss curve of the distillation."""
     answers = RunFile("answers.parquet")
-    """How the arms' answers ended and, where the content can be checked, whether they are right."""
+    """Every arm's answers to the test prompts, how they ended and, where checked, whether they are right."""
     similarity = RunFile("similarity.parquet")
     """Semantic similarity of teacher and student answers, one row a prompt and contrast."""
     learned_scores = RunFile("learned_scores.parquet")

@@ -9,12 +9,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from pathlib import Path
 from typing import Any
 
 from bbi_utils import paths
-from bbi_utils.files import write_json
+from bbi_utils.files import sha256_file, write_json
 
 PACKAGES = (
     "torch", "transformers", "peft", "bitsandbytes", "tokenizers", "safetensors", "sentence-transformers",
@@ -111,6 +111,11 @@ def write_manifest(
         "stages": dict(sorted(stages.items())),
     }
     write_json(path, manifest)
+
+
+def written(path: Path, rows: Sized) -> str:
+    """One line for the record: the file's name, how many rows it holds, and the beginning of its hash."""
+    return f"{path.name}  {len(rows):,} rows  sha256 {sha256_file(path)[:16]}"
 
 
 def versions_line() -> str:

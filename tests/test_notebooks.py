@@ -185,6 +185,7 @@ BREACHES: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
     ("size is not UPPER_CASE", set_source(4, "size = 2  # help")),
     ("SIZE has no `# help`", set_source(4, "SIZE = 2")),
     ("SIZE has no `# help`", set_source(4, "SIZE = 2  #")),
+    ("16 parameters, at most 15", set_source(4, "\n".join(f"P{i} = {i}  # help" for i in range(16)))),
     ("no sentence between", lambda n: n["cells"].insert(7, code("print(SIZES)"))),
     ("of prose are fewer", set_source(6, "print(" + ", ".join(f"x{i}" for i in range(99)) + ")")),
     ("no section", set_source(7, "Nothing.")),
@@ -211,6 +212,13 @@ def test_each_breach_is_seen(committed: Path, says: str, breach: Callable[[dict[
     breach(content)
     write(committed, content)
     assert any(says in line for line in check_rules(committed)), check_rules(committed)
+
+
+def test_an_opening_that_outweighs_the_rest_is_seen(committed: Path) -> None:
+    lesson = committed.rename(committed.with_name("03_distill_student.ipynb"))
+    assert any(
+        "imports and parameters are 75% of the code, at most 15%" in line for line in check_rules(lesson)
+    )
 
 
 def test_a_badly_named_notebook_is_seen(committed: Path) -> None:

@@ -26,7 +26,7 @@ from tools.refresh import check_defaults, refresh_notebooks
 
 PAIRS = ("qwen", "llama")
 # What a killed run leaves on the way, and what carries times or machine facts, is not compared.
-VOLATILE = ("stages", "executed", "manifest.json", ".lock")
+VOLATILE = ("stages", "executed", "manifest.json", "settings.json", ".lock")
 
 
 @dataclass
@@ -284,14 +284,14 @@ def test_a_run_of_an_earlier_version_runs_again_and_says_why(copy: Run) -> None:
 def test_reasons_to_run(finished: Run, tmp_path: Path) -> None:
     assert reason(finished, "04") is None
     saved = {
-        name: (finished.results / "qwen" / name).read_bytes() for name in ("loss.parquet", "adapter/weights")
+        name: (finished.results / "qwen" / name).read_bytes() for name in ("loss.parquet", "answers.parquet")
     }
     try:
         (finished.results / "qwen" / "loss.parquet").write_text("edited")
         assert reason(finished, "03") == "outputs are missing or were edited"
-        (finished.results / "qwen" / "adapter" / "weights").write_text("edited")
-        assert reason(finished, "04") == "changed: qwen/adapter"
-        assert reason(finished, "06") is None  # it does not read the adapter
+        (finished.results / "qwen" / "answers.parquet").write_text("edited")
+        assert reason(finished, "04") == "changed: qwen/answers.parquet"
+        assert reason(finished, "06") is None  # it does not read the table
     finally:
         for name, content in saved.items():
             (finished.results / "qwen" / name).write_bytes(content)

@@ -26,7 +26,7 @@ from bbi_utils.oracles.hub import REMOTE_CODE
 from bbi_utils.oracles.sentence_encoder import load_encoder
 from bbi_utils.probes import dataset_card, read_probes
 from bbi_utils.report.figures import category_figure
-from bbi_utils.responses.arms import side_by_side
+from bbi_utils.responses.answers import side_by_side
 from bbi_utils.responses.recorded import read_answers
 from bbi_utils.study.cli.main import main
 from bbi_utils.study.params import load_study, parse_setting

@@ -24,7 +24,7 @@ from bbi_utils.probes import Probe, load_probes
 from bbi_utils.responses.sampling import sample
 from bbi_utils.responses.store import ResponseStore
 from bbi_utils.study.cells import code_cells, code_hash, declared_parameters, read
-from bbi_utils.study.stages import ASIDE, STAGES, Stage
+from bbi_utils.study.stages import ASIDE, SETTINGS, STAGES, Stage
 
 BEFORE_THE_REPORT = [stage for stage in STAGES if "bbi_utils/report" not in stage.rooms]
 
@@ -75,14 +75,21 @@ def graph() -> grimp.ImportGraph:
     return grimp.build_graph("bbi_utils", "pocket", cache_dir=None)
 
 
+def origin(node: ast.ImportFrom, alias: ast.alias) -> str:
+    """Where a name comes from: a module, or a module and a name in it."""
+    lazy = bbi_utils.PUBLIC.get(alias.name) if node.module == "bbi_utils" else None
+    if lazy is None or alias.name in bbi_utils.MODULES:
+        return lazy or f"{node.module}.{alias.name}"
+    return f"{lazy}.{alias.name}"
+
+
 def imported(tree: ast.Module, modules: set[str]) -> Iterator[str]:
     """The modules of this repository that some code imports names from."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in ("bbi_utils", "pocket"):
             for alias in node.names:
-                inner = f"{node.module}.{alias.name}"
-                lazy = bbi_utils.PUBLIC.get(alias.name) if node.module == "bbi_utils" else None
-                yield inner if inner in modules else lazy or str(node.module)
+                inner = origin(node, alias)
+                yield inner if inner in modules else inner.rpartition(".")[0]
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in modules)
 
@@ -102,7 +109,12 @@ def reached(start: set[str], graph: grimp.ImportGraph) -> set[str]:
 
 
 def room_of(module: str) -> str | None:
-    """The room's folder or file; None for what stands at the top and counts for every stage."""
+    """The room's folder or file; None for what stands at the top and counts for every stage.
+
+    Of `study` only the notebooks' settings count, and what they are set to by itself.
+    """
+    if module.startswith("bbi_utils.study"):
+        return SETTINGS if module == "bbi_utils.study.settings" else None
     path = Path(*module.split(".")[:2])
     if len(path.parts) < 2 or (path.parts[0] == "bbi_utils" and not (paths.ROOT / path).is_dir()):
         return None
@@ -147,7 +159,7 @@ def shown_only(tree: ast.Module) -> set[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
-        if f"{node.module}.{alias.name}".startswith("bbi_utils.report")
+        if origin(node, alias).startswith("bbi_utils.report")
     }
     moves = [flows(node) for node in ast.walk(tree)]
     while more := set().union(*(to for of, to in moves if of & found)) - found:
@@ -177,7 +189,7 @@ def test_nothing_made_with_the_report_reaches_a_file_of_an_earlier_stage(stage: 
 
 def test_what_is_shown_is_followed_through_the_cells() -> None:
     code = (
-        "from bbi_utils.report import summaries\nrates = summaries.rates(x)\nrows = []\n"
+        "from bbi_utils import summaries\nrates = summaries.rates(x)\nrows = []\n"
         "for row in rates: rows.append(row)\n"
         "table = f(rows)\ntable.to_parquet(run.budget)\nclean.save(run.budget)"
     )

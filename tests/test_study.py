@@ -140,5 +140,6 @@ def test_executed_notebooks_hold_no_error_and_no_absolute_path_of_the_code(run: 
 
 def test_every_parameter_of_the_study_reaches_a_notebook() -> None:
     study = load_study("pocket", "qwen")
-    declared = set().union(*(make_task(stage, study).parameters for stage in STAGES))
-    assert declared == set(study.parameters()) - {"PROFILE"}  # the profile is only where defaults come from
+    tasks = [make_task(stage, study) for stage in STAGES]
+    reached = set().union(*({**task.parameters, **task.settings} for task in tasks))
+    assert reached == set(study.parameters()) - {"PROFILE"}  # the profile is only where defaults come from

@@ -15,6 +15,9 @@ FIRST = ("Question", "In", "Out", "Time")
 FOUND = "What we found"
 PREFERRED, LIMIT = 8, 12  # lines of code in a cell
 LONG_SHARE = 0.25  # of code cells may be longer than preferred
+MOST_PARAMETERS = 15
+# Of the lines of code in the notebooks that a reader follows through, imports and parameters take at most:
+OPENING_SHARE, FOLLOWED = 0.15, ("03", "04", "05", "06")
 IMAGE_BYTES = 300_000
 SECRET = re.compile(
     r"hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}"
@@ -33,6 +36,8 @@ def check_rules(path: Path | str) -> list[str]:
     found = [] if re.fullmatch(r"\d\d(_[a-z]+){2,}\.ipynb", name) else ["not named NN_verb_noun.ipynb"]
     for check in (_first_cell, _imports, _parameters, _prose, _code, _private, _fresh, _images):
         found += check(notebook)
+    if name.startswith(FOLLOWED):
+        found += _opening(notebook)
     return [f"{name}: {line}" for line in found]
 
 
@@ -79,6 +84,8 @@ def _parameters(notebook: Notebook) -> Iterator[str]:
         yield f"{len(cells)} cells tagged `parameters`, expected 1"
         return
     number, cell = cells[0]
+    if (count := len(_tree(cell).body)) > MOST_PARAMETERS:
+        yield f"cell {number}: {count} parameters, at most {MOST_PARAMETERS}"
     comments = _comment_lines(cell["source"])
     for node in _tree(cell).body:
         name = _assigned(node)
@@ -88,6 +95,21 @@ def _parameters(notebook: Notebook) -> Iterator[str]:
             yield f"cell {number}, line {node.lineno}: {name} is not UPPER_CASE"
         elif not comments & {node.lineno, node.end_lineno}:
             yield f"cell {number}, line {node.lineno}: {name} has no `# help`"
+
+
+def _opening(notebook: Notebook) -> Iterator[str]:
+    """Imports and parameters are a small part of the code."""
+    cells = code_cells(notebook)
+    lines = {id(cell): len(_lines(cell)) for cell in cells}
+    opening = [cell for cell in cells if cell is cells[0] or "parameters" in tags(cell)]
+    share = sum(lines[id(cell)] for cell in opening) / sum(lines.values())
+    if share > OPENING_SHARE:
+        yield f"imports and parameters are {share:.0%} of the code, at most {OPENING_SHARE:.0%}"
+
+
+def _lines(cell: Cell) -> list[str]:
+    """A cell's lines of code: neither blank nor a comment alone."""
+    return [line for line in cell["source"].split("\n") if line.strip() and not line.strip().startswith("#")]
 
 
 def _assigned(node: ast.stmt) -> str | None:
@@ -140,9 +162,7 @@ def _code(notebook: Notebook) -> Iterator[str]:
             yield f"cell {number}: defines a function or class, which belongs into the package"
         if MAGIC.search(cell["source"]):
             yield f"cell {number}: runs a shell command or magic"
-        lines = sum(
-            bool(line.strip()) and not line.strip().startswith("#") for line in cell["source"].split("\n")
-        )
+        lines = len(_lines(cell))
         # Imports are no code to follow: they have a cell of their own.
         imports = [n for n in _tree(cell).body if isinstance(n, (ast.Import, ast.ImportFrom))]
         lines -= sum((n.end_lineno or n.lineno) - n.lineno + 1 for n in imports)

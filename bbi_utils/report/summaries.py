@@ -19,6 +19,7 @@ from bbi_utils.games.certificate import Certificate
 from bbi_utils.games.inference.simultaneous import simultaneous
 from bbi_utils.games.queries import SIZES, advantage_of_queries
 from bbi_utils.paths import RunPaths
+from bbi_utils.responses.answers import ARMS
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def mean_interval(
 
 
 def answer_rates(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
-    """Shares of answers that stopped by themselves and, where any was checked, are right in content.
+    """Shares of the three arms' answers that stopped by themselves and, where checked, are right in content.
 
     answers: pair, arm, prompt_id, finish_reason ("stop" or "length") and content_correct, which is empty
     where nothing was checked. Returns pair, arm, quantity ("stopped", "content_correct"), n, rate, lower,
@@ -127,7 +128,8 @@ def answer_rates(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int =
         n, *bounds = _mean_bounds(2 * part["share"] - 1, confidence=confidence, seed=seed)
         return n, *((1 + bound) / 2 for bound in bounds)
 
-    shares = answers.assign(stopped=answers["finish_reason"] == "stop").astype({"content_correct": float})
+    asked = answers[answers["arm"].isin(ARMS)]
+    shares = asked.assign(stopped=asked["finish_reason"] == "stop").astype({"content_correct": float})
     long = shares.melt(["pair", "arm"], ["stopped", "content_correct"], "quantity", "share").dropna()
     found = _by_group(long, ["pair", "arm", "quantity"], ["n", "rate", "lower", "upper"], share)
     return found.sort_values(["pair", "arm", "quantity"], ascending=[True, True, False], ignore_index=True)

@@ -1,55 +1,113 @@
-"""Contrasts: the teacher's answers beside those of another arm, prompt by prompt, for every measure alike."""
+"""Every arm's answers to the test prompts in one table, and the teacher's beside those of each other arm."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from bbi_utils.errors import BadInput
+from bbi_utils.errors import BadInput, printable
 from bbi_utils.probes import Probe
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 NULL = "teacher_resample"  # the teacher's second, independent answer: what nobody should be able to tell
-FEWEST = 3  # prompts; with fewer there is not even anything to read
+ARMS = ("teacher", "base", "distilled")  # those whose health is looked at
 CONTRASTS = ("base", "distilled", NULL)
+FEWEST = 3  # prompts; with fewer there is not even anything to read
+ABOUT = ["prompt_id", "prompt", "category", "group"]
+COLUMNS = ("pair", "arm", *ABOUT, "answer", "finish_reason", "content_correct")
 
 
-def contrast_pairs(
-    probes: Sequence[Probe], teacher: pd.DataFrame, others: Mapping[str, pd.DataFrame]
-) -> tuple[dict[str, pd.DataFrame], int]:
+def answers_table(
+    probes: Sequence[Probe],
+    arms: Mapping[str, pd.DataFrame],
+    *,
+    pair: str,
+    is_correct: Callable[[Probe, str], bool] | None = None,
+) -> pd.DataFrame:
+    """One row an arm and prompt, with COLUMNS; `arms` maps each arm's name to what `sample` returned for it.
+
+    Content is 1.0 (right) or 0.0 (wrong) by `is_correct`, and NaN throughout where nothing can check it
+    (None). An arm without a row for some probe has none in the table either.
+    """
+    import pandas as pd
+
+    about = pd.DataFrame([(p.id, p.prompt, p.category, p.group) for p in probes], columns=ABOUT)
+    told = {arm: answers[["prompt_id", "answer", "finish_reason"]] for arm, answers in arms.items()}
+    parts = [about.merge(answers, on="prompt_id").assign(pair=pair, arm=arm) for arm, answers in told.items()]
+    table, probe_of = pd.concat(parts, ignore_index=True), {probe.id: probe for probe in probes}
+    said = zip(table["prompt_id"], table["answer"], strict=True)
+    table["content_correct"] = [
+        float("nan") if is_correct is None else float(is_correct(probe_of[i], text)) for i, text in said
+    ]
+    return table[list(COLUMNS)]
+
+
+def read_answers_table(path: Path) -> pd.DataFrame:
+    """The table that notebook 03 wrote; raises BadInput where there is none, or one of a former version."""
+    import pandas as pd
+
+    if not path.is_file():
+        raise BadInput(f"{path.name}: no such file in {path.parent.name}; run 03_distill_student first")
+    table = pd.read_parquet(path)
+    if missing := [name for name in COLUMNS if name not in table]:
+        raise BadInput(f"{path.name} has no column {missing[0]}; run 03_distill_student again")
+    return table
+
+
+def contrasts_of(answers: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], int]:
     """One table a contrast (prompt_id, prompt, category, group, teacher, student), and the prompts dropped.
 
-    `teacher` and each of `others` (contrast -> answers) have columns prompt_id and answer, as `sample` gives.
+    `answers` is a pair's, as `answers_table` makes it; the arms beside the teacher are the contrasts.
     A prompt that any arm answered with nothing is dropped from every contrast: all keep the same prompts.
-    Raises BadInput where an arm has no row for a probe, or where hardly any prompt is left.
+    Raises BadInput where an arm lacks a prompt that another has, or where hardly any prompt is left.
     """
-    ids = [probe.id for probe in probes]
-    said = {name: _answers(table, ids, arm=name) for name, table in {"teacher": teacher, **others}.items()}
-    about = pd.DataFrame(
-        {
-            "prompt_id": ids,
-            "prompt": [probe.prompt for probe in probes],
-            "category": [probe.category for probe in probes],
-            "group": [probe.group for probe in probes],
-        }
-    )
-    by_arm = pd.DataFrame({name: answers.str.strip() != "" for name, answers in said.items()})
+    import pandas as pd
+
+    about = answers[ABOUT].drop_duplicates("prompt_id", ignore_index=True)
+    by_name = {str(arm): part for arm, part in answers.groupby("arm", sort=False)}
+    said = {arm: _said(part, list(about["prompt_id"]), arm=arm) for arm, part in by_name.items()}
+    by_arm = pd.DataFrame({arm: texts.str.strip() != "" for arm, texts in said.items()})
     spoke = by_arm.all(axis=1)
     if spoke.sum() < FEWEST:
-        silent = ", ".join(f"{name} {count}" for name, count in (~by_arm).sum().items() if count)
-        found = f"{spoke.sum()} of {len(ids)} prompts were answered by every arm (empty answers: {silent})"
+        silent = ", ".join(f"{arm} {count}" for arm, count in (~by_arm).sum().items() if count)
+        found = f"{spoke.sum()} of {len(about)} prompts were answered by every arm (empty answers: {silent})"
         raise BadInput(f"{found}; at least {FEWEST} are needed: see how the answers end, and train less hard")
-    pairs = {name: about.assign(teacher=said["teacher"], student=said[name]) for name in others}
-    kept = {name: table[spoke].reset_index(drop=True) for name, table in pairs.items()}
+    teacher = said.pop("teacher")
+    contrasts = {arm: about.assign(teacher=teacher, student=texts) for arm, texts in said.items()}
+    kept = {arm: table[spoke].reset_index(drop=True) for arm, table in contrasts.items()}
     return kept, int((~spoke).sum())
 
 
-def _answers(table: pd.DataFrame, ids: list[str], *, arm: str) -> pd.Series:
+def _said(answers: pd.DataFrame, ids: list[str], *, arm: str) -> pd.Series:
     """The arm's answers in the order of ids."""
-    known = dict(zip(table["prompt_id"], table["answer"], strict=True))
+    import pandas as pd
+
+    known = dict(zip(answers["prompt_id"], answers["answer"], strict=True))
     missing = [i for i in ids if i not in known]
     if missing:
         raise BadInput(
             f"{arm}: no answer to prompt {missing[0]} and {len(missing) - 1} more; sample them first"
         )
     return pd.Series([str(known[i]) for i in ids], dtype=object)
+
+
+def side_by_side(texts: Mapping[str, str], *, width: int = 108, limit: int = 14) -> str:
+    """Texts in columns under their names, lines kept and wrapped; what goes beyond `limit` lines is cut."""
+    each = (width - 3 * (len(texts) - 1)) // len(texts)
+    columns = [[name, "-" * each, *_shortened(_wrapped(text, each), limit)] for name, text in texts.items()]
+    rows = zip_longest(*columns, fillvalue="")
+    return "\n".join("   ".join(cell.ljust(each) for cell in row).rstrip() for row in rows)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    lines = [printable(line) for line in text.splitlines()] or ["(no answer)"]
+    return [part for line in lines for part in textwrap.wrap(line, width) or [""]]
+
+
+def _shortened(lines: list[str], limit: int) -> list[str]:
+    return lines if len(lines) <= limit else [*lines[:limit], f"[{len(lines) - limit} more lines]"]

@@ -24,6 +24,7 @@ from bbi_utils.study import preflight
 from bbi_utils.study.display import Display, Lane, clock
 from bbi_utils.study.params import DEFAULT_PAIRS, DEFAULT_PROFILE, Study, load_study
 from bbi_utils.study.plan import plan, runs_on_gpu
+from bbi_utils.study.settings import write_settings
 from bbi_utils.study.stages import (
     STAGES,
     Task,
@@ -64,6 +65,8 @@ def run_task(task: Task, *, threads: int) -> Generator[None, None, dict[str, Any
     task.executed.parent.mkdir(parents=True, exist_ok=True)
     for old in (task.record_file, progress, outcome):
         old.unlink(missing_ok=True)
+    if task.stage.scope == "pair":
+        write_settings(paths.RunPaths(task.study.run_dir, task.study.pair), task.study.parameters())
     before = made_from(task)
     files = {"notebook": str(task.notebook), "output": str(partial)}
     write_json(job, {**files, "parameters": task.parameters})

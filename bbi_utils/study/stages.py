@@ -17,6 +17,7 @@ from bbi_utils.oracles.checkpoints import content_hash
 from bbi_utils.oracles.references import kind_of
 from bbi_utils.study.cells import code_hash, declared_parameters, read
 from bbi_utils.study.params import Study, check
+from bbi_utils.study.settings import settings_used
 
 Scope = Literal["suite", "pair", "all"]
 ROOT = paths.ROOT
@@ -60,16 +61,24 @@ class Stage:
 
 
 PROBES = ("bbi_utils/probes",)
+SETTINGS = "bbi_utils/study/settings.py"
 ANSWERS = (*PROBES, "bbi_utils/oracles", "bbi_utils/responses")
 GAMES = (*ANSWERS, "bbi_utils/games")
 PLAYERS = (*GAMES, "bbi_utils/adversaries")
 STAGES = (
     Stage("01_build_probes", "suite", PROBES, inputs=(), outputs=("probes", "card"), seconds=15),
-    Stage("02_sample_teacher", "pair", ANSWERS, inputs=("probes",), outputs=(STORE,), seconds=145),
+    Stage(
+        "02_sample_teacher",
+        "pair",
+        (*ANSWERS, SETTINGS),
+        inputs=("probes",),
+        outputs=(STORE,),
+        seconds=145,
+    ),
     Stage(
         "03_distill_student",
         "pair",
-        (*ANSWERS, "bbi_utils/distillation", "pocket/answers", "pocket/content.py"),
+        (*ANSWERS, SETTINGS, "bbi_utils/distillation", "pocket/answers", "pocket/content.py"),
         inputs=("probes", STORE),
         outputs=("adapter", "loss", "answers", STORE),
         seconds=100,
@@ -77,23 +86,23 @@ STAGES = (
     Stage(
         "04_train_adversaries",
         "pair",
-        PLAYERS,
-        inputs=("probes", STORE, "adapter"),
+        (*PLAYERS, SETTINGS),
+        inputs=("answers",),
         outputs=("similarity", "learned_scores", "removals"),
         seconds=200,
     ),
     Stage(
         "05_identify_teacher",
         "pair",
-        PLAYERS,
-        inputs=("probes", STORE, "adapter", "learned_scores"),
+        (*PLAYERS, SETTINGS),
+        inputs=("answers", "learned_scores"),
         outputs=("judgements", "scores", "tests", "wealth", "certificates", "recorded"),
         seconds=40,
     ),
     Stage(
         "06_spend_query_budget",
         "pair",
-        (*GAMES, "bbi_utils/distillation"),
+        (*GAMES, SETTINGS, "bbi_utils/distillation"),
         inputs=("probes", STORE, "similarity"),
         outputs=("budget",),
         seconds=280,
@@ -119,7 +128,8 @@ class Task:
     stage: Stage
     study: Study
     notebook: Path
-    parameters: dict[str, Any]
+    parameters: dict[str, Any]  # those that the notebook declares
+    settings: dict[str, Any]  # those that it takes from what other notebooks of the pair declare
 
     @property
     def record_file(self) -> Path:
@@ -161,7 +171,8 @@ def make_task(stage: Stage, study: Study, notebooks: Path = paths.NOTEBOOKS) -> 
     values = study.parameters()
     declared = declared_parameters(notebook)
     check({name.lower(): default for name, default in declared.items()}, notebook.name)
-    return Task(stage, study, notebook, {name: values[name] for name in declared})
+    taken = {name: values[name] for name in sorted(settings_used(notebook) - declared.keys())}
+    return Task(stage, study, notebook, {name: values[name] for name in declared}, taken)
 
 
 def content_of(reference: str) -> str:
@@ -209,7 +220,7 @@ def made_from(task: Task) -> dict[str, str]:
     parts = {f"code: {name}": value for name, value in code_of(task.stage).items()}
     parts[f"code: {task.notebook.name}"] = code_hash(read(task.notebook))
     parts[f"lock: {LOCK}"] = hash_of(ROOT / LOCK)
-    for name, value in task.parameters.items():
+    for name, value in {**task.parameters, **task.settings}.items():
         if name not in WITHOUT_EFFECT:
             parts[f"parameter: {name}"] = sha256_json(meaning_of(name, value))
     for name, path in task.files(task.stage.inputs).items():

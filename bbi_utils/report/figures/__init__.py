@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
-from bbi_utils.report.figures.save import save_figure, save_table
+from bbi_utils.report.figures.save import save_figure, save_table, show
 from bbi_utils.report.figures.style import ARMS, STRATEGIES
 
-__all__ = ["ARMS", "STRATEGIES", "save_figure", "save_table"]
+__all__ = ["ARMS", "STRATEGIES", "save_figure", "save_table", "show"]
 
 
 def __getattr__(name: str) -> Any:

@@ -23,6 +23,13 @@ NO_METADATA = {
 }
 
 
+def show(fig: Figure) -> None:
+    """The figure in a notebook, and its caption below it."""
+    from IPython.display import Markdown, display
+
+    display(fig, Markdown(f"**Figure.** {fig.get_label()}"))
+
+
 def save_figure(
     fig: Figure, name: str, folder: Path | str, *, notebook: str, inputs: Sequence[Path | str]
 ) -> dict[str, Path]:
