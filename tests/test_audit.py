@@ -18,8 +18,8 @@ from bbi_utils.files import sha256_file
 from bbi_utils.games.certificate import certify
 from bbi_utils.report import audit_files
 from bbi_utils.report.audit import Audit, Settings, audit
-from bbi_utils.report.audit_text import render_audit
 from bbi_utils.report.figures import save_figure, verdict_figure
+from bbi_utils.report.text import render_audit
 from bbi_utils.responses.recorded import read_answers
 from bbi_utils.study.cli.main import main
 

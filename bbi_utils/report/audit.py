@@ -1,10 +1,8 @@
 """Recorded answers in, a verdict with all that it rests on out (contracts C2 to C5); no model is loaded."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -58,10 +56,6 @@ class Settings:
             raise BadInput(f"{self.folds} folds; expected at least 2, to test on prompts not trained on")
         if not 0 <= self.seed <= MOST_SEED:
             raise BadInput(f"seed {self.seed}; expected a whole number from 0 to {MOST_SEED}")
-
-    def to_json(self) -> dict[str, object]:
-        """The settings by name, as the manifest holds them."""
-        return {**asdict(self), "own": list(self.own)}
 
 
 @dataclass(frozen=True)

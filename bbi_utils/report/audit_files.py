@@ -1,18 +1,15 @@
 """What an audit leaves behind: tables, certificate, figures and a manifest, all of it or none."""
 
-from __future__ import annotations
-
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from bbi_utils import games
 from bbi_utils.errors import BadInput
@@ -22,11 +19,7 @@ from bbi_utils.provenance import environment, peak_memory
 from bbi_utils.report import figures
 from bbi_utils.report.audit import Audit
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 CERTIFICATE = "certificate.json"
-TABLES = ("scores.parquet", "costs.parquet", "queries.parquet", "wealth.parquet")
 FIGURES = ("verdict", "queries", "wealth", "categories", "lengths")
 MOST_CATEGORIES = 30  # more do not fit on a page
 
@@ -54,9 +47,8 @@ def write_audit(audit: Audit, folder: Path, *, source: Path) -> list[Path]:
         for name, table in tables.items():
             table.to_parquet(partial / name, index=False)
         for name, figure in drawn.items():
-            figures.save_figure(
-                figure, name, partial / "figures", notebook="audit", inputs=[partial / "scores.parquet"]
-            )
+            scores = partial / "scores.parquet"
+            figures.save_figure(figure, name, partial / "figures", notebook="audit", inputs=[scores])
         if audit.null is not None:
             write_json(partial / "certificate_null.json", audit.null.to_json())
         write_json(partial / CERTIFICATE, audit.certificate.to_json())
@@ -70,7 +62,10 @@ def tables_of(audit: Audit) -> dict[str, pd.DataFrame]:
     queries = advantage_of_queries(audit.scores, confidence=settings.confidence, seed=settings.seed)
     label = {"pair": settings.name, "contrast": audit.certificate.contrast}
     series = pd.DataFrame({**label, "query": np.arange(1, len(wealth) + 1), "wealth": wealth})
-    return dict(zip(TABLES, (audit.scores, audit.costs, queries, series), strict=True))
+    return {
+        "scores.parquet": audit.scores, "costs.parquet": audit.costs, "queries.parquet": queries,
+        "wealth.parquet": series,
+    }  # fmt: skip
 
 
 def figures_of(audit: Audit, tables: dict[str, pd.DataFrame]) -> dict[str, Figure]:
@@ -97,17 +92,17 @@ def figures_of(audit: Audit, tables: dict[str, pd.DataFrame]) -> dict[str, Figur
 
 def _manifest(audit: Audit, source: Path, partial: Path) -> dict[str, object]:
     """What the audit was made from and what it made (contract C8)."""
-    recorded, kernel, sequential = audit.recorded, asdict(audit.kernel), audit.sequential
+    recorded, sequential = audit.recorded, audit.sequential
     files = sorted(file for file in partial.rglob("*") if file.is_file())
     return {
-        "parameters": audit.settings.to_json(),
+        "parameters": asdict(audit.settings),
         "inputs": {source.name: sha256_file(source)},
         "prompts": {
             "compared": len(recorded.pairs), "dropped": recorded.dropped, "silent": dict(recorded.silent),
             "identical": recorded.identical,
         },
         "tests": {
-            "kernel": kernel,
+            "kernel": asdict(audit.kernel),
             "sequential": {
                 "queries": sequential.queries, "p_value": sequential.p_value, "error": sequential.error
             },
@@ -141,13 +136,12 @@ def _beside(folder: Path) -> Iterator[Path]:
     """
     new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
-    hidden = Path(tempfile.mkdtemp(prefix=".audit-", dir=folder))
     try:
-        partial = hidden / folder.resolve().name  # the figures' manifest names an input with its folder
-        partial.mkdir()
-        yield partial
+        with tempfile.TemporaryDirectory(prefix=".audit-", dir=folder) as hidden:
+            partial = Path(hidden) / folder.resolve().name  # the figures' manifest names an input with it
+            partial.mkdir()
+            yield partial
     finally:
-        shutil.rmtree(hidden)
         if new and not any(folder.iterdir()):
             folder.rmdir()
 
@@ -160,7 +154,8 @@ def _moved(partial: Path, folder: Path, *, source: Path) -> list[Path]:
     stale += [file for name in FIGURES for file in (folder / "figures").glob(f"{name}.*")]
     for file in stale:
         file.unlink(missing_ok=True)
-    for name in sorted(new, key=lambda name: (name.as_posix() == CERTIFICATE, name)):
+    *others, last = sorted(new, key=lambda name: (name == Path(CERTIFICATE), name))
+    for name in (*others, last):
         (folder / name).parent.mkdir(exist_ok=True)
         os.replace(partial / name, folder / name)
-    return [folder / name for name in sorted(new, key=lambda name: (name.as_posix() != CERTIFICATE, name))]
+    return [folder / name for name in (last, *others)]

@@ -19,7 +19,7 @@ import yaml
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.report.labels import pairs_in, words
+from bbi_utils.report.labels import aligned, pairs_in, words
 from bbi_utils.responses.answers import NULL
 
 COLUMNS = ("claim_id", "claim", "pair", "paper", "this run", "interval", "holds")
@@ -217,15 +217,10 @@ def as_text(rows: Sequence[Row]) -> str:
     """The rows as an aligned table without their ids; long cells are wrapped."""
     shown = [name for name in rows[0] if name != "claim_id"]
     table = [shown, *([row[name] for name in shown] for row in rows)]
-    cells = [[textwrap.wrap(text, WIDEST_CELL) or [""] for text in row] for row in table]
-    widths = [max(len(line) for line in sum(column, [])) for column in zip(*cells, strict=True)]
-    lines = []
-    for row in cells:
-        for parts in itertools.zip_longest(*row, fillvalue=""):
-            pairs = zip(parts, widths, strict=True)
-            lines.append("  ".join(part.ljust(width) for part, width in pairs).rstrip())
-    rule = "  ".join("-" * width for width in widths)
-    return "\n".join([lines[0], rule, *lines[1:]])
+    wrapped = [[textwrap.wrap(text, WIDEST_CELL) or [""] for text in row] for row in table]
+    pieces = [line for row in wrapped for line in itertools.zip_longest(*row, fillvalue="")]
+    rule = ["-" * max(map(len, column)) for column in zip(*pieces, strict=True)]
+    return "\n".join(aligned([pieces[0], rule, *pieces[1:]], left=len(shown)))
 
 
 def show_claims(run: paths.RunPaths, *, stream: TextIO, seconds: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bbi_utils.errors import one_line
 
@@ -45,3 +45,15 @@ def counted(counts: Iterable[int]) -> str:
     """How many units the rows of a figure rest on: one number, or the fewest and the most."""
     fewest, most = min(found := list(counts)), max(found)
     return f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+
+
+def aligned(rows: Iterable[Sequence[str]], *, left: int) -> list[str]:
+    """The rows as lines of a table whose first `left` columns are flush left and whose others right."""
+    table = list(rows)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = []
+    for row in table:
+        cells = [cell.ljust(width) for cell, width in zip(row[:left], widths[:left], strict=True)]
+        cells += [cell.rjust(width) for cell, width in zip(row[left:], widths[left:], strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return lines

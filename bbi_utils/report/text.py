@@ -1,9 +1,16 @@
-"""A certificate as a reader sees it: the verdict in one sentence, then what it rests on."""
+"""Certificates and audits as a reader sees them: the verdict in one sentence, then what it rests on."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bbi_utils.errors import one_line
 from bbi_utils.games.certificate import Certificate, Row
+from bbi_utils.report.labels import aligned
+
+if TYPE_CHECKING:
+    from bbi_utils.report.audit import Audit
+    from bbi_utils.responses.recorded import Recorded
 
 
 def render(certificate: Certificate, *, seconds: bool = True) -> str:
@@ -20,32 +27,25 @@ def render(certificate: Certificate, *, seconds: bool = True) -> str:
 def headline(certificate: Certificate) -> str:
     """The verdict in one sentence."""
     level, epsilon = f"{certificate.confidence:.0%} confidence", f"ε = {certificate.epsilon:g}"
+    best = max(certificate.rows, key=lambda row: row.floor)
     if certificate.verdict == "certified":
         return (
             f"certified: ε ≤ {certificate.certified_epsilon:.3f} against these {len(certificate.rows)} "
             f"adversaries at q = {certificate.q}, {level} (asked: {epsilon})"
         )
     if certificate.verdict == "refuted":
-        best = max(certificate.rows, key=lambda row: row.floor)
         reached = f"{best.advantage:.3f} ± {(best.upper - best.lower) / 2:.3f}"
         return (
             f"refuted at {epsilon}: {one_line(best.adversary)} ({best.game}) reaches {reached}, "
             f"at least {best.floor:.3f} at q = {certificate.q}, {level}"
         )
+    more = "no million prompts would decide"
+    if certificate.prompts_needed is not None:
+        more = f"about {certificate.prompts_needed:,} more prompts would decide"
     return (
-        f"inconclusive at {epsilon}, q = {certificate.q}, {level}: between {_most(certificate):.3f} and "
-        f"{certificate.certified_epsilon:.3f}; {_more(certificate.prompts_needed)}"
+        f"inconclusive at {epsilon}, q = {certificate.q}, {level}: between {max(0.0, best.floor):.3f} and "
+        f"{certificate.certified_epsilon:.3f}; at these rates {more}"
     )
-
-
-def _most(certificate: Certificate) -> float:
-    return max(0.0, *(row.floor for row in certificate.rows))
-
-
-def _more(needed: int | None) -> str:
-    if needed is None:
-        return "at these rates no million prompts would decide"
-    return f"at these rates about {needed:,} more prompts would decide"
 
 
 def _table(certificate: Certificate, *, seconds: bool) -> list[str]:
@@ -55,18 +55,7 @@ def _table(certificate: Certificate, *, seconds: bool) -> list[str]:
     known = 8 if seconds else 7
     if all(row.parameters is None for row in rows):
         known = 6
-    cells = [cells[:known] for cells in (titles, *map(_cells, rows))]
-    widths = [max(len(row[i]) for row in cells) for i in range(known)]
-    return [
-        "  ".join(
-            _padded(cell, width, i) for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
-
-
-def _padded(cell: str, width: int, column: int) -> str:
-    return cell.ljust(width) if column < 2 else cell.rjust(width)
+    return aligned([cells[:known] for cells in (titles, *map(_cells, rows))], left=2)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -80,32 +69,75 @@ def _cells(row: Row) -> tuple[str, ...]:
 def _categories(certificate: Certificate) -> list[str]:
     """Where the strongest evidence sits: categories whose lower bound is above 0, or that there is none."""
     found = [row for row in certificate.categories if row.floor > 0]
+    head = f"by category (all {len(certificate.categories)} at once)"
     if not found:
-        return [f"by category (all {len(certificate.categories)} at once): no lower bound is above 0"]
-    head = f"by category (all {len(certificate.categories)} at once), lower bounds above 0:"
-    return [
-        head,
-        *(
-            f"  {one_line(row.category)}: {row.advantage:.3f}, at least {row.floor:.3f}, "
-            f"by {one_line(row.strongest)}"
-            for row in found
-        ),
-    ]
-
-
-def _most_games(certificate: Certificate) -> int:
-    return max(row.n for row in certificate.rows)
+        return [f"{head}: no lower bound is above 0"]
+    told = (
+        f"  {one_line(row.category)}: {row.advantage:.3f}, at least {row.floor:.3f}, "
+        f"by {one_line(row.strongest)}"
+        for row in found
+    )
+    return [f"{head}, lower bounds above 0:", *told]
 
 
 def _scope(certificate: Certificate) -> str:
     what = f"{certificate.prompts:,} prompts of {one_line(certificate.pair)}, {certificate.contrast}"
-    fewer = {
-        f"{one_line(row.adversary)} on {row.n:,}"
-        for row in certificate.rows
-        if row.n < _most_games(certificate)
-    }
+    most = max(row.n for row in certificate.rows)
+    fewer = {f"{one_line(row.adversary)} on {row.n:,}" for row in certificate.rows if row.n < most}
     what += f" (fewer: {', '.join(sorted(fewer))})" if fewer else ""
     return (
         f"{what}. lower and upper hold for all {len(certificate.rows)} rows at once. "
         "This covers the adversaries listed, on prompts like these, and no other."
     )
+
+
+def render_audit(audit: Audit, *, seconds: bool = True) -> str:
+    """What was compared, the verdict, and what else was found, as plain text; seconds as for `render`."""
+    lines = [*_counts(audit.recorded), "", render(audit.certificate, seconds=seconds), ""]
+    if audit.null is not None:
+        lines.append(_null(audit.null))
+    kernel, sequential = audit.kernel, audit.sequential
+    on = f", on {kernel.n:,} of the prompts" if kernel.n < len(audit.recorded.pairs) else ""
+    swaps = f"{kernel.permutations:,} swaps within prompts{on}"
+    lines.append(f"kernel two-sample test: p = {kernel.p_value:.4f} ({swaps})")
+    found = f"no difference established in {len(sequential.wealth):,} queries"
+    if sequential.queries is not None:
+        found = f"a difference was established after {sequential.queries:,} queries"
+    lines.append(f"sequential test: {found}, error {sequential.error:g} (p = {sequential.p_value:.4f})")
+    return "\n".join(lines)
+
+
+def _counts(recorded: Recorded) -> list[str]:
+    """One line on how many prompts are compared, then one on each thing that a reader should know of them."""
+    pairs, silent, null = recorded.pairs, recorded.silent, recorded.null_pairs
+    said = [f"{len(pairs):,} prompts with an answer of both, {pairs['category'].nunique()} categories"]
+    if recorded.dropped:
+        said.append(
+            f"{recorded.dropped:,} rows dropped: no teacher answer in {silent['teacher']:,}, no student "
+            f"answer in {silent['student']:,}; the verdict is about the other prompts only"
+        )
+    if recorded.identical:
+        share = recorded.identical / len(pairs)
+        said.append(f"{recorded.identical:,} prompts ({share:.0%}) have identical answers, which are ties")
+    if (groups := pairs["group"].nunique()) < len(pairs):
+        said.append(f"only {groups:,} groups of prompts, kept whole in cross-fitting; bounds count prompts")
+    if null is not None and len(null) < len(pairs):
+        said.append(f"{len(pairs) - len(null):,} prompts lack teacher_2 and are left out of the null")
+    if null is None and "teacher_2" in pairs:
+        said.append("too few prompts have teacher_2, so there is no null")
+    return said
+
+
+def _null(null: Certificate) -> str:
+    """The floor that a reader should compare with, and a warning where it is not one."""
+    best = max(null.rows, key=lambda row: row.advantage)
+    said = (
+        f"null, teacher against teacher_2: {one_line(best.adversary)} ({best.game}) reaches "
+        f"{best.advantage:.3f}, between {best.lower:.3f} and {best.upper:.3f}, on {null.prompts:,} prompts"
+    )
+    if max(row.floor for row in null.rows) > 0:
+        said += (
+            "\nwarning: the teacher is told from itself, so its two answers were not sampled alike; "
+            "part of what is measured above may come from that"
+        )
+    return said

@@ -86,7 +86,7 @@ def run_audit(options: argparse.Namespace) -> int:
     os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files; a window system may be missing
     from bbi_utils.report.audit import Settings, audit
     from bbi_utils.report.audit_files import folder_for, write_audit
-    from bbi_utils.report.audit_text import render_audit
+    from bbi_utils.report.text import render_audit
     from bbi_utils.responses.recorded import read_answers
 
     source = Path(options.file)
