@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from bbi_utils.errors import BadInput
-
-if TYPE_CHECKING:
-    from bbi_utils.oracles.checkpoints import Quantisation
+from bbi_utils.oracles import checkpoints
+from bbi_utils.oracles.chat import prompt_ids, render
+from bbi_utils.progress import progress_total
 
 JUDGE_TEMPLATE = (
     "Prompt: {prompt}\n\nAnswer A: {a}\n\nAnswer B: {b}\n\n"
@@ -21,28 +21,19 @@ def load_local_judge(
     model: str,
     *,
     revision: str | None = None,
-    quantisation: Quantisation = "none",
     dtype: str = "auto",
     device: str = "auto",
-    batch_size: int = 32,
-    progress: bool = False,
+    **settings: Any,
 ) -> LanguageModelJudge:
     """A causal language model as judge. ``model``: "pocket/<name>", a folder or a hub id.
 
     Raises BadInput if it cannot be loaded, has no chat template, or lacks single tokens for "A" and "B".
     """
-    from bbi_utils.oracles import checkpoints
-
     checkpoint = checkpoints.resolve_model(model, revision=revision)
-    tokenizer = checkpoints.load_tokenizer(checkpoint)
-    device = checkpoints.pick_device(device)
-    network = checkpoints.load_model(
-        checkpoint,
-        quantisation=quantisation,
-        dtype=checkpoints.pick_dtype(dtype, device=device),
-        device=device,
-    )
-    return LanguageModelJudge(checkpoint.label, network, tokenizer, batch_size=batch_size, progress=progress)
+    tokenizer, device = checkpoints.load_tokenizer(checkpoint), checkpoints.pick_device(device)
+    dtype = checkpoints.pick_dtype(dtype, device=device)
+    network = checkpoints.load_model(checkpoint, quantisation="none", dtype=dtype, device=device)
+    return LanguageModelJudge(checkpoint.label, network, tokenizer, **settings)
 
 
 class LanguageModelJudge:
@@ -58,8 +49,6 @@ class LanguageModelJudge:
 
     def __call__(self, prompts: list[str], a: list[str], b: list[str]) -> np.ndarray:
         import torch
-
-        from bbi_utils.progress import progress_total
 
         # Each distinct question is asked once: equal questions get equal log odds whatever their batch.
         rows = list(zip(prompts, a, b, strict=True))
@@ -77,14 +66,10 @@ class LanguageModelJudge:
 
     def question(self, prompt: str, a: str, b: str) -> list[int]:
         """Token ids of the question as one user turn of the judge's chat template, up to where it answers."""
-        from bbi_utils.oracles.chat import prompt_ids
-
         return prompt_ids(self._tokenizer, JUDGE_TEMPLATE.format(prompt=prompt, a=a, b=b))
 
     def rendered(self, prompt: str, a: str, b: str) -> str:
         """The same as the text that the judge reads."""
-        from bbi_utils.oracles.chat import render
-
         return render(self._tokenizer, JUDGE_TEMPLATE.format(prompt=prompt, a=a, b=b))
 
     @property
@@ -101,11 +86,8 @@ class LanguageModelJudge:
         filler = self._tokenizer.pad_token_id or 0
         ids = torch.tensor([[filler] * (width - len(row)) + row for row in tokens])
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in tokens])
-        inputs = {
-            "input_ids": ids,
-            "attention_mask": mask,
-            "position_ids": (mask.cumsum(-1) - 1).clamp(min=0),
-        }
+        inputs = {"input_ids": ids, "attention_mask": mask}
+        inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
         inputs = {name: value.to(self._model.device) for name, value in inputs.items()}
         # Nothing is generated, so keys and values need not be kept: gigabytes less for a large judge.
         logits = self._model(**inputs, logits_to_keep=1, use_cache=False).logits[:, -1].float()
@@ -116,10 +98,8 @@ class LanguageModelJudge:
         longest = max(map(len, tokens), default=0)
         limit = getattr(self._model.config, "max_position_embeddings", None) or longest
         if longest >= limit:
-            raise BadInput(
-                f"a question to judge {self.name} has {longest} tokens, its context holds {limit}; "
-                "use a judge with a longer context or shorter answers (max_new_tokens)"
-            )
+            found = f"a question to judge {self.name} has {longest} tokens, its context holds {limit}"
+            raise BadInput(f"{found}; use a judge with a longer context or shorter answers (max_new_tokens)")
 
 
 def letter_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:

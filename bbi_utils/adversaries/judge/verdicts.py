@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from bbi_utils.adversaries.judge.local import JUDGE_TEMPLATE, LanguageModelJudge
 from bbi_utils.adversaries.judge.remote import OracleJudge
 from bbi_utils.errors import BadInput
 from bbi_utils.games.inference.simultaneous import simultaneous
+from bbi_utils.games.scores import SCORE_COLUMNS
 from bbi_utils.oracles.endpoint.client import KEY_ENV
 from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.oracles.references import kind_of
@@ -29,24 +31,20 @@ LogOdds = Callable[[list[str], list[str], list[str]], np.ndarray]
 def load_judge(
     reference: str,
     *,
-    revision: str | None = None,
-    dtype: str = "auto",
-    device: str = "auto",
-    batch_size: int = 32,
     answers: Path | None = None,
     key_env: str = KEY_ENV,
     terms: Terms | None = None,
     progress: bool = False,
+    **local: Any,
 ) -> LanguageModelJudge | OracleJudge:
     """The judge that a reference names: "pocket/<name>", a folder, hub id, endpoint, or recorded verdicts.
 
-    answers: the response store in which the verdicts of an endpoint are kept. Raises BadInput where it cannot
-    be had, or where a model has no chat template or no single tokens for "A" and "B".
+    answers: the response store in which the verdicts of an endpoint are kept. local: what `load_local_judge`
+    takes of a model with weights. Raises BadInput where it cannot be had, or where a model has no chat
+    template or no single tokens for "A" and "B".
     """
     if kind_of(reference) == "weights":
-        return load_local_judge(
-            reference, revision=revision, dtype=dtype, device=device, batch_size=batch_size, progress=progress
-        )
+        return load_local_judge(reference, progress=progress, **local)
     if answers is None:
         raise TypeError("a judge without weights keeps its verdicts in a response store: give `answers`")
     return OracleJudge(reference, answers=answers, key_env=key_env, terms=terms, progress=progress)
@@ -62,17 +60,14 @@ def judge_pairs(log_odds: LogOdds, pairs: pd.DataFrame, *, pair: str, contrast: 
     prompts, teacher, student = (list(pairs[name]) for name in ("prompt", "teacher", "student"))
     odds = np.asarray(log_odds(prompts * 2, teacher + student, student + teacher), dtype=float)
     if odds.shape != (2 * len(pairs),) or not np.isfinite(odds).all():
-        raise BadInput(
-            f"the judge gave log odds of shape {odds.shape}, or not finite, for {2 * len(pairs)} questions"
-        )
+        found = f"the judge gave log odds of shape {odds.shape}, or not finite"
+        raise BadInput(f"{found}, for {2 * len(pairs)} questions")
     ab, ba = np.split(odds, 2)
     right, wrong = (ab > 0) & (ba < 0), (ab < 0) & (ba > 0)
-    rows = pairs[["prompt_id", "category"]].reset_index(drop=True)
+    rows = pairs[["prompt_id", "category"]].reset_index(drop=True).assign(pair=pair, contrast=contrast)
+    rows = rows[["pair", "contrast", "prompt_id", "category"]]
     rows = rows.assign(log_odds_ab=ab, log_odds_ba=ba, consistent=right | wrong)
-    rows["correct"] = (1 + right.astype(float) - wrong) / 2
-    rows.insert(0, "pair", pair)
-    rows.insert(1, "contrast", contrast)
-    return rows
+    return rows.assign(correct=(1 + right.astype(float) - wrong) / 2)
 
 
 def to_scores(judgements: pd.DataFrame, *, rule: str = "consistent") -> pd.DataFrame:
@@ -95,19 +90,7 @@ def to_scores(judgements: pd.DataFrame, *, rule: str = "consistent") -> pd.DataF
         score=score,
         correct=(np.sign(score) + 1) / 2,
     )
-    order = [
-        "pair",
-        "contrast",
-        "adversary",
-        "game",
-        "prompt_id",
-        "category",
-        "fold",
-        "shown",
-        "score",
-        "correct",
-    ]
-    return rows[order].reset_index(drop=True)
+    return rows[SCORE_COLUMNS].reset_index(drop=True)
 
 
 def summarise(judgements: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
@@ -124,10 +107,8 @@ def summarise(judgements: pd.DataFrame, *, confidence: float = 0.95, seed: int =
                 rows.append((pair, contrast, quantity, 0, np.nan, np.nan, np.nan))
                 continue
             bounds = simultaneous(values[:, None], confidence=confidence, seed=seed).iloc[0]
-            estimate, lower, upper = (
-                (bounds[c] + 1) / 2 if rate else bounds[c] for c in ("mean", "lower", "upper")
-            )
-            rows.append((pair, contrast, quantity, len(values), estimate, lower, upper))
+            ends = bounds[["mean", "lower", "upper"]]
+            rows.append((pair, contrast, quantity, len(values), *((ends + 1) / 2 if rate else ends)))
     return pd.DataFrame(rows, columns=["pair", "contrast", "quantity", "n", "estimate", "lower", "upper"])
 
 
