@@ -56,7 +56,7 @@ def read_columns(
     for name in keys:
         if empty := sum(not (text or "").strip() for text in columns[name]):
             raise BadInput(f"{path.name}: {empty} rows have no {name}; give each one")
-    if twice := _repeated(columns[keys[0]]):
+    if twice := repeated(columns[keys[0]]):
         raise BadInput(f"{path.name}: {keys[0]} {twice!r:.60} occurs more than once; one row a prompt")
     return columns
 
@@ -77,7 +77,7 @@ def check_kind(path: Path, kinds: Sequence[str]) -> str:
 
 def check_columns(path: Path, found: Sequence[str], needed: Sequence[str]) -> None:
     """Raise BadInput where a table has a column twice, or lacks one that is needed."""
-    if twice := _repeated(found):
+    if twice := repeated(found):
         raise BadInput(f"{path.name}: column {twice!r} occurs twice; keep one")
     if missing := [name for name in needed if name not in found]:
         shown = ", ".join(map(str, found[:20])) or "none"
@@ -128,7 +128,7 @@ def _jsonl(path: Path) -> tuple[list[str], Rows]:
 
 
 def _keys_once(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    if twice := _repeated([name for name, _ in items]):
+    if twice := repeated([name for name, _ in items]):
         raise ValueError(f"key {twice!r} occurs twice")
     return dict(items)
 
@@ -166,6 +166,6 @@ def _parquet(path: Path, wanted: list[str]) -> tuple[list[str], Rows]:
         raise BadInput(f"{path.name} has text that is not UTF-8; write it again as UTF-8") from error
 
 
-def _repeated(names: Sequence[str | None]) -> str | None:
+def repeated(names: Sequence[str | None]) -> str | None:
     """The first name that occurs more than once."""
     return next((name for name, count in Counter(names).items() if count > 1), None)

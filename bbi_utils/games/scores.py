@@ -11,6 +11,7 @@ import pandas as pd
 
 from bbi_utils.errors import BadInput
 from bbi_utils.games.inference.exact import Counts, Record
+from bbi_utils.tables import check_columns, expect_file
 
 ROW = ["pair", "contrast", "adversary", "game"]
 SCORE_COLUMNS = [*ROW, "prompt_id", "category", "fold", "shown", "score", "correct"]
@@ -156,18 +157,10 @@ def costs_for(scores: pd.DataFrame, path: Path, costs: str | None) -> pd.DataFra
 
 def _parquet(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     """The table, if it is there and has these columns."""
-    if not path.is_file():
-        kind = "is a folder" if path.is_dir() else "no such file"
-        raise BadInput(f"{path}: {kind}; give a Parquet file with the columns {', '.join(columns)}")
+    expect_file(path, give=f"a Parquet file with the columns {', '.join(columns)}")
     try:
         table = pd.read_parquet(path)
     except (OSError, ValueError, NotImplementedError) as error:
         raise BadInput(f"{path.name} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
-    if table.columns.duplicated().any():
-        raise BadInput(
-            f"{path.name} has column {table.columns[table.columns.duplicated()][0]!r} twice; keep one"
-        )
-    if missing := [name for name in columns if name not in table]:
-        found = ", ".join(map(str, table.columns[:20])) or "none"
-        raise BadInput(f"{path.name} lacks {', '.join(missing)}; columns found: {found}")
+    check_columns(path, list(table.columns), columns)
     return table

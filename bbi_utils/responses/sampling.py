@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +11,7 @@ from bbi_utils.oracles.endpoint.client import EndpointOracle
 from bbi_utils.progress import Progress, progress_total
 from bbi_utils.responses.purchase import buy
 from bbi_utils.responses.store import COLUMNS, ResponseStore
+from bbi_utils.tables import repeated
 
 if TYPE_CHECKING:
     import pandas
@@ -58,11 +58,9 @@ def sample(
     if batch_size < 1:
         raise BadInput(f"batch_size is {batch_size}; expected a whole number >= 1.")
     ids = [probe.id for probe in probes]
-    if len(set(ids)) < len(ids):
-        twice = next(prompt_id for prompt_id, count in Counter(ids).items() if count > 1)
-        raise BadInput(
-            f"prompt id {twice} occurs more than once; ask each prompt once (sample_index repeats it)."
-        )
+    if twice := repeated(ids):
+        what = f"prompt id {twice} occurs more than once"
+        raise BadInput(f"{what}; ask each prompt once (sample_index repeats it).")
     have = store.known(oracle.fingerprint, sample_index=sample_index, among=ids)
     if missing := len(ids) - len(have):
         store.register(oracle.fingerprint, name=oracle.name, settings=oracle.settings)
