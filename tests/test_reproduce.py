@@ -231,9 +231,10 @@ def using(room: str) -> set[str]:
 
 TEMPLATES = "sources/bbi_utils/probes/templates"
 KINDS: dict[str, tuple[Callable[[Path], None], set[str]]] = {
-    "a template": (edited(f"{TEMPLATES}/factual.*"), EVERY),
-    "the lexicon": (edited(f"{TEMPLATES}/lexicon.*"), EVERY),
-    "a new data file": (lambda study: (study / TEMPLATES / "more.yaml").write_text("a: 1") and None, EVERY),
+    "a template": (edited(f"{TEMPLATES}/factual.*"), using("bbi_utils/probes")),
+    "the lexicon": (edited(f"{TEMPLATES}/lexicon.*"), using("bbi_utils/probes")),
+    "a new data file": (lambda study: (study / TEMPLATES / "more.yaml").write_text("a: 1") and None,
+                        using("bbi_utils/probes")),
     "an answer script": (edited("sources/pocket/answers/[a-z]*.py"), using("pocket/answers")),
     "the style sheet": (edited("sources/bbi_utils/report/**/*.mplstyle"), {"07"}),
     "a figure": (edited("sources/bbi_utils/report/figures/[a-z]*.py"), {"07"}),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import signal
@@ -17,7 +16,7 @@ from typing import Any
 import filelock
 
 from bbi_utils import paths
-from bbi_utils.files import write_json
+from bbi_utils.files import json_object, write_json
 from bbi_utils.provenance import peak_memory
 
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -50,24 +49,18 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def run_notebook(job: dict[str, Any]) -> dict[str, Any]:
-    """Execute `notebook` with `parameters` into `output`; return {} or what went wrong and in which cell."""
+def run_notebook(job: dict[str, Any]) -> dict[str, Any] | None:
+    """Execute `notebook` with `parameters` into `output`; what went wrong and where, or None."""
     import papermill
 
     try:
-        papermill.execute_notebook(
-            job["notebook"],
-            job["output"],
-            parameters=job["parameters"],
-            kernel_name="python3",
-            cwd=str(paths.ROOT),
-            progress_bar=False,
-        )
+        where = {"cwd": str(paths.ROOT), "kernel_name": "python3", "progress_bar": False}
+        papermill.execute_notebook(job["notebook"], job["output"], parameters=job["parameters"], **where)
     except papermill.PapermillExecutionError as error:
         return {"cell": error.exec_count, "error": error.ename, "message": plain(error.evalue)}
     except Exception as error:  # a kernel that dies or cannot start: there is no cell to name
         return {"cell": None, "error": type(error).__name__, "message": plain(str(error))}
-    return {}
+    return None
 
 
 def plain(text: str) -> str:
@@ -81,17 +74,12 @@ def main(job_file: Path) -> int:
     # The kernel of this environment, even where the user has another one of the same name installed.
     os.environ["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")
     warnings.simplefilter("ignore")
-    job = json.loads(job_file.read_text(encoding="utf-8"))
     # Where a killed run was at this very stage, its process has yet to end.
     with filelock.FileLock(job_file.with_suffix(".lock"), timeout=SECONDS_FOR_AN_OLD_ONE_TO_END):
         began = time.monotonic()
-        failure = run_notebook(job)
-    result = {
-        "failure": failure or None,
-        "seconds": round(time.monotonic() - began, 1),
-        "peak_memory_bytes": peak_memory(of_children=True),
-    }
-    write_json(job_file.with_suffix(".result.json"), result)
+        failure = run_notebook(json_object(job_file))
+    took = {"seconds": round(time.monotonic() - began, 1), "peak_memory_bytes": peak_memory(of_children=True)}
+    write_json(job_file.with_suffix(".result.json"), {"failure": failure, **took})
     return 1 if failure else 0
 
 
