@@ -16,7 +16,7 @@ from bbi_utils.distillation.acquisition import STRATEGIES
 from bbi_utils.distillation.lora import LoraSettings
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Sampling
-from bbi_utils.progress import progress_total
+from bbi_utils.progress import Progress
 from bbi_utils.responses.store import ResponseStore
 
 
@@ -166,9 +166,9 @@ def test_of_nested_bars_only_the_outer_one_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BBI_PROGRESS", str(tmp_path / "progress.json"))
-    with progress_total(4, "outer", shown=False) as outer:
+    with Progress(4, "outer", shown=False) as outer:
         outer.update(3)
-        with progress_total(9, "inner", shown=False) as inner:
+        with Progress(9, "inner", shown=False) as inner:
             inner.update(9)
     state = json.loads((tmp_path / "progress.json").read_text())
     assert (state["description"], state["done"]) == ("outer", 3)

@@ -17,7 +17,7 @@ from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
 from bbi_utils.files import read_json, sha256_json, write_json
 from bbi_utils.oracles import LocalOracle, Sampling
-from bbi_utils.progress import progress_total
+from bbi_utils.progress import Progress
 from bbi_utils.responses.sampling import Asked, sample
 from bbi_utils.responses.store import ResponseStore
 
@@ -114,7 +114,7 @@ def spend(
     offers = pool.set_index("id")[["prompt", "teacher", "ended"]]
     parts = []
     # Counted in prompts, learned from and answered, so that the time left is right though budgets grow.
-    with progress_total(sum(cell.budget + len(test) for cell in cells), "spend budgets") as bar:
+    with Progress(sum(cell.budget + len(test) for cell in cells), "spend budgets") as bar:
         for cell in cells:
             answers = finish_cell(cell, offers, test, recipe, store, folder=Path(folder))
             columns = {"strategy": cell.strategy, "budget": cell.budget, "seed": cell.seed}

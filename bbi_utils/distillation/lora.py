@@ -16,7 +16,7 @@ from bbi_utils.files import sha256_json
 from bbi_utils.oracles import checkpoints
 from bbi_utils.oracles.adapters import peft_warnings
 from bbi_utils.oracles.checkpoints import Checkpoint, Quantisation
-from bbi_utils.progress import progress_total
+from bbi_utils.progress import Progress
 
 if TYPE_CHECKING:
     import pandas
@@ -180,7 +180,7 @@ class TrainingRun:
 
         curve = load_checkpoint(out, key=key, parameters=self.parameters, optimiser=self.optimiser)
         self.model.train()
-        with torch.random.fork_rng(), progress_total(len(self.plan), f"distil {label}", shown=shown) as bar:
+        with torch.random.fork_rng(), Progress(len(self.plan), f"distil {label}", shown=shown) as bar:
             bar.update(len(curve))
             for step in range(len(curve), len(self.plan)):
                 curve.append(self.step(step))

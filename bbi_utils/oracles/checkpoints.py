@@ -42,12 +42,7 @@ NO_NEWS = re.compile("Failed to load CPU gemm_4bit_forward.*No module named 'ker
 
 def expect_no_kernels() -> None:
     """Keep bitsandbytes from warning that `kernels` is missing; call before that is imported."""
-    logging.getLogger(QUANTISER_LOGGER).addFilter(is_news)
-
-
-def is_news(record: logging.LogRecord) -> bool:
-    """Whether a record says anything but that."""
-    return NO_NEWS.match(record.getMessage()) is None
+    logging.getLogger(QUANTISER_LOGGER).addFilter(lambda record: not NO_NEWS.match(record.getMessage()))
 
 
 expect_no_kernels()  # whoever loads a model imports this module first

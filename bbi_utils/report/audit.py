@@ -16,7 +16,7 @@ from bbi_utils.games.inference.betting import SequentialTest, bet
 from bbi_utils.games.inference.kernel_test import KernelTest, string_kernel, swap_test
 from bbi_utils.games.player import Adversary
 from bbi_utils.games.sequential import prequential
-from bbi_utils.progress import progress_total
+from bbi_utils.progress import Progress
 from bbi_utils.responses.answers import NULL
 from bbi_utils.responses.recorded import Recorded
 
@@ -85,7 +85,7 @@ def audit(recorded: Recorded, settings: Settings, *, shown: bool = False) -> Aud
     makers = cheap_adversaries(own=settings.own)
     null = recorded.null_pairs
     contrasts = {STUDENT: recorded.pairs} if null is None else {STUDENT: recorded.pairs, NULL: null}
-    with progress_total(len(contrasts) * len(makers) + 2, "audit", shown=shown) as bar:
+    with Progress(len(contrasts) * len(makers) + 2, "audit", shown=shown) as bar:
         scores, costs = attack(makers, contrasts, settings, done=bar.update)
         kernel = kernel_of(recorded.pairs, seed=settings.seed)
         bar.update()

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, Json, ValidationError
 from bbi_utils.errors import BadInput, first_problem
 from bbi_utils.files import replacing
 from bbi_utils.oracles.base import FinishReason
-from bbi_utils.progress import Progress, progress_total
+from bbi_utils.progress import Progress
 from bbi_utils.responses.store import COLUMNS, INSERT, ResponseStore
 from bbi_utils.tables import check_kind, expect_file
 
@@ -52,7 +52,7 @@ def export_answers(store: ResponseStore, file: Path, *, shown: bool = True) -> i
     write = write_parquet if check_kind(file, KINDS) == ".parquet" else write_jsonl
     with store.explained():
         (total,) = store.connection.execute("SELECT count(*) FROM responses").fetchone()
-    with written(file) as partial, progress_total(total, f"export {file.name}", shown=shown) as bar:
+    with written(file) as partial, Progress(total, f"export {file.name}", shown=shown) as bar:
         write(partial, stored(store, bar))
     return bar.done
 
@@ -64,7 +64,7 @@ def import_answers(store: ResponseStore, file: Path, *, shown: bool = True) -> t
     damaged, lacks a column, or gives a fingerprint other settings than the store does.
     """
     total, oracles = count_answers(file), dict[str, Row]()
-    with progress_total(total, f"import {file.name}", shown=shown) as bar, store.transaction():
+    with Progress(total, f"import {file.name}", shown=shown) as bar, store.transaction():
         added = store.connection.executemany(INSERT, checked(file, oracles, bar)).rowcount
         for fingerprint, row in oracles.items():
             store.register(fingerprint, name=str(row.name), settings=row.settings or {})
@@ -86,7 +86,7 @@ def count_answers(file: Path) -> int:
     return count
 
 
-def stored(store: ResponseStore, bar: Progress[object]) -> Rows:
+def stored(store: ResponseStore, bar: Progress) -> Rows:
     """Every row, some thousand at a time, all of one moment."""
     query = f"""
         SELECT {", ".join(Row.model_fields)} FROM responses LEFT JOIN fingerprints USING (fingerprint)
@@ -156,7 +156,7 @@ def read_rows(file: Path) -> Iterator[Row]:
             yield from map(Row.model_validate, batch.to_pylist())
 
 
-def checked(file: Path, oracles: dict[str, Row], bar: Progress[object]) -> Iterator[tuple[Any, ...]]:
+def checked(file: Path, oracles: dict[str, Row], bar: Progress) -> Iterator[tuple[Any, ...]]:
     """What `INSERT` takes; fills `oracles` with the first row of each fingerprint that tells its settings."""
     try:
         for row in read_rows(file):

@@ -70,7 +70,7 @@ class Purchase:
     oracle: EndpointOracle
     terms: Terms
     store: ResponseStore
-    bar: Progress[object]
+    bar: Progress
     waiting: list[Pending]
     flying: dict[Future[Reply], Pending] = field(default_factory=dict)
     committed: float = 0.0
@@ -219,9 +219,7 @@ class Purchase:
         item.attempt += not self.only_waits(item, reply)
 
 
-def buy(
-    oracle: EndpointOracle, requests: Sequence[Request], store: ResponseStore, *, bar: Progress[object]
-) -> None:
+def buy(oracle: EndpointOracle, requests: Sequence[Request], store: ResponseStore, *, bar: Progress) -> None:
     """Ask the endpoint what the store has no answer to, and store each answer as it arrives.
 
     All requests have one sample index. Warns where one name stood for several models, for what is found of a

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Oracle, Request
 from bbi_utils.oracles.endpoint.client import EndpointOracle
-from bbi_utils.progress import Progress, progress_total
+from bbi_utils.progress import Progress
 from bbi_utils.responses.purchase import buy
 from bbi_utils.responses.store import COLUMNS, ResponseStore
 from bbi_utils.tables import repeated
@@ -66,7 +66,7 @@ def sample(
         store.register(oracle.fingerprint, name=oracle.name, settings=oracle.settings)
         title = oracle.name + (f" (resumed at {len(have)})" if have else "")
         requests = [Request(one.id, one.prompt, sample_index) for one in probes]
-        with progress_total(missing, title, shown=progress) as bar:
+        with Progress(missing, title, shown=progress) as bar:
             if isinstance(oracle, EndpointOracle):
                 buy(oracle, requests, store, bar=bar)
             else:
@@ -82,7 +82,7 @@ def compute(
     store: ResponseStore,
     have: Collection[str],
     *,
-    bar: Progress[object],
+    bar: Progress,
 ) -> None:
     """Answer the batches in which an answer is missing, and store the missing ones."""
     todo = [batch for batch in batches if any(one.prompt_id not in have for one in batch)]

@@ -9,7 +9,7 @@ import numpy as np
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import checkpoints
 from bbi_utils.oracles.chat import prompt_ids, render
-from bbi_utils.progress import progress_total
+from bbi_utils.progress import Progress
 
 JUDGE_TEMPLATE = (
     "Prompt: {prompt}\n\nAnswer A: {a}\n\nAnswer B: {b}\n\n"
@@ -57,7 +57,7 @@ class LanguageModelJudge:
         self._check_length(tokens)
         order = np.argsort([len(ids) for ids in tokens], kind="stable")
         odds = np.empty(len(tokens))
-        with torch.inference_mode(), progress_total(len(order), "judging", shown=self._progress) as bar:
+        with torch.inference_mode(), Progress(len(order), "judging", shown=self._progress) as bar:
             for start in range(0, len(order), self._batch_size):
                 batch = order[start : start + self._batch_size]
                 odds[batch] = self._log_odds([tokens[i] for i in batch])
