@@ -102,10 +102,11 @@ def test_some_answers_are_found_among_many(path: Path) -> None:
         store.add("f1", [an_answer(prompt_id) for prompt_id in (*odd, *(f"q{i}" for i in range(2500)))])
         store.add("f1", [an_answer("q1", "fresh")], sample_index=1)
         asked = [*odd, "p2", "no such", *(f"q{i}" for i in range(0, 5000, 2))]
-        found = store.answers("f1", among=asked)
+        found = {row[0]: Answer(*row) for row in store.rows("f1", among=asked)}
         assert set(found) == {*odd, *(f"q{i}" for i in range(0, 2500, 2))} == store.known("f1", among=asked)
         assert all(answer == an_answer(prompt_id) for prompt_id, answer in found.items())
-        assert store.answers("f1", sample_index=1, among=["q1", "q2"]) == {"q1": an_answer("q1", "fresh")}
+        (fresh,) = store.rows("f1", sample_index=1, among=["q1", "q2"])
+        assert Answer(*fresh) == an_answer("q1", "fresh")
         assert store.known("f1", among=[]) == set() and len(store.known("f1")) == 2507
 
 

@@ -213,12 +213,9 @@ class ResponseStore:
             rows = [(fingerprint, sample_index, *astuple(answer)) for answer in answers]
             self.connection.executemany(INSERT, rows)
 
-    def answers(
-        self, fingerprint: str, *, sample_index: int = 0, among: Collection[str] | None = None
-    ) -> dict[str, Answer]:
-        """The stored answers of one oracle by prompt id; `among` some prompts only, where it is given."""
-        rows = self.rows(fingerprint, sample_index=sample_index, among=among)
-        return {row[0]: Answer(*row) for row in rows}
+    def answers(self, fingerprint: str, *, sample_index: int = 0) -> dict[str, Answer]:
+        """The stored answers of one oracle by prompt id."""
+        return {row[0]: Answer(*row) for row in self.rows(fingerprint, sample_index=sample_index)}
 
     def known(
         self, fingerprint: str, *, sample_index: int = 0, among: Collection[str] | None = None
@@ -235,7 +232,7 @@ class ResponseStore:
         among: Collection[str] | None = None,
         columns: Sequence[str] = COLUMNS,
     ) -> Iterator[tuple[Any, ...]]:
-        """The same as rows, in no order that can be relied on and without holding them all in memory."""
+        """The stored answers as rows, in no order that can be relied on and not all of them in memory."""
         query = f"SELECT {', '.join(columns)} FROM responses WHERE fingerprint = ? AND sample_index = ?"
         with self.explained():
             if among is None:
