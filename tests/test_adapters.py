@@ -13,7 +13,7 @@ import tiny_study
 from conftest import make_adapter
 
 from bbi_utils import paths
-from bbi_utils.adversaries.judge.local import load_local_judge
+from bbi_utils.adversaries.judge.verdicts import load_judge
 from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import LocalOracle, Request, Sampling
@@ -137,7 +137,7 @@ def test_what_cannot_be_loaded_is_named(adapter: Path, tiny_qwen: Path, tmp_path
 
 def test_students_and_judges_are_whole_models(adapter: Path, tiny_qwen: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="is an adapter .* expected a whole model here: merge it"):
-        load_local_judge(str(adapter))
+        load_judge(str(adapter))
     with pytest.raises(BadInput, match="is an adapter .* expected a whole model here: merge it"):
         train_adapter(adapter, ["a"], ["b"], out=tmp_path / "out", settings=LoraSettings(), seed=0)
     # A checkpoint that brings an adapter along would be loaded with it, unnoticed by its content's hash.

@@ -170,7 +170,7 @@ def test_always_a_judge_has_first_and_second_cancelling() -> None:
 
 def test_judge_drop_is_the_difference_of_the_two_estimates() -> None:
     verdicts = made.judgements(150)
-    each = judge.summarise(verdicts).set_index(["pair", "contrast", "quantity"])["estimate"]
+    each = judge.judge_quantities(verdicts).set_index(["pair", "contrast", "quantity"])["estimate"]
     for found in summaries.judge_drop(verdicts).itertuples():
         base, distilled = (each[found.pair, arm, found.quantity] for arm in ("base", "distilled"))
         assert found.drop == pytest.approx(base - distilled)

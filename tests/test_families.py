@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import CHATML, FAMILIES, LLAMA3_ROPE, QWEN3, make_family, make_qwen
 
-from bbi_utils.adversaries.judge.local import load_local_judge
+from bbi_utils.adversaries.judge.verdicts import load_judge
 from bbi_utils.distillation.examples import encode_example
 from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
@@ -102,7 +102,7 @@ def test_the_trained_tokens_are_those_of_the_template(published: tuple[str, Path
 
 
 def test_it_judges(published: tuple[str, Path]) -> None:
-    judge = load_local_judge(str(published[1]), device="cpu")
+    judge = load_judge(str(published[1]), device="cpu")
     odds = judge([one.prompt for one in ASKED], ["Paris."] * 4, ["It is in the north."] * 4)
     assert np.isfinite(odds).all() and odds.std() > 0
 

@@ -33,10 +33,10 @@ def drawn() -> dict[str, Figure]:
         made.judgements(80),
         made.budget(10),
     )
-    orders = [judge.summarise(verdicts), summaries.judge_by_order(verdicts)]
+    orders = [judge.judge_quantities(verdicts), summaries.judge_by_order(verdicts)]
     gain = summaries.budget_gain(bought)
     return {
-        "similarity": figures.similarity_figure(alike, similarity.summarise(alike)),
+        "similarity": figures.similarity_figure(alike, similarity.mean_similarity(alike)),
         "advantage": figures.advantage_figure(made.advantages(scores)),
         "categories": figures.category_figure(made.advantages(scores, "category"), pair="qwen"),
         "judge": figures.judge_figure(pd.concat(orders)),

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bbi_utils import games
-from bbi_utils.adversaries.judge.verdicts import judge_pairs, load_judge, summarise, to_scores
+from bbi_utils.adversaries.judge.verdicts import judge_pairs, judge_quantities, load_judge, to_scores
 from bbi_utils.errors import BadInput
 
 
@@ -28,7 +28,7 @@ def judged(log_odds, pairs=None) -> pd.DataFrame:
 
 
 def quantities(judgements: pd.DataFrame) -> pd.DataFrame:
-    return summarise(judgements).set_index("quantity")
+    return judge_quantities(judgements).set_index("quantity")
 
 
 def prefer_longer(prompts, a, b):

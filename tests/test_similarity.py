@@ -68,7 +68,7 @@ def test_the_gain_is_paired_by_prompt():
     columns = {"pair": "qwen", "category": "factual", "prompt_id": [f"{i:03d}" for i in range(300)]}
     tables = [pd.DataFrame(columns | {"contrast": "base", "similarity": base})]
     tables.append(pd.DataFrame(columns | {"contrast": "distilled", "similarity": base + 0.05}))
-    summary = similarity.summarise(pd.concat(tables)).set_index("quantity")
+    summary = similarity.mean_similarity(pd.concat(tables)).set_index("quantity")
     gain = summary.loc["distilled - base"]
     assert gain["mean"] == pytest.approx(0.05) and gain["upper"] - gain["lower"] < 1e-9
     assert summary.loc["base", "lower"] < base.mean() < summary.loc["base", "upper"]

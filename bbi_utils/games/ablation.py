@@ -22,7 +22,7 @@ import pandas as pd
 
 from bbi_utils.errors import BadInput
 from bbi_utils.games.crossfit import play
-from bbi_utils.games.inference.simultaneous import simultaneous
+from bbi_utils.games.estimates import intervals
 from bbi_utils.games.player import Adversary
 from bbi_utils.games.scores import checked
 
@@ -153,11 +153,14 @@ def costs_of_removal(scores: pd.DataFrame, *, confidence: float = 0.95, seed: in
     contrast hold together over its adversaries and removals for "all", and over the removals and categories
     of one adversary for single categories. Raises BadInput where a removal has nothing to be compared with.
     """
-    values = _per_prompt(scores)
-    everywhere = values.assign(category=ALL)
-    families = [part for _, part in everywhere.groupby(UNIT[:2], sort=False)]
-    families += [part for _, part in values.groupby(UNIT[:3], sort=False)]
-    table = pd.concat([_intervals(part, confidence=confidence, seed=seed) for part in families])
+    one_by_one = _per_prompt(scores)
+    everywhere = one_by_one.assign(category=ALL)
+    families = [
+        intervals(values, family, ROW, confidence=confidence, seed=seed, largest=2.0)
+        for values, family in ((everywhere, UNIT[:2]), (one_by_one, UNIT[:3]))
+    ]
+    left = pd.concat([everywhere, one_by_one]).groupby(ROW)["left"].mean().rename("advantage")
+    table = pd.concat(families).rename(columns={"advantage": "cost"}).join(left, on=ROW)
     order = {name: at for at, name in enumerate(dict.fromkeys(scores["removed"]))}
     table = table.assign(at=table["removed"].map(order), one=table["category"] != ALL)
     table = table.sort_values([*UNIT[:3], "one", "at", "category"], kind="stable", ignore_index=True)
@@ -165,7 +168,7 @@ def costs_of_removal(scores: pd.DataFrame, *, confidence: float = 0.95, seed: in
 
 
 def _per_prompt(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row a prompt and removal: left (2 correct - 1 after the removal) and cost (what it was before)."""
+    """One row a prompt and removal: left (2 correct - 1 after it), value (the same before, less that)."""
     table = checked(scores, "category", key=["removed"])
     table = table[table["game"] == "pairwise"]
     wide = 2 * table.pivot(index=[*UNIT, "category"], columns="removed", values="correct") - 1
@@ -176,13 +179,4 @@ def _per_prompt(scores: pd.DataFrame) -> pd.DataFrame:
         )
     left = wide.drop(columns=NOTHING)
     cost = -left.sub(wide[NOTHING], axis=0)
-    return pd.concat({"left": left.stack(), "cost": cost.stack()}, axis=1).reset_index()
-
-
-def _intervals(values: pd.DataFrame, *, confidence: float, seed: int) -> pd.DataFrame:
-    """One line per row of the family, with intervals that hold together."""
-    wide = values.pivot(index="prompt_id", columns=ROW, values="cost").sort_index()
-    bounds = simultaneous(wide.to_numpy(dtype=float), confidence=confidence, seed=seed, largest=2.0)
-    left = values.groupby(ROW)["left"].mean().reindex(wide.columns).to_numpy()
-    names = wide.columns.to_frame(index=False)
-    return pd.concat([names, bounds.rename(columns={"mean": "cost"})], axis=1).assign(advantage=left)
+    return pd.concat({"left": left.stack(), "value": cost.stack()}, axis=1).reset_index()

@@ -50,7 +50,7 @@ def paired_difference(
             raise BadInput(f"no scores for contrast {name}; found {sorted(set(scores['contrast']))}")
     difference = (sides[0]["value"] - sides[1]["value"]).dropna().reset_index()
     difference["contrast"] = f"{minuend} - {subtrahend}"
-    return _intervals(difference, ["pair"], ROW, confidence=confidence, seed=seed, largest=2.0)
+    return intervals(difference, ["pair"], ROW, confidence=confidence, seed=seed, largest=2.0)
 
 
 def _per_prompt(scores: pd.DataFrame) -> pd.DataFrame:
@@ -63,7 +63,7 @@ def _per_prompt(scores: pd.DataFrame) -> pd.DataFrame:
 def _table(
     scores: pd.DataFrame, *, family: list[str], row: list[str], confidence: float, seed: int
 ) -> pd.DataFrame:
-    table = _intervals(_per_prompt(scores), family, row, confidence=confidence, seed=seed, largest=1.0)
+    table = intervals(_per_prompt(scores), family, row, confidence=confidence, seed=seed, largest=1.0)
     folds = table["adversary"].map(scores.groupby("adversary")["fold"].nunique())
 
     def bounds(fewer: Any) -> tuple[Any, Any]:
@@ -77,10 +77,13 @@ def _table(
     return table.assign(lower=lower, upper=upper)
 
 
-def _intervals(
+def intervals(
     values: pd.DataFrame, family: list[str], row: list[str], *, confidence: float, seed: int, largest: float
 ) -> pd.DataFrame:
-    """One row per distinct ``row``, simultaneous within each ``family``."""
+    """Means of ``value`` (a row a prompt) per distinct ``row``, with intervals that hold in each ``family``.
+
+    Returns the columns of ``row``, n, advantage (the mean), lower, upper; values lie in [-largest, largest].
+    """
     tables = []
     for _, members in values.groupby(family, sort=False):
         wide = members.pivot(index="prompt_id", columns=row, values="value").sort_index()

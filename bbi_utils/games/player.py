@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -144,6 +144,6 @@ def pairwise_scores(adversary: Adversary, prompts: pd.DataFrame) -> np.ndarray:
     return np.subtract(*np.split(both, 2)) / 2
 
 
-def right(score: np.ndarray) -> np.ndarray:
+def right(score: Any) -> Any:
     """1 where the score has the right sign, 0 where the wrong one, one half at exactly 0."""
     return (np.sign(score) + 1) / 2

@@ -20,13 +20,12 @@ def compare(pairs: pd.DataFrame, encoder: Any, *, pair: str, contrast: str) -> t
     teacher, student = np.split(embedded.vectors.astype(float), 2)
     cosine = np.einsum("nd,nd->n", teacher, student)
     cosine = np.where(pairs["teacher"].to_numpy() == pairs["student"].to_numpy(), 1.0, cosine.clip(-1, 1))
-    rows = pairs[["prompt_id", "category"]].assign(similarity=cosine).reset_index(drop=True)
-    rows.insert(0, "pair", pair)
-    rows.insert(1, "contrast", contrast)
+    rows = pairs[["prompt_id", "category"]].assign(pair=pair, contrast=contrast, similarity=cosine)
+    rows = rows[["pair", "contrast", "prompt_id", "category", "similarity"]].reset_index(drop=True)
     return rows, embedded.truncated_share
 
 
-def summarise(similarity: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+def mean_similarity(similarity: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
     """Mean similarity of each contrast, and of each pair's distilled - base on common prompts, with
     intervals.
 

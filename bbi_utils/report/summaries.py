@@ -74,9 +74,9 @@ def summarise(
     budget, budget_gain, removals, tests, verdicts, bounds, answers.
     """
     level: dict[str, Any] = {"confidence": confidence, "seed": seed}
-    both_orders = judge.summarise(tables.judgements, **level)
+    both_orders = judge.judge_quantities(tables.judgements, **level)
     return {
-        "similarity": similarity.summarise(tables.similarity, **level),
+        "similarity": similarity.mean_similarity(tables.similarity, **level),
         "advantage": games.advantage(tables.scores, **level),
         "difference": games.paired_difference(tables.scores, **level),
         "categories": games.by_category(tables.scores, **level),
@@ -139,7 +139,7 @@ def judge_by_order(judgements: pd.DataFrame, *, confidence: float = 0.95, seed: 
     """The judge's advantage in each order alone: pair, contrast, quantity, n, estimate, lower, upper.
 
     Quantities: teacher_first_advantage, teacher_second_advantage. Far apart, they show a position bias; rows
-    go under those of ``adversaries.judge.summarise``, which have the same columns.
+    go under those of ``adversaries.judge.judge_quantities``, which have the same columns.
     """
     won = judgements.assign(
         teacher_first_advantage=np.sign(judgements["log_odds_ab"]),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bbi_utils.adversaries.judge.local import JUDGE_TEMPLATE, LanguageModelJudge, load_local_judge
+from bbi_utils.adversaries.judge.local import LanguageModelJudge, load_local_judge
 from bbi_utils.adversaries.judge.remote import OracleJudge
 from bbi_utils.errors import BadInput
 from bbi_utils.games.inference.simultaneous import simultaneous
@@ -22,8 +22,6 @@ from bbi_utils.games.scores import SCORE_COLUMNS
 from bbi_utils.oracles.endpoint.client import KEY_ENV
 from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.oracles.references import kind_of
-
-__all__ = ["JUDGE_TEMPLATE", "LanguageModelJudge", "load_judge", "judge_pairs", "to_scores", "summarise"]
 
 LogOdds = Callable[[list[str], list[str], list[str]], np.ndarray]
 
@@ -93,7 +91,7 @@ def to_scores(judgements: pd.DataFrame, *, rule: str = "consistent") -> pd.DataF
     return rows[SCORE_COLUMNS].reset_index(drop=True)
 
 
-def summarise(judgements: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+def judge_quantities(judgements: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
     """pair, contrast, quantity, n, estimate, lower, upper; each interval at ``confidence`` on its own.
 
     Quantities: kept_fraction (consistent verdicts); consistent_advantage, which selects on the outcome and so

@@ -28,7 +28,7 @@ CAPTION = (
 def judge_figure(judge: pd.DataFrame, *, confidence: float = 0.95) -> Figure:
     """Advantages above, shares below, one column of panels a pair.
 
-    judge: rows of `adversaries.judge.summarise` and, under them, of `summaries.judge_by_order`.
+    judge: rows of `adversaries.judge.judge_quantities` and, under them, of `summaries.judge_by_order`.
     """
     pairs, arms = pairs_in(judge["pair"]), in_order(judge["contrast"], ARMS)
     fig, axes = pair_columns(pairs, rows=2, height=3.6, sharey="row", sharex="row", height_ratios=[2, 1])

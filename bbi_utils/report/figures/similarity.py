@@ -23,7 +23,7 @@ CAPTION = (
 def similarity_figure(similarity: pd.DataFrame, summary: pd.DataFrame, *, confidence: float = 0.95) -> Figure:
     """ECDF per arm over means with intervals, one column of panels a pair.
 
-    similarity: pair, contrast, prompt_id, similarity. summary: `similarity.summarise` of it (pair,
+    similarity: pair, contrast, prompt_id, similarity. summary: `similarity.mean_similarity` of it (pair,
     quantity, n, mean, lower, upper), of which the arms are drawn.
     """
     pairs, arms = pairs_in(similarity["pair"]), in_order(similarity["contrast"], ARMS)
