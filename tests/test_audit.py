@@ -13,7 +13,7 @@ from recorded_files import Rows, answers, rows, write
 
 from bbi_utils.adversaries.features import LengthAdversary
 from bbi_utils.adversaries.ngrams import WORD_GRAMS, GramCounts, NgramAdversary
-from bbi_utils.errors import BadInput
+from bbi_utils.errors import BadInput, OutOfMemory
 from bbi_utils.files import sha256_file
 from bbi_utils.games.certificate import certify
 from bbi_utils.report import audit_files
@@ -268,6 +268,7 @@ def test_twenty_prompts_with_odd_categories_are_audited_and_drawn(tmp_path: Path
     [
         (ZeroDivisionError("a fault"), 70, "Traceback"),
         (MemoryError(), 2, "error: out of memory"),
+        (OutOfMemory("m ran out of memory; lower batch_size"), 2, "error: m ran out of memory; lower"),
         (ModuleNotFoundError("no", name="numpy"), 2, "package numpy is missing; set up"),
     ],
 )

@@ -17,7 +17,7 @@ import pytest
 from test_store import registered
 
 from bbi_utils import paths
-from bbi_utils.errors import BadInput
+from bbi_utils.errors import BadInput, OutOfMemory
 from bbi_utils.oracles import Answer, LocalOracle, Request, Sampling
 from bbi_utils.oracles.base import fingerprint_of
 from bbi_utils.oracles.chat import PINNED_DATE, prompt_ids, render
@@ -243,6 +243,20 @@ def test_a_prompt_longer_than_the_context_is_named_before_anything_runs(
         with pytest.raises(BadInput, match="prompt too-long has .* takes at most 506"):
             run(oracle, [*PROBES, Asked("too-long", "word " * 600)], store)
         assert store.answers(oracle.fingerprint) == {} and "model" not in vars(oracle)
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_no_bad_input(
+    tiny_qwen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    def generate(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    oracle = LocalOracle(tiny_qwen, sampling=SAMPLING)
+    monkeypatch.setattr(oracle, "generate", generate)
+    with pytest.raises(OutOfMemory, match=r"ran out of memory; lower batch_size \(now 3\) .* are kept"):
+        oracle.answer([Request(probe.id, probe.prompt) for probe in PROBES[:3]])
 
 
 def test_unusable_models_are_refused_by_name(tiny_qwen: Path, tmp_path: Path) -> None:

@@ -112,11 +112,9 @@ class LocalOracle:
                 )
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
-        """Answer one batch, in order. Raises BadInput when a prompt does not fit, OutOfMemory."""
+        """Answer one batch, in order. Raises BadInput for a prompt that does not fit, and OutOfMemory."""
         import torch
 
-        if not requests:
-            return []
         self.check(requests)
         began = time.perf_counter()
         prompts = [self.encode(request.prompt) for request in requests]
