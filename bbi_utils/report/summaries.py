@@ -21,6 +21,8 @@ from bbi_utils.games.queries import SIZES, advantage_of_queries
 from bbi_utils.paths import RunPaths
 from bbi_utils.responses.answers import ARMS
 
+REFERENCE = "stratified_random"  # what every strategy of buying is compared with
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -189,19 +191,17 @@ def budget_summary(budget: pd.DataFrame, *, confidence: float = 0.95) -> pd.Data
     )  # fmt: skip
 
 
-def budget_gain(
-    budget: pd.DataFrame, *, reference: str = "stratified_random", confidence: float = 0.95
-) -> pd.DataFrame:
-    """Each strategy minus the reference, paired by seed: pair, strategy, budget, seeds, gain, lower, upper.
+def budget_gain(budget: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Each strategy minus random, paired by seed: pair, strategy, budget, seeds, gain, lower, upper.
 
     The last row of each strategy, budget 0, is the mean over all budgets (a seed is still one unit).
-    Raises BadInput where the reference was not tried.
+    Raises BadInput where that was not tried.
     """
     by_seed = ["pair", "seed", "budget"]
     wide = _seed_means(budget).pivot(index=by_seed, columns="strategy", values="similarity")
-    if reference not in wide.columns:
-        raise BadInput(f"budget: no strategy {reference!r}; found {list(wide.columns)}")
-    gains = wide.drop(columns=reference).sub(wide[reference], axis=0)
+    if REFERENCE not in wide.columns:
+        raise BadInput(f"budget: no strategy {REFERENCE!r}; found {list(wide.columns)}")
+    gains = wide.drop(columns=REFERENCE).sub(wide[REFERENCE], axis=0)
     long = gains.melt(ignore_index=False, value_name="gain").reset_index().dropna()
     overall = long.groupby(["pair", "seed", "strategy"], as_index=False)["gain"].mean().assign(budget=0)
     return _by_group(

@@ -24,6 +24,7 @@ CAPTION = (
     "difference. Bands and bars are {level:.0%} t intervals over seeds. 'Disagreement, all known' knows all "
     "teacher answers before it buys: an upper reference, not a strategy a buyer could follow."
 )
+WHERE = {"by": "strategy", "across": "budget"}
 LARGE: dict[str, Any] = {"markersize": 6.5, "markeredgewidth": 0}
 
 
@@ -39,8 +40,8 @@ def budget_figure(summary: pd.DataFrame, gain: pd.DataFrame, *, confidence: floa
         pairs, rows=2, height=4.0, narrow=COLUMN, sharex=True, sharey="row", height_ratios=[3, 2]
     )
     for (above, below), pair in zip(axes.T, pairs, strict=True):
-        _curves(above, summary[summary["pair"] == pair], strategies, budgets)
-        _gains(below, gain[(gain["pair"] == pair) & (gain["budget"] > 0)], strategies, budgets)
+        _curves(above, summary[summary["pair"] == pair], budgets)
+        _gains(below, gain[(gain["pair"] == pair) & (gain["budget"] > 0)], budgets)
     axes[0, 0].set_ylabel("similarity with teacher")
     axes[1, 0].set_ylabel("minus random")
     legend_below(fig, [STRATEGIES[name] for name in strategies], chance_handle("no difference"))
@@ -48,19 +49,15 @@ def budget_figure(summary: pd.DataFrame, gain: pd.DataFrame, *, confidence: floa
     return fig
 
 
-def _curves(ax: Axes, summary: pd.DataFrame, strategies: list[str], budgets: list[int]) -> None:
-    where: dict[str, Any] = {"by": "strategy", "across": "budget", "levels": budgets, "step": 0.05}
-    for strategy, part, x in along_steps(summary, strategies, **where):
-        mark = STRATEGIES[strategy]
+def _curves(ax: Axes, summary: pd.DataFrame, budgets: list[int]) -> None:
+    for _, mark, part, x in along_steps(summary, STRATEGIES, **WHERE, levels=budgets, step=0.05):
         ax.fill_between(x, part["lower"], part["upper"], color=mark.colour, alpha=0.12, linewidth=0)
         ax.plot(x, part["similarity"], color=mark.colour, marker=mark.marker, linestyle=mark.line, **LARGE)
 
 
-def _gains(ax: Axes, gain: pd.DataFrame, strategies: list[str], budgets: list[int]) -> None:
+def _gains(ax: Axes, gain: pd.DataFrame, budgets: list[int]) -> None:
     ax.axhline(0, **CHANCE)
-    where: dict[str, Any] = {"by": "strategy", "across": "budget", "levels": budgets, "step": 0.14}
-    for strategy, part, x in along_steps(gain, strategies, **where):
-        mark = STRATEGIES[strategy]
+    for _, mark, part, x in along_steps(gain, STRATEGIES, **WHERE, levels=budgets, step=0.14):
         ax.vlines(x, part["lower"], part["upper"], color=mark.colour, linewidth=1.6)
         ax.plot(x, part["gain"], color=mark.colour, marker=mark.marker, linestyle="none", **LARGE)
     name_steps(ax, budgets, "teacher queries bought")

@@ -10,8 +10,8 @@ from matplotlib.collections import Collection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from bbi_utils.report.figures.style import ARMS, CHANCE, Mark, pair_columns
-from bbi_utils.report.labels import as_drawn, pairs_in, words
+from bbi_utils.report.figures.style import ARMS, CHANCE, Mark, Marks, pair_columns
+from bbi_utils.report.labels import as_drawn, in_order, pairs_in, words
 
 RowNames = Mapping[Any, str]  # what identifies a row of a forest plot -> its name
 STUDENTS = ("base", "distilled", "student")
@@ -86,16 +86,17 @@ def point(ax: Axes, x: float, y: float, ends: tuple[float, float], *, mark: Mark
 
 
 def along_steps(
-    table: pd.DataFrame, names: Sequence[str], *, by: str, across: str, levels: Sequence[int], step: float
-) -> Iterator[tuple[str, pd.DataFrame, list[float]]]:
-    """Each of the names that column `by` has, with its rows along the levels and where these stand.
+    table: pd.DataFrame, marks: Marks, *, by: str, across: str, levels: Sequence[int], step: float
+) -> Iterator[tuple[str, Mark, pd.DataFrame, list[float]]]:
+    """Each name that column `by` has, with its mark, its rows along the levels, and where these stand.
 
     Levels often double: even steps keep the small ones apart, and marks side by side the intervals.
     """
-    found = [name for name in names if name in set(table[by])]
-    for place, name in enumerate(found):
+    names = in_order(table[by], marks)
+    for place, name in enumerate(names):
         part = table[table[by] == name].sort_values(across)
-        yield name, part, [levels.index(at) + beside(place, len(found), step) for at in part[across]]
+        shift = beside(place, len(names), step)
+        yield name, marks[name], part, [levels.index(at) + shift for at in part[across]]
 
 
 def name_steps(ax: Axes, levels: Sequence[int], label: str) -> None:

@@ -45,7 +45,7 @@ def queries_figure(
     table = table[table["adversary"] == table["pair"].map(drawn)]
     fig, axes = pair_columns(pairs, height=3.0, sharey=True)
     for ax, pair in zip(axes[0], pairs, strict=True):
-        _panel(ax, table[table["pair"] == pair], arms, sizes)
+        _panel(ax, table[table["pair"] == pair], sizes)
         ax.set_title(f"{as_drawn(pair_title(pair))}, {words(drawn[pair])}")
     lowest = min(-0.1, float(table["lower"].min())) - 0.04
     axes[0, 0].set(ylabel="distinguishing advantage", ylim=(lowest, 1.04))
@@ -62,10 +62,9 @@ def _strongest(table: pd.DataFrame) -> str:
     return str(first.sort_values(["advantage", "adversary"], ascending=[False, True])["adversary"].iloc[0])
 
 
-def _panel(ax: Axes, table: pd.DataFrame, arms: list[str], sizes: list[int]) -> None:
+def _panel(ax: Axes, table: pd.DataFrame, sizes: list[int]) -> None:
     ax.axhline(0, **CHANCE)
-    for arm, part, x in along_steps(table, arms, by="contrast", across="q", levels=sizes, step=0.13):
-        mark = ARMS[arm]
+    for arm, mark, part, x in along_steps(table, ARMS, by="contrast", across="q", levels=sizes, step=0.13):
         if arm != NULL:
             ax.plot([sizes.index(q) for q in part["q"]], part["bound"], color=mark.colour, **BOUND)
         ax.vlines(x, part["lower"], part["upper"], color=mark.colour, linewidth=1.6, zorder=3)

@@ -32,26 +32,23 @@ def show(fig: Figure) -> None:
 
 def save_figure(
     fig: Figure, name: str, folder: Path | str, *, notebook: str, inputs: Sequence[Path | str]
-) -> dict[str, Path]:
+) -> None:
     """Write `name`.pdf, .png and .caption.txt, and the figure's row in MANIFEST.json.
 
     The caption is the figure's label, which every function of this package sets. Inputs are files; the
-    manifest names them by their last two path components and their SHA-256. Returns suffix -> file.
-    Raises BadInput when an input is missing, before anything is written.
+    manifest names them by their last two path components and their SHA-256. Raises BadInput when an input is
+    missing, before anything is written.
     """
     row = _begun(Path(folder), notebook, inputs)
-    written = {}
-    for suffix, metadata in NO_METADATA.items():
-        written[suffix] = Path(folder) / f"{name}.{suffix}"
-        with use_style(), warnings.catch_warnings(), replacing(written[suffix]) as partial:
+    files = [Path(folder) / f"{name}.{suffix}" for suffix in (*NO_METADATA, "caption.txt")]
+    for file, (suffix, metadata) in zip(files, NO_METADATA.items(), strict=False):
+        with use_style(), warnings.catch_warnings(), replacing(file) as partial:
             # A letter of a user's category that the font lacks is drawn as a box, and seen to be one.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             fig.savefig(partial, format=suffix, metadata=metadata)
-    written["caption"] = Path(folder) / f"{name}.caption.txt"
     caption = str(fig.get_label()).strip()
-    _write_text(written["caption"], caption)
-    _record(Path(folder), name, list(written.values()), caption=caption, **row)
-    return written
+    _write_text(files[-1], caption)
+    _record(Path(folder), name, files, caption=caption, **row)
 
 
 def save_table(
@@ -62,14 +59,13 @@ def save_table(
     notebook: str,
     inputs: Sequence[Path | str],
     caption: str = "",
-) -> Path:
+) -> None:
     """Write `name`.csv (six decimals, rows in the table's order) and its row in MANIFEST.json."""
     row = _begun(Path(folder), notebook, inputs)
     path = Path(folder) / f"{name}.csv"
     with replacing(path) as partial:
         table.to_csv(partial, index=False, float_format="%.6f", lineterminator="\n")
     _record(path.parent, path.name, [path], caption=caption, **row)
-    return path
 
 
 def _begun(folder: Path, notebook: str, inputs: Sequence[Path | str]) -> dict[str, Any]:
