@@ -87,12 +87,10 @@ def test_folds_keep_groups_together_and_categories_balanced():
     assert (folds == games.assign_folds(pairs, folds=3, seed=1)).all()
 
 
-def test_failed_answers_are_dropped_from_both_sides():
+def test_empty_answers_are_refused():
     pairs = make_pairs()
     pairs.loc[3, "teacher"], pairs.loc[5, "student"] = "  ", None
-    kept, dropped = games.drop_failed(pairs)
-    assert dropped == 2 and len(kept) == 58
-    with pytest.raises(BadInput, match="empty answer"):
+    with pytest.raises(BadInput, match="2 prompts have an empty answer"):
         play(Scripted, pairs)
 
 

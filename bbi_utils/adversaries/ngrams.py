@@ -63,17 +63,9 @@ class NgramAdversary:
     counts: those of the same grams, to be shared by the adversaries of one factory.
     """
 
-    def __init__(
-        self,
-        name: str,
-        grams: dict[str, Any],
-        *,
-        inverse_penalty: float = 10.0,
-        counts: GramCounts | None = None,
-    ) -> None:
+    def __init__(self, name: str, grams: dict[str, Any], *, counts: GramCounts | None = None) -> None:
         self.name = name
         self._counts = counts or GramCounts(grams)
-        self._inverse_penalty = inverse_penalty
 
     def fit(self, pairs: pd.DataFrame, *, seed: int) -> NgramAdversary:
         counts = self._counts.of([*pairs["teacher"], *pairs["student"]])
@@ -102,9 +94,7 @@ class NgramAdversary:
         return self._weigh.transform(self._own(self._counts.of(texts)))
 
     def _regression(self, seed: int, *, intercept: bool) -> Any:
-        return LogisticRegression(
-            C=self._inverse_penalty, solver="liblinear", fit_intercept=intercept, random_state=seed
-        )
+        return LogisticRegression(C=10.0, solver="liblinear", fit_intercept=intercept, random_state=seed)
 
     def score(self, prompts: Sequence[str], answers: Sequence[str]) -> np.ndarray:
         return self._single.decision_function(self._transform(answers))

@@ -2,7 +2,7 @@
 
 from bbi_utils.games.crossfit import play
 from bbi_utils.games.estimates import advantage, by_category, paired_difference
-from bbi_utils.games.folds import PAIR_COLUMNS, assign_folds, drop_failed
+from bbi_utils.games.folds import PAIR_COLUMNS, assign_folds
 from bbi_utils.games.scores import SCORE_COLUMNS
 
 __all__ = [
@@ -11,7 +11,6 @@ __all__ = [
     "advantage",
     "assign_folds",
     "by_category",
-    "drop_failed",
     "paired_difference",
     "play",
 ]

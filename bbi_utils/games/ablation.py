@@ -23,7 +23,7 @@ import pandas as pd
 from bbi_utils.errors import BadInput
 from bbi_utils.games.crossfit import play
 from bbi_utils.games.estimates import intervals
-from bbi_utils.games.player import Adversary
+from bbi_utils.games.player import Maker, Player
 from bbi_utils.games.scores import checked
 
 Transform = Callable[[pd.DataFrame], pd.DataFrame]
@@ -115,7 +115,7 @@ def neutralised(pairs: pd.DataFrame, transform: Transform) -> pd.DataFrame:
 
 
 def attribute(
-    make_adversary: Callable[[], Adversary],
+    make_adversary: Maker | Player,
     pairs: pd.DataFrame,
     untouched: pd.DataFrame,
     *,

@@ -6,6 +6,8 @@ score is fixed in training and never by an absolute value on test data.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from bbi_utils.errors import BadInput
@@ -44,11 +46,12 @@ def play(
     found = [held_out(make_adversary, pairs, [fold], seed=seed) for fold in range(folds)]
     labels = {"pair": pair, "contrast": contrast, "adversary": found[0].adversary}
     table = pd.concat([one.scores for one in found]).assign(**labels)[SCORE_COLUMNS]
-    cost = {
-        "fit_seconds": sum(one.fit_seconds for one in found),
-        "score_seconds": sum(one.score_seconds for one in found),
-        "parameters": max(one.parameters for one in found),
-        "truncated_share": max(one.truncated_share for one in found),
+    over_folds: dict[str, Any] = {
+        "fit_seconds": sum,
+        "score_seconds": sum,
+        "parameters": max,
+        "truncated_share": max,
     }
+    cost = {name: over(getattr(one, name) for one in found) for name, over in over_folds.items()}
     table = table.sort_values(["game", "prompt_id", "shown"]).reset_index(drop=True)
     return table, pd.DataFrame([labels | cost])

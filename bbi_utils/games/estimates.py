@@ -28,28 +28,20 @@ def by_category(scores: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0
     return _table(scores, family=ROW, row=[*ROW, "category"], confidence=confidence, seed=seed)
 
 
-def paired_difference(
-    scores: pd.DataFrame,
-    *,
-    minuend: str = "base",
-    subtrahend: str = "distilled",
-    confidence: float = 0.95,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Advantage on one contrast minus that on another, on the prompts both have.
+def paired_difference(scores: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """Advantage on the base student minus that on the distilled one, on the prompts both have.
 
     Returns pair, contrast ("base - distilled"), adversary, game, n, advantage (the difference), lower, upper,
     with intervals simultaneous over the adversaries and games of a pair. Prompts are paired, so what makes a
     prompt hard for both students cancels.
     """
-    per_prompt = _per_prompt(scores)
     keys = [*(key for key in ROW if key != "contrast"), "prompt_id"]
-    sides = [per_prompt[per_prompt["contrast"] == name].set_index(keys) for name in (minuend, subtrahend)]
-    for side, name in zip(sides, (minuend, subtrahend), strict=True):
-        if side.empty:
-            raise BadInput(f"no scores for contrast {name}; found {sorted(set(scores['contrast']))}")
-    difference = (sides[0]["value"] - sides[1]["value"]).dropna().reset_index()
-    difference["contrast"] = f"{minuend} - {subtrahend}"
+    sides = {name: part.set_index(keys)["value"] for name, part in _per_prompt(scores).groupby("contrast")}
+    for name in ("base", "distilled"):
+        if name not in sides:
+            raise BadInput(f"no scores for contrast {name}; found {sorted(sides)}")
+    difference = (sides["base"] - sides["distilled"]).dropna().reset_index()
+    difference["contrast"] = "base - distilled"
     return intervals(difference, ["pair"], ROW, confidence=confidence, seed=seed, largest=2.0)
 
 

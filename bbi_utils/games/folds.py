@@ -10,13 +10,6 @@ from bbi_utils.errors import BadInput
 PAIR_COLUMNS = ("prompt_id", "prompt", "category", "teacher", "student")
 
 
-def drop_failed(pairs: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Pairs in which both answers say something, and how many were dropped; a prompt goes from both sides."""
-    said = [pairs[side].fillna("").astype(str).str.strip() != "" for side in ("teacher", "student")]
-    kept = pairs[said[0] & said[1]].reset_index(drop=True)
-    return kept, len(pairs) - len(kept)
-
-
 def assign_folds(pairs: pd.DataFrame, *, folds: int, seed: int) -> np.ndarray:
     """Test fold of each row, shape (n,): whole groups, dealt out category by category.
 
@@ -38,9 +31,9 @@ def checked_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     repeated = pairs["prompt_id"][pairs["prompt_id"].duplicated()]
     if len(repeated):
         raise BadInput(f"prompt id {repeated.iloc[0]} occurs more than once; each prompt is one unit")
-    dropped = drop_failed(pairs)[1]
-    if dropped:
-        raise BadInput(f"{dropped} prompts have an empty answer; remove them with games.drop_failed first")
+    said = pairs[["teacher", "student"]].fillna("").astype(str).apply(lambda side: side.str.strip() != "")
+    if silent := int((~said.all(axis=1)).sum()):
+        raise BadInput(f"{silent} prompts have an empty answer; remove these prompts from both sides first")
     return pairs
 
 

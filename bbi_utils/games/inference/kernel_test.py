@@ -59,15 +59,15 @@ def swap_test(gram: np.ndarray, *, permutations: int = 1000, seed: int = 0) -> K
     return KernelTest(observed / n**2, (1 + as_large) / (1 + permutations), n, permutations)
 
 
-def string_kernel(texts: Sequence[str], *, n_grams: tuple[int, int] = (1, 5)) -> np.ndarray:
-    """Cosine of the character n-gram counts of each pair of texts, after a square root, shape (n, n).
+def string_kernel(texts: Sequence[str]) -> np.ndarray:
+    """Cosine of the counts of 1 to 5 characters of each two texts, after a square root, shape (n, n).
 
     A spectrum kernel (Leslie, Eskin and Noble 2002) blended over lengths.
     """
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.preprocessing import normalize
 
-    counts = CountVectorizer(analyzer="char", ngram_range=n_grams, lowercase=False).fit_transform(texts)
+    counts = CountVectorizer(analyzer="char", ngram_range=(1, 5), lowercase=False).fit_transform(texts)
     rooted = normalize(counts.astype(float).sqrt())
     return (rooted @ rooted.T).toarray()
 
