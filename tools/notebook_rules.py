@@ -163,9 +163,6 @@ def _code(notebook: Notebook) -> Iterator[str]:
         if MAGIC.search(cell["source"]):
             yield f"cell {number}: runs a shell command or magic"
         lines = len(_lines(cell))
-        # Imports are no code to follow: they have a cell of their own.
-        imports = [n for n in _tree(cell).body if isinstance(n, (ast.Import, ast.ImportFrom))]
-        lines -= sum((n.end_lineno or n.lineno) - n.lineno + 1 for n in imports)
         long += lines > PREFERRED
         if lines > LIMIT:
             yield f"cell {number}: {lines} lines of code, at most {LIMIT}"
