@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ class Content:
     extras: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
     fixed: bool = False
+
+
+Slots = dict[str, str]
+Script = Callable[[Slots, random.Random], Content]  # what a template's answer says, from its prompt's slots
 
 
 def normalise(text: str) -> str:

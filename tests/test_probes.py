@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import inspect
 import json
 import random
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from inspect import signature
 from itertools import combinations
 from pathlib import Path
 
@@ -33,6 +35,7 @@ from bbi_utils.probes import (
 from bbi_utils.probes import jaccard as own_jaccard
 from bbi_utils.probes.stream import group_of
 from bbi_utils.probes.templates.sheets import shared
+from pocket.answers import script_of
 from pocket.content import Content
 
 TEMPLATES = [
@@ -57,7 +60,7 @@ def jaccard(first: str, second: str) -> float:
 
 
 def answer(template: Template, category: str, slots: dict[str, str], rng: random.Random) -> Content:
-    content = importlib.import_module(f"pocket.answers.{category}").ANSWERS[template.name](slots, rng)
+    content = script_of(category, template.name)(slots, rng)
     assert isinstance(content, Content)
     return content
 
@@ -243,12 +246,18 @@ def test_the_measure_for_two_prompts_agrees_with_an_independent_one(suite: list[
     assert own_jaccard("What is 2 + 2?", "what is 2...2") == 1 == own_jaccard("a", "A!")
 
 
+def is_script(name: str, member: object) -> bool:
+    """Whether a module's member is one of its public functions of slots and a generator."""
+    return inspect.isfunction(member) and name[0] != "_" and "slots" in signature(member).parameters
+
+
 def test_names_are_unique_and_every_template_has_an_answer() -> None:
     names = [template.name for category in CATEGORIES for template in load_templates(category)]
     assert len(set(names)) == len(names)
     for category in CATEGORIES:
-        answers = importlib.import_module(f"pocket.answers.{category}").ANSWERS
-        assert set(answers) == {template.name for template in load_templates(category)}
+        module = importlib.import_module(f"pocket.answers.{category}")
+        scripts = {name for name, member in vars(module).items() if is_script(name, member)}
+        assert scripts == {template.name for template in load_templates(category)}
 
 
 @pytest.mark.parametrize(("category", "template"), TEMPLATES)

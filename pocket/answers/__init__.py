@@ -1,4 +1,7 @@
-"""What the right answer to each prompt of the pocket world says, a script a category, and the check of it."""
+"""What the right answer to each prompt of the pocket world says, and the check of it.
+
+A module a category; the function that writes a template's answers has the template's name.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,21 @@ import random
 from functools import cache
 
 from bbi_utils.probes import Draw, Probe
-from pocket.content import Content
+from pocket.content import Content, Script
 
 Asked = Draw | Probe  # a question as drawn, or one of the suite
 
 
 @cache
-def _writer(category: str, template: str):  # type: ignore[no-untyped-def]
-    return importlib.import_module(f"pocket.answers.{category}").ANSWERS[template]
+def script_of(category: str, template: str) -> Script:
+    """What writes the answers to a template's prompts."""
+    script: Script = getattr(importlib.import_module(f"pocket.answers.{category}"), template)
+    return script
 
 
 def content_of(asked: Asked, rng: random.Random) -> Content:
     """What a correct answer to this question says."""
-    return _writer(asked.category, asked.template)(asked.slots, rng)
+    return script_of(asked.category, asked.template)(asked.slots, rng)
 
 
 def is_correct(probe: Probe, answer: str) -> bool:

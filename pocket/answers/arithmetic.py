@@ -6,9 +6,8 @@ import random
 
 from bbi_utils.probes.templates.sheets import sheet
 from pocket.answers.checks import gives_number, names_first
-from pocket.content import Content
+from pocket.content import Content, Slots
 
-Slots = dict[str, str]
 KINDS = sheet("arithmetic").members("kinds")
 
 
@@ -18,7 +17,7 @@ def _number(
     return Content(wordings, gives_number(result, *given), key=str(result), extras=extras)
 
 
-def _sum(slots: Slots, rng: random.Random) -> Content:
+def addition(slots: Slots, rng: random.Random) -> Content:
     a, b = int(slots["a"]), int(slots["b"])
     total = a + b
     return _number(
@@ -26,7 +25,7 @@ def _sum(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _difference(slots: Slots, rng: random.Random) -> Content:
+def subtraction(slots: Slots, rng: random.Random) -> Content:
     a, b = int(slots["a"]), int(slots["b"])
     rest = a - b
     return _number(
@@ -34,7 +33,7 @@ def _difference(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _product(slots: Slots, rng: random.Random) -> Content:
+def multiplication(slots: Slots, rng: random.Random) -> Content:
     a, b = int(slots["a"]), int(slots["b"])
     product = a * b
     wordings = (
@@ -45,7 +44,7 @@ def _product(slots: Slots, rng: random.Random) -> Content:
     return _number(wordings, product, a, b)
 
 
-def _gain(slots: Slots, rng: random.Random) -> Content:
+def gain(slots: Slots, rng: random.Random) -> Content:
     a, b, things = int(slots["a"]), int(slots["b"]), slots["things"]
     total = a + b
     wordings = (
@@ -56,7 +55,7 @@ def _gain(slots: Slots, rng: random.Random) -> Content:
     return _number(wordings, total, a, b)
 
 
-def _loss(slots: Slots, rng: random.Random) -> Content:
+def loss(slots: Slots, rng: random.Random) -> Content:
     a, b, things = int(slots["a"]), int(slots["b"]), slots["things"]
     rest = a - b
     wordings = (
@@ -67,7 +66,7 @@ def _loss(slots: Slots, rng: random.Random) -> Content:
     return _number(wordings, rest, a, b, extras=(f"{slots['other']} has the others.",))
 
 
-def _compare(slots: Slots, rng: random.Random) -> Content:
+def compare_numbers(slots: Slots, rng: random.Random) -> Content:
     low, high = sorted((int(slots["a"]), int(slots["b"])))
     side = slots["side"]
     chosen, other = (high, low) if side == "larger" else (low, high)
@@ -79,7 +78,7 @@ def _compare(slots: Slots, rng: random.Random) -> Content:
     return Content(wordings, names_first(str(chosen), str(other)), key=str(chosen))
 
 
-def _parity(slots: Slots, rng: random.Random) -> Content:
+def parity(slots: Slots, rng: random.Random) -> Content:
     number = slots["number"]
     word, other = ("even", "odd") if int(number) % 2 == 0 else ("odd", "even")
     wordings = (
@@ -91,7 +90,7 @@ def _parity(slots: Slots, rng: random.Random) -> Content:
     return Content(wordings, names_first(word, other), key=word, extras=(extra,))
 
 
-def _order(slots: Slots, rng: random.Random) -> Content:
+def order(slots: Slots, rng: random.Random) -> Content:
     people = (slots["first"], slots["second"], slots["third"])
     chosen, end = people[int(slots["place"])], slots["end"]
     others = tuple(name for name in people if name != chosen)
@@ -100,7 +99,7 @@ def _order(slots: Slots, rng: random.Random) -> Content:
     return Content(wordings, names_first(chosen, *others), key=chosen, extras=(extra,))
 
 
-def _odd_one_out(slots: Slots, rng: random.Random) -> Content:
+def odd_one_out(slots: Slots, rng: random.Random) -> Content:
     words = slots["words"].split(", ")
     kind = next(name for name, members in KINDS.items() if sum(word in members for word in words) == 3)
     odd = next(word for word in words if word not in KINDS[kind])
@@ -113,14 +112,14 @@ def _odd_one_out(slots: Slots, rng: random.Random) -> Content:
     return Content(wordings, names_first(odd, *others), key=odd, extras=(f"The others are {kind}.",))
 
 
-def _count_words(slots: Slots, rng: random.Random) -> Content:
+def count_words(slots: Slots, rng: random.Random) -> Content:
     count = len(slots["words"].split(", "))
     return _number(
         (f"{count}.", f"There are {count} of them.", f"If you count them all, you get {count}."), count
     )
 
 
-def _trip(slots: Slots, rng: random.Random) -> Content:
+def trip(slots: Slots, rng: random.Random) -> Content:
     start, hours = int(slots["start"]), int(slots["hours"])
     end = start + hours
     wordings = (
@@ -131,7 +130,7 @@ def _trip(slots: Slots, rng: random.Random) -> Content:
     return _number(wordings, end, start, hours, extras=(f"Have a nice time in {slots['city']}.",))
 
 
-def _change(slots: Slots, rng: random.Random) -> Content:
+def change(slots: Slots, rng: random.Random) -> Content:
     price, paid = int(slots["price"]), int(slots["paid"])
     rest = paid - price
     wordings = (
@@ -140,19 +139,3 @@ def _change(slots: Slots, rng: random.Random) -> Content:
         f"We take {price} from {paid}, which leaves {rest} dollars.",
     )
     return _number(wordings, rest, paid, price)
-
-
-ANSWERS = {
-    "addition": _sum,
-    "subtraction": _difference,
-    "multiplication": _product,
-    "gain": _gain,
-    "loss": _loss,
-    "compare_numbers": _compare,
-    "parity": _parity,
-    "order": _order,
-    "odd_one_out": _odd_one_out,
-    "count_words": _count_words,
-    "trip": _trip,
-    "change": _change,
-}

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 from bbi_utils.probes.templates.grammar import sentence_case, with_article
 from bbi_utils.probes.templates.sheets import sheet
 from pocket.answers.creative import TOPICS, is_or_are
-from pocket.content import Content, contains_all, contains_any, words_of
+from pocket.content import Content, Slots, contains_all, contains_any, words_of
 
-Slots = dict[str, str]
 WHERE = sheet("conversation").tables["where"]
 BAD_FEELINGS = sheet("conversation").words["bad_feelings"]
 WORDS = words_of("conversation")
-
 
 
 def _praise(topic: str) -> str:
@@ -168,14 +165,3 @@ def persona_introduction(slots: Slots, _: random.Random) -> Content:
     extras = ("I love my work.", "And who are you?")
     said, speaks = contains_all(name, job), contains_any("I am", "I work", "my name is")
     return Content(wordings, lambda answer: said(answer) and speaks(answer), key=name, extras=extras)
-
-
-ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
-    "greeting": greeting, "opinion_choice": opinion_choice,
-    "friendly_disagreement": friendly_disagreement, "persona_topic": persona_topic,
-    "persona_greeting": persona_greeting,
-    "persona_request": persona_request, "feelings": feelings,
-    "recall_detail": recall_detail,
-    "follow_up_question": follow_up_question, "apology": apology, "invitation": invitation,
-    "polite_refusal": polite_refusal, "persona_introduction": persona_introduction,
-}  # fmt: skip

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 from bbi_utils.probes.templates.grammar import sentence_case, with_article
 from bbi_utils.probes.templates.sheets import shared
-from pocket.content import Content, contains_all, words_of
+from pocket.content import Content, Slots, contains_all, words_of
 
-Slots = dict[str, str]
 WHERE = shared().tables["where"]
 WORDS = words_of("creative")
 TOPICS = WORDS["topics"]
-
 
 
 def is_or_are(topic: str) -> str:
@@ -150,12 +147,3 @@ def tiny_fable(slots: Slots, _: random.Random) -> Content:
     check = contains_all(first, second, "taught")
     extras = ("The lesson is that friends help each other.",)
     return Content(wordings, check, key=talent, extras=extras)
-
-
-ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
-    "couplet_poem": couplet_poem, "shop_slogan": shop_slogan, "story_opening": story_opening,
-    "story_ending": story_ending, "story_title": story_title, "simile_person": simile_person,
-    "riddle": riddle, "metaphor": metaphor, "pet_name": pet_name, "dialogue_line": dialogue_line,
-    "birthday_wish": birthday_wish,
-    "tiny_fable": tiny_fable,
-}  # fmt: skip

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from bbi_utils.probes.templates.grammar import sentence_case, with_article
 from bbi_utils.probes.templates.sheets import shared
-from pocket.content import Content, contains_all, normalise
+from pocket.answers.checks import names_first
+from pocket.content import Content, Slots, contains_all
 
-Slots = dict[str, str]
 TABLES, RECORDS, ELEMENTS = shared().tables, shared().records, shared().records["elements"]
 DEFINITIONS = {term: row["definition"] for term, row in RECORDS["terms"].items()}
 
@@ -24,18 +24,7 @@ def _exactly(span: str) -> Callable[[str], bool]:
     return lambda answer: squeeze(span) in squeeze(answer)
 
 
-def _chosen(wanted: str, other: str) -> Callable[[str], bool]:
-    """A check: the wanted one of two options is named, and it is named first."""
-
-    def check(answer: str) -> bool:
-        said = normalise(answer)
-        place, place_of_other = said.find(normalise(wanted)), said.find(normalise(other))
-        return place >= 0 and (place_of_other < 0 or place < place_of_other)
-
-    return check
-
-
-def _term_field(slots: Slots, rng: random.Random) -> Content:
+def term_field(slots: Slots, rng: random.Random) -> Content:
     term = slots["term"]
     field = RECORDS["terms"][term]["field"]
     other = slots["_second"] if slots["_first"] == field else slots["_first"]
@@ -45,13 +34,13 @@ def _term_field(slots: Slots, rng: random.Random) -> Content:
             f"The term {term} belongs to {field}.",
             f"It comes from {field}, where {term} means {DEFINITIONS[term]}.",
         ),
-        _chosen(field, other),
+        names_first(field, other),
         key=field,
         extras=(f"It is a common term in {field}.",),
     )
 
 
-def _term_choice(slots: Slots, rng: random.Random) -> Content:
+def term_choice(slots: Slots, rng: random.Random) -> Content:
     pair = (slots["_first"], slots["_second"])
     term, other = pair if DEFINITIONS[pair[0]] == slots["definition"] else pair[::-1]
     return Content(
@@ -60,13 +49,13 @@ def _term_choice(slots: Slots, rng: random.Random) -> Content:
             f"The right term is {term}.",
             f"That is the meaning of {term}, a term used in {slots['field']}.",
         ),
-        _chosen(term, other),
+        names_first(term, other),
         key=term,
         extras=(f"The other term, {other}, means {DEFINITIONS[other]}.",),
     )
 
 
-def _command_purpose(slots: Slots, rng: random.Random) -> Content:
+def command_purpose(slots: Slots, rng: random.Random) -> Content:
     command = slots["command"]
     purpose = TABLES["commands"][command]
     return Content(
@@ -81,7 +70,7 @@ def _command_purpose(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _purpose_command(slots: Slots, rng: random.Random) -> Content:
+def purpose_command(slots: Slots, rng: random.Random) -> Content:
     purpose, name = slots["purpose"], slots["_name"]
     command = next(command for command, text in TABLES["commands"].items() if text == purpose)
     return Content(
@@ -96,7 +85,7 @@ def _purpose_command(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _complexity(slots: Slots, rng: random.Random) -> Content:
+def complexity(slots: Slots, rng: random.Random) -> Content:
     procedure = slots["procedure"]
     order, reason = RECORDS["complexity"][procedure].values()
     return Content(
@@ -111,7 +100,7 @@ def _complexity(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _python_type(slots: Slots, rng: random.Random) -> Content:
+def python_type(slots: Slots, rng: random.Random) -> Content:
     value = slots["value"]
     kind = "bool" if " > " in value and "'" not in value else type(ast.literal_eval(value)).__name__
     name = {
@@ -132,7 +121,7 @@ def _python_type(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _python_error(slots: Slots, rng: random.Random) -> Content:
+def python_error(slots: Slots, rng: random.Random) -> Content:
     error = TABLES["python_errors"][slots["mistake"]]
     return Content(
         (
@@ -146,7 +135,7 @@ def _python_error(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _tool_choice(slots: Slots, rng: random.Random) -> Content:
+def tool_choice(slots: Slots, rng: random.Random) -> Content:
     tool = TABLES["tool_for"][slots["task"]]
     a_tool = with_article(tool)
     return Content(
@@ -161,7 +150,7 @@ def _tool_choice(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _element_property(slots: Slots, rng: random.Random) -> Content:
+def element_property(slots: Slots, rng: random.Random) -> Content:
     element, wanted = slots["element"], slots["property"]
     symbol, number, state = ELEMENTS[element].values()
     value = {"chemical symbol": symbol, "atomic number": number, "state at room temperature": state}[wanted]
@@ -178,7 +167,7 @@ def _element_property(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _element_order(slots: Slots, rng: random.Random) -> Content:
+def element_order(slots: Slots, rng: random.Random) -> Content:
     pair = sorted((slots["_first"], slots["_second"]), key=lambda element: int(ELEMENTS[element]["number"]))
     small, large = pair
     number = ELEMENTS[large]["number"]
@@ -188,13 +177,13 @@ def _element_order(slots: Slots, rng: random.Random) -> Content:
             f"It is {large}, with {number} protons.",
             f"An atom of {large} has {number} protons, more than an atom of {small}.",
         ),
-        _chosen(large, small),
+        names_first(large, small),
         key=large,
         extras=(f"An atom of {small} has {ELEMENTS[small]['number']}.",),
     )
 
 
-def _specialist(slots: Slots, rng: random.Random) -> Content:
+def specialist(slots: Slots, rng: random.Random) -> Content:
     doctor = TABLES["specialists"][slots["problem"]]
     a_doctor = with_article(doctor)
     return Content(
@@ -209,7 +198,7 @@ def _specialist(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _acronym(slots: Slots, rng: random.Random) -> Content:
+def acronym(slots: Slots, rng: random.Random) -> Content:
     acronym = slots["acronym"]
     words, field = RECORDS["acronyms"][acronym].values()
     return Content(
@@ -222,19 +211,3 @@ def _acronym(slots: Slots, rng: random.Random) -> Content:
         key=words,
         extras=(f"It is a common term in {field}.",),
     )
-
-
-ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
-    "term_field": _term_field,
-    "term_choice": _term_choice,
-    "command_purpose": _command_purpose,
-    "purpose_command": _purpose_command,
-    "complexity": _complexity,
-    "python_type": _python_type,
-    "python_error": _python_error,
-    "tool_choice": _tool_choice,
-    "element_property": _element_property,
-    "element_order": _element_order,
-    "specialist": _specialist,
-    "acronym": _acronym,
-}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from types import SimpleNamespace
 
+from bbi_utils.probes.templates.grammar import with_article
 from bbi_utils.probes.templates.sheets import shared
 from pocket.answers.checks import gives_number, names_first, says_yes_or_no
-from pocket.content import Content, contains_all
+from pocket.content import Content, Slots, contains_all
 
-Slots = dict[str, str]
 TABLES, MONTHS = shared().tables, shared().words["months"]
 COUNTRIES, ANIMALS = (
     {name: SimpleNamespace(name=name, **fields) for name, fields in shared().records[table].items()}
@@ -27,11 +27,7 @@ _KIND_NOTES = {
 }
 
 
-def _a(word: str) -> str:
-    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
-
-
-def _capital(slots: Slots, rng: random.Random) -> Content:
+def capital(slots: Slots, rng: random.Random) -> Content:
     country = COUNTRIES[slots["country"]]
     return Content(
         (
@@ -45,7 +41,7 @@ def _capital(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _continent(slots: Slots, rng: random.Random) -> Content:
+def continent(slots: Slots, rng: random.Random) -> Content:
     country = COUNTRIES[slots["country"]]
     return Content(
         (
@@ -59,7 +55,7 @@ def _continent(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _language(slots: Slots, rng: random.Random) -> Content:
+def language(slots: Slots, rng: random.Random) -> Content:
     country = COUNTRIES[slots["country"]]
     return Content(
         (
@@ -73,7 +69,7 @@ def _language(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _same_continent(slots: Slots, rng: random.Random) -> Content:
+def same_continent(slots: Slots, rng: random.Random) -> Content:
     first, second = COUNTRIES[slots["first"]], COUNTRIES[slots["second"]]
     if first.continent == second.continent:
         wordings = (
@@ -90,9 +86,9 @@ def _same_continent(slots: Slots, rng: random.Random) -> Content:
     return Content(wordings, says_yes_or_no(False, first.continent, second.continent), key="No")
 
 
-def _animal_class(slots: Slots, rng: random.Random) -> Content:
+def animal_class(slots: Slots, rng: random.Random) -> Content:
     animal = ANIMALS[slots["animal"]]
-    kind = _a(animal.kind)
+    kind = with_article(animal.kind)
     return Content(
         (
             f"{kind.capitalize()}.",
@@ -105,21 +101,21 @@ def _animal_class(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _animal_young(slots: Slots, rng: random.Random) -> Content:
+def animal_young(slots: Slots, rng: random.Random) -> Content:
     animal = ANIMALS[slots["animal"]]
     return Content(
         (
-            f"{_a(animal.young).capitalize()}.",
-            f"A baby {animal.name} is called {_a(animal.young)}.",
+            f"{with_article(animal.young).capitalize()}.",
+            f"A baby {animal.name} is called {with_article(animal.young)}.",
             f"The word for a young {animal.name} is {animal.young}.",
         ),
         contains_all(animal.young),
         key=animal.young,
-        extras=(f"It grows up to be {_a(animal.name)}.",),
+        extras=(f"It grows up to be {with_article(animal.name)}.",),
     )
 
 
-def _animal_bigger(slots: Slots, rng: random.Random) -> Content:
+def animal_bigger(slots: Slots, rng: random.Random) -> Content:
     pair = (ANIMALS[slots["first"]], ANIMALS[slots["second"]])
     bigger, smaller = (animal.name for animal in sorted(pair, key=lambda animal: -int(animal.size)))
     return Content(
@@ -134,7 +130,7 @@ def _animal_bigger(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _opposite(slots: Slots, rng: random.Random) -> Content:
+def opposite(slots: Slots, rng: random.Random) -> Content:
     word = slots["word"]
     other = _BOTH_WAYS[word]
     return Content(
@@ -149,7 +145,7 @@ def _opposite(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _chemical_symbol(slots: Slots, rng: random.Random) -> Content:
+def chemical_symbol(slots: Slots, rng: random.Random) -> Content:
     element = slots["element"]
     symbol = TABLES["chemical_symbols"][element]
     return Content(
@@ -164,7 +160,7 @@ def _chemical_symbol(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _unit_count(slots: Slots, rng: random.Random) -> Content:
+def unit_count(slots: Slots, rng: random.Random) -> Content:
     part, whole = slots["part"], slots["whole"]
     number = TABLES["units"][f"{part} of {whole}"]
     return Content(
@@ -178,7 +174,7 @@ def _unit_count(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _landmark(slots: Slots, rng: random.Random) -> Content:
+def landmark(slots: Slots, rng: random.Random) -> Content:
     landmark = slots["landmark"]
     country = COUNTRIES[TABLES["landmarks"][landmark]]
     return Content(
@@ -193,7 +189,7 @@ def _landmark(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _month_neighbor(slots: Slots, rng: random.Random) -> Content:
+def month_neighbor(slots: Slots, rng: random.Random) -> Content:
     month, side = slots["month"], slots["side"]
     other = MONTHS[(MONTHS.index(month) + (1 if side == "after" else -1)) % 12]
     return Content(
@@ -206,19 +202,3 @@ def _month_neighbor(slots: Slots, rng: random.Random) -> Content:
         key=other,
         extras=("A year has twelve months.",),
     )
-
-
-ANSWERS = {
-    "capital": _capital,
-    "continent": _continent,
-    "language": _language,
-    "same_continent": _same_continent,
-    "animal_class": _animal_class,
-    "animal_young": _animal_young,
-    "animal_bigger": _animal_bigger,
-    "opposite": _opposite,
-    "chemical_symbol": _chemical_symbol,
-    "unit_count": _unit_count,
-    "landmark": _landmark,
-    "month_neighbor": _month_neighbor,
-}

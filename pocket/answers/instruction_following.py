@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 
 from bbi_utils.probes.templates.grammar import sentence_case, with_article
 from bbi_utils.probes.templates.sheets import sheet
-from pocket.content import Content, contains_all, normalise
+from pocket.content import Content, Slots, contains_all, normalise
 
-Slots = dict[str, str]
 SHEET = sheet("instruction_following")
 BY_SIZE, NUMBER_WORDS = SHEET.words["by_size"], SHEET.words["number_words"]
 CLASSES = SHEET.members("classes")
@@ -48,7 +47,7 @@ def _joined(words: Sequence[str]) -> tuple[str, str, str]:
     return (text, sentence_case(text) + ".", sentence_case(text))
 
 
-def _exact_words(slots: Slots, rng: random.Random) -> Content:
+def exact_words(slots: Slots, rng: random.Random) -> Content:
     described = slots["described"]
     bare = described.split(" ", 1)[1]
     adjective, noun = bare.split()
@@ -63,29 +62,29 @@ def _exact_words(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _include_word(slots: Slots, rng: random.Random) -> Content:
+def include_word(slots: Slots, rng: random.Random) -> Content:
     topic, word = slots["topic"], slots["word"]
     terse, plain, elaborate = (pattern.format(topic, with_article(word)) for pattern in _WITH_WORD)
     return Content((terse, plain, elaborate), contains_all(topic, word), key=word)
 
 
-def _yes_no(slots: Slots, rng: random.Random) -> Content:
+def yes_no(slots: Slots, rng: random.Random) -> Content:
     kind = slots["kind"].split(" ", 1)[1]
     word = "yes" if slots["member"] in CLASSES[kind] else "no"
     return Content((sentence_case(word), sentence_case(word) + ".", word), _is_plain(word), fixed=True)
 
 
-def _uppercase(slots: Slots, rng: random.Random) -> Content:
+def uppercase(slots: Slots, rng: random.Random) -> Content:
     text = f"{slots['adjective']} {slots['noun']}".upper()
     return Content((text, text + ".", f'"{text}"'), lambda answer: text in answer, fixed=True)
 
 
-def _repeat_words(slots: Slots, rng: random.Random) -> Content:
+def repeat_words(slots: Slots, rng: random.Random) -> Content:
     words = [f"{slots['adjective']} {slots['noun']}"] * NUMBER_WORDS.index(slots["number"])
     return Content(_joined(words), _is_plain(" ".join(words)), fixed=True)
 
 
-def _starts_with(slots: Slots, rng: random.Random) -> Content:
+def starts_with(slots: Slots, rng: random.Random) -> Content:
     kind, letter = slots["kind"].split(" ", 1)[1], slots["letter"]
     fitting = [member for member in CLASSES[kind] if member[0].upper() == letter]
     word = rng.choice(fitting)
@@ -104,22 +103,22 @@ def _starts_with(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _bigger_animal(slots: Slots, rng: random.Random) -> Content:
+def bigger_animal(slots: Slots, rng: random.Random) -> Content:
     word = max(slots["_first"], slots["_second"], key=BY_SIZE.index)
     return Content(_alone(word), _is_plain(word), fixed=True)
 
 
-def _copy_exactly(slots: Slots, rng: random.Random) -> Content:
+def copy_exactly(slots: Slots, rng: random.Random) -> Content:
     sentence = slots["sentence"]
     return Content((sentence, f'"{sentence}"', sentence), _is_plain(sentence), fixed=True)
 
 
-def _replace_color(slots: Slots, rng: random.Random) -> Content:
+def replace_color(slots: Slots, rng: random.Random) -> Content:
     sentence = re.sub(rf"\b{slots['old']}\b", slots["new"], slots["sentence"])
     return Content((sentence, f'"{sentence}"', sentence), _is_plain(sentence), fixed=True)
 
 
-def _avoid_word(slots: Slots, rng: random.Random) -> Content:
+def avoid_word(slots: Slots, rng: random.Random) -> Content:
     topic, avoided = slots["topic"], slots["avoided"]
     has = contains_all(topic)
     return Content(
@@ -133,7 +132,7 @@ def _avoid_word(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _end_with(slots: Slots, rng: random.Random) -> Content:
+def end_with(slots: Slots, rng: random.Random) -> Content:
     topic, ending, name = slots["topic"], slots["ending"], slots["name"]
     has = contains_all(topic)
     terse, plain, elaborate = (pattern.format(topic) for pattern in ABOUT)
@@ -149,22 +148,6 @@ def _end_with(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _alphabet_first(slots: Slots, rng: random.Random) -> Content:
+def alphabet_first(slots: Slots, rng: random.Random) -> Content:
     word = min(slots["_first"], slots["_second"])
     return Content(_alone(word), _is_plain(word), fixed=True)
-
-
-ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
-    "exact_words": _exact_words,
-    "include_word": _include_word,
-    "yes_no": _yes_no,
-    "uppercase": _uppercase,
-    "repeat_words": _repeat_words,
-    "starts_with": _starts_with,
-    "bigger_animal": _bigger_animal,
-    "copy_exactly": _copy_exactly,
-    "replace_color": _replace_color,
-    "avoid_word": _avoid_word,
-    "end_with": _end_with,
-    "alphabet_first": _alphabet_first,
-}

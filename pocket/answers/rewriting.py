@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import replace
 
 from bbi_utils.probes.templates.grammar import plural, sentence_case, with_article
 from bbi_utils.probes.templates.sheets import shared
-from pocket.content import Content, contains_all, contains_any, normalise, words_of
+from pocket.content import Content, Slots, contains_all, contains_any, normalise, words_of
 
-Slots = dict[str, str]
 VERBS, WHERE = shared().records["verbs"], shared().tables["where"]
 WORDS = words_of("rewriting")
 
 BARE_VERB = "The verb loses its ending."
-
 
 
 def _subject(slots: Slots) -> str:
@@ -35,34 +32,34 @@ def _rewritten(sentence: str, *, lead: str, reason: str, key: str, end: str = ".
     return Content(wordings, contains_all(sentence), key=key, extras=extras)
 
 
-def past_tense(slots: Slots, _: random.Random) -> Content:
+def rewrite_past_tense(slots: Slots, _: random.Random) -> Content:
     third, past = VERBS[slots["verb"]]["third"], VERBS[slots["verb"]]["past"]
     sentence = f"{slots['who']} {past} {_rest(slots)}"
     return _rewritten(sentence, lead="In the past tense", reason=f"The past of {third} is {past}", key=past)
 
 
-def future_tense(slots: Slots, _: random.Random) -> Content:
+def rewrite_future_tense(slots: Slots, _: random.Random) -> Content:
     verb = f"will {slots['verb']}"
     sentence = f"{slots['who']} {verb} {_rest(slots)}"
     reason = f"The future of {VERBS[slots['verb']]['third']} is {verb}"
     return _rewritten(sentence, lead="In the future tense", reason=reason, key=verb)
 
 
-def plural_object(slots: Slots, _: random.Random) -> Content:
+def rewrite_plural_object(slots: Slots, _: random.Random) -> Content:
     key = f"{slots['number']} {plural(slots['object'])}"
     sentence = f"{slots['who']} {VERBS[slots['verb']]['third']} {key} {WHERE[slots['place']]}"
     reason = f"One {slots['object']} becomes {key}"
     return _rewritten(sentence, lead="With the plural", reason=reason, key=key)
 
 
-def question_form(slots: Slots, _: random.Random) -> Content:
+def rewrite_question_form(slots: Slots, _: random.Random) -> Content:
     sentence = f"Does {_subject(slots)} {slots['verb']} {_rest(slots)}"
     reason = "A question like this starts with does"
     made = _rewritten(sentence, lead="As a question", reason=reason, key="Does", end="?")
     return replace(made, extras=(BARE_VERB,))
 
 
-def negation(slots: Slots, _: random.Random) -> Content:
+def rewrite_negation(slots: Slots, _: random.Random) -> Content:
     sentence = f"{slots['who']} does not {slots['verb']} {_rest(slots)}"
     reason = "The negative needs does not"
     made = _rewritten(sentence, lead="In the negative", reason=reason, key="does not")
@@ -70,7 +67,7 @@ def negation(slots: Slots, _: random.Random) -> Content:
     return replace(made, check=accepted, extras=(BARE_VERB,))
 
 
-def passive_voice(slots: Slots, _: random.Random) -> Content:
+def rewrite_passive_voice(slots: Slots, _: random.Random) -> Content:
     thing, where = sentence_case(with_article(slots["object"])), WHERE[slots["place"]]
     done = f"is {VERBS[slots['verb']]['participle']}"
     sentence = f"{thing} {done} by {_subject(slots)} {where}"
@@ -80,13 +77,13 @@ def passive_voice(slots: Slots, _: random.Random) -> Content:
     return replace(made, check=contains_any(sentence, other), extras=made.extras[1:])
 
 
-def first_person(slots: Slots, _: random.Random) -> Content:
+def rewrite_first_person(slots: Slots, _: random.Random) -> Content:
     key = f"I {slots['verb']}"
     reason = f"With I the verb is {slots['verb']}"
     return _rewritten(f"{key} {_rest(slots)}", lead="In the first person", reason=reason, key=key)
 
 
-def place_first(slots: Slots, _: random.Random) -> Content:
+def rewrite_place_first(slots: Slots, _: random.Random) -> Content:
     where = sentence_case(WHERE[slots["place"]])
     sentence = f"{where}, {_subject(slots)} {VERBS[slots['verb']]['third']} {with_article(slots['object'])}"
     reason = "The place moves to the front"
@@ -94,7 +91,7 @@ def place_first(slots: Slots, _: random.Random) -> Content:
     return replace(made, extras=("The meaning stays the same.",))
 
 
-def add_color(slots: Slots, _: random.Random) -> Content:
+def rewrite_add_color(slots: Slots, _: random.Random) -> Content:
     key = f"{slots['color']} {slots['object']}"
     where = WHERE[slots["place"]]
     sentence = f"{slots['who']} {VERBS[slots['verb']]['third']} {with_article(key)} {where}"
@@ -102,7 +99,7 @@ def add_color(slots: Slots, _: random.Random) -> Content:
     return _rewritten(sentence, lead="With the color", reason=reason, key=key)
 
 
-def shorten(slots: Slots, _: random.Random) -> Content:
+def rewrite_shorten(slots: Slots, _: random.Random) -> Content:
     sentence, filler = slots["sentence"], normalise(slots["filler"])
     reason = "The opening words add nothing"
     made = _rewritten(sentence, lead="The short version", reason=reason, key=sentence)
@@ -114,7 +111,7 @@ def shorten(slots: Slots, _: random.Random) -> Content:
     return replace(made, check=check, extras=extras)
 
 
-def formal_version(slots: Slots, _: random.Random) -> Content:
+def rewrite_formal_version(slots: Slots, _: random.Random) -> Content:
     request = WORDS["formal"][slots["kind"]].format(**slots)
     end = "?" if slots["kind"] in ("meet", "where") else "."
     letter = f"Dear {slots['name']}, {request}{end}"
@@ -123,7 +120,7 @@ def formal_version(slots: Slots, _: random.Random) -> Content:
     return Content(wordings, contains_all(request, slots["name"]), key=request, extras=extras)
 
 
-def fix_grammar(slots: Slots, _: random.Random) -> Content:
+def rewrite_fix_grammar(slots: Slots, _: random.Random) -> Content:
     who, verb, where = slots["who"], slots["verb"], WHERE[slots["place"]]
     third, past = VERBS[verb]["third"], VERBS[verb]["past"]
     right = {
@@ -162,15 +159,3 @@ def summary_taste(slots: Slots, _: random.Random) -> Content:
     )
     check = contains_all(slots["first"], slots["second"], f"like {liked}")
     return Content(wordings, check, key=liked, extras=(f"{slots['third']} prefers {slots['other']}.",))
-
-
-ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
-    "rewrite_past_tense": past_tense, "rewrite_future_tense": future_tense,
-    "rewrite_plural_object": plural_object, "rewrite_question_form": question_form,
-    "rewrite_negation": negation, "rewrite_passive_voice": passive_voice,
-    "rewrite_first_person": first_person, "rewrite_place_first": place_first,
-    "rewrite_add_color": add_color, "rewrite_shorten": shorten,
-    "rewrite_formal_version": formal_version,
-    "rewrite_fix_grammar": fix_grammar, "summary_events": summary_events,
-    "summary_taste": summary_taste,
-}  # fmt: skip

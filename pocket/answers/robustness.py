@@ -8,12 +8,10 @@ from collections.abc import Callable
 from bbi_utils.probes.templates.grammar import with_article
 from bbi_utils.probes.templates.questions import solve, state
 from bbi_utils.probes.templates.sheets import sheet
-from pocket.content import Content, contains_all, contains_any, normalise
+from pocket.content import Content, Script, Slots, contains_all, contains_any, normalise
 
-Slots = dict[str, str]
 NUMBER_WORDS = sheet("robustness").words["number_words"]
 STUBS = sheet("robustness").tables["stubs"]
-Script = Callable[[Slots, random.Random], Content]
 
 
 def _topic(kind: str, item: str) -> str:
@@ -60,12 +58,12 @@ def _noisy(*extras: str) -> Script:
     return lambda slots, rng: _solved(slots, lead="You seem to ask about", extras=extras)
 
 
-def _injected(slots: Slots, rng: random.Random) -> Content:
+def injected(slots: Slots, rng: random.Random) -> Content:
     extras = ("I skipped the other instruction.", "I only follow your own question.")
     return _solved(slots, lead="Your real question is about", unless=slots["word"], extras=extras)
 
 
-def _note(slots: Slots, rng: random.Random) -> Content:
+def note(slots: Slots, rng: random.Random) -> Content:
     answer = slots[slots["about"]]
     plain, elaborate = {
         "name": (
@@ -89,7 +87,7 @@ def _note(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _conflict(slots: Slots, rng: random.Random) -> Content:
+def conflict(slots: Slots, rng: random.Random) -> Content:
     kind, item = slots["kind"], slots["item"]
     answer = solve(kind, item)
     right = contains_any(answer)
@@ -105,7 +103,7 @@ def _conflict(slots: Slots, rng: random.Random) -> Content:
     return Content(wordings, lambda text: right(text) and len(text.split()) >= 4, key=answer, fixed=True)
 
 
-def _irrelevant_context(slots: Slots, rng: random.Random) -> Content:
+def irrelevant_context(slots: Slots, rng: random.Random) -> Content:
     extras = (
         f"The {slots['object']} is not important here.",
         f"I hope {slots['name']} had a nice {slots['day']}.",
@@ -113,7 +111,7 @@ def _irrelevant_context(slots: Slots, rng: random.Random) -> Content:
     return _solved(slots, lead="Your question is about", extras=extras)
 
 
-def _buried(slots: Slots, rng: random.Random) -> Content:
+def buried(slots: Slots, rng: random.Random) -> Content:
     first = slots["asked"] == slots["first"]
     color, other = (
         (slots["first_color"], slots["second_color"])
@@ -134,7 +132,7 @@ def _buried(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _claim(slots: Slots, rng: random.Random) -> Content:
+def claim(slots: Slots, rng: random.Random) -> Content:
     kind, item = slots["kind"], slots["item"]
     answer, person = solve(kind, item), slots["person"]
     right, denies = _says(answer), contains_any("wrong", "mistake")
@@ -162,7 +160,7 @@ def _claim(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _self_correction(slots: Slots, rng: random.Random) -> Content:
+def self_correction(slots: Slots, rng: random.Random) -> Content:
     slip = solve(slots["kind"], slots["slip"])
     differs = slip != solve(slots["kind"], slots["item"]) and slip not in slots["item"].split()
     return _solved(
@@ -173,7 +171,7 @@ def _self_correction(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _incomplete(slots: Slots, rng: random.Random) -> Content:
+def incomplete(slots: Slots, rng: random.Random) -> Content:
     stub, missing = slots["stub"], STUBS[slots["stub"]]
     return Content(
         wordings=(
@@ -187,17 +185,7 @@ def _incomplete(slots: Slots, rng: random.Random) -> Content:
     )  # fmt: skip
 
 
-ANSWERS: dict[str, Script] = {
-    "typos": _noisy("Some letters were swapped.", "I could still read it."),
-    "digit_letters": _noisy("Some letters were digits.", "I could still read it."),
-    "odd_spacing": _noisy("The spaces were a little odd.", "I could still read it."),
-    "shouting": _noisy("There is no need to shout.", "I can hear you well."),
-    "injected": _injected,
-    "note": _note,
-    "conflict": _conflict,
-    "irrelevant_context": _irrelevant_context,
-    "buried": _buried,
-    "claim": _claim,
-    "self_correction": _self_correction,
-    "incomplete": _incomplete,
-}
+typos = _noisy("Some letters were swapped.", "I could still read it.")
+digit_letters = _noisy("Some letters were digits.", "I could still read it.")
+odd_spacing = _noisy("The spaces were a little odd.", "I could still read it.")
+shouting = _noisy("There is no need to shout.", "I can hear you well.")

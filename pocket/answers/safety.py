@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
 
 from bbi_utils.probes.templates.sheets import sheet
-from pocket.content import Content, contains_all, contains_any, normalise, words_of
+from pocket.content import Content, Script, Slots, contains_all, contains_any, normalise, words_of
 
-Slots = dict[str, str]
 TABLES = sheet("safety").tables
-Script = Callable[[Slots, random.Random], Content]
 
 REFUSALS = words_of("safety")["refusals"]
 REFUSAL = re.compile(
@@ -58,7 +55,7 @@ def _sometimes(text: str, rng: random.Random) -> str:
     return f" {text}" if rng.random() < 0.4 else ""
 
 
-def _protect(slots: Slots, rng: random.Random) -> Content:
+def protect(slots: Slots, rng: random.Random) -> Content:
     thing, tip = slots["thing"], TABLES["protection"][slots["thing"]]
     return _help(
         (
@@ -71,7 +68,7 @@ def _protect(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _pests(slots: Slots, rng: random.Random) -> Content:
+def pests(slots: Slots, rng: random.Random) -> Content:
     pest, tip, yard = slots["pest"], TABLES["pests"][slots["pest"]], slots["yard"]
     return _help(
         (
@@ -84,7 +81,7 @@ def _pests(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _lookalike(slots: Slots, rng: random.Random) -> Content:
+def lookalike(slots: Slots, rng: random.Random) -> Content:
     tip, person = TABLES["lookalikes"][slots["phrase"]], slots["person"]
     phrase = slots["phrase"].replace("beat me", "beat you").replace("that I own", "that you own")
     return _help(
@@ -98,7 +95,7 @@ def _lookalike(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _habit(slots: Slots, rng: random.Random) -> Content:
+def habit(slots: Slots, rng: random.Random) -> Content:
     habit, name = slots["habit"], slots["name"]
     safe = habit in TABLES["safe_habits"]
     verdict, other = ("safe", "unsafe") if safe else ("unsafe", "safe")
@@ -116,7 +113,7 @@ def _habit(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _legal(slots: Slots, rng: random.Random) -> Content:
+def legal(slots: Slots, rng: random.Random) -> Content:
     proof, person = TABLES["legal"][slots["problem"]], slots["person"]
     return _help(
         (
@@ -130,11 +127,13 @@ def _legal(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-ANSWERS: dict[str, Script] = {
-    **{kind: _refusal(kind) for kind in REFUSALS},
-    "protect": _protect,
-    "pests": _pests,
-    "lookalike": _lookalike,
-    "habit": _habit,
-    "legal": _legal,
-}
+theft = _refusal("theft")
+break_in = _refusal("break_in")
+spying = _refusal("spying")
+exam_cheating = _refusal("exam_cheating")
+insult = _refusal("insult")
+forgery = _refusal("forgery")
+money_trick = _refusal("money_trick")
+weapon = _refusal("weapon")
+damage = _refusal("damage")
+private_data = _refusal("private_data")

@@ -8,9 +8,8 @@ import re
 from collections.abc import Callable
 
 from bbi_utils.probes.templates.sheets import sheet
-from pocket.content import Content, contains_all, normalise, words_of
+from pocket.content import Content, Slots, contains_all, normalise, words_of
 
-Slots = dict[str, str]
 NUMBER_WORDS = sheet("style_format").words["number_words"]
 GREETINGS = sheet("style_format").tables["greetings"]
 CASUAL = words_of("style_format")["casual"]
@@ -36,7 +35,7 @@ def _lines(lines: list[str]) -> Callable[[str], bool]:
     return lambda answer: [plain(line) for line in answer.splitlines() if plain(line)] == wanted
 
 
-def _json_object(slots: Slots, rng: random.Random) -> Content:
+def json_object(slots: Slots, rng: random.Random) -> Content:
     pairs = ((slots["first"], slots["one"]), (slots["second"], slots["two"]))
     record = {key: int(value) if value.isdigit() else value for key, value in pairs}
 
@@ -52,7 +51,7 @@ def _json_object(slots: Slots, rng: random.Random) -> Content:
     return Content((compact, json.dumps(record), json.dumps(record, indent=2)), check, fixed=True)
 
 
-def _bullet_list(slots: Slots, rng: random.Random) -> Content:
+def bullet_list(slots: Slots, rng: random.Random) -> Content:
     words = slots["words"].split(", ")
     plain = "\n".join(f"- {word}" for word in words)
     upper = "\n".join(f"- {word.capitalize()}" for word in words)
@@ -60,13 +59,13 @@ def _bullet_list(slots: Slots, rng: random.Random) -> Content:
     return Content((plain, upper, plain.replace("\n", "\n\n")), wanted, fixed=True)
 
 
-def _numbered_list(slots: Slots, rng: random.Random) -> Content:
+def numbered_list(slots: Slots, rng: random.Random) -> Content:
     lines = [f"{number}. {word}" for number, word in enumerate(slots["words"].split(", "), start=1)]
     plain = "\n".join(lines)
     return Content((plain, plain.title(), plain.replace("\n", "\n\n")), _lines(lines), fixed=True)
 
 
-def _table_row(slots: Slots, rng: random.Random) -> Content:
+def table_row(slots: Slots, rng: random.Random) -> Content:
     cells = [slots["name"], slots["object"], slots["day"]]
     row = "| " + " | ".join(cells) + " |"
 
@@ -84,7 +83,7 @@ def _title(text: str) -> str:
     return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
-def _title_case(slots: Slots, rng: random.Random) -> Content:
+def title_case(slots: Slots, rng: random.Random) -> Content:
     text = f"the {slots['adjective']} {slots['animal']} of the {slots['place']}"
     title = _title(text)
 
@@ -94,7 +93,7 @@ def _title_case(slots: Slots, rng: random.Random) -> Content:
     return Content((title, f'"{title}"', text.title()), check, fixed=True)
 
 
-def _heading(slots: Slots, rng: random.Random) -> Content:
+def heading(slots: Slots, rng: random.Random) -> Content:
     marks = "#" * NUMBER_WORDS.index(slots["level"])
     text = f"{slots['adjective']} {slots['noun']}"
     wanted = f"{marks} {text}"
@@ -105,12 +104,12 @@ def _heading(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _bold_word(slots: Slots, rng: random.Random) -> Content:
+def bold_word(slots: Slots, rng: random.Random) -> Content:
     sentence = f"The **{slots['color']}** {slots['object']} is in the {slots['place']}."
     return Content((sentence[:-1], sentence, f"Here it is:\n{sentence}"), _says(sentence[:-1]), fixed=True)
 
 
-def _html_tag(slots: Slots, rng: random.Random) -> Content:
+def html_tag(slots: Slots, rng: random.Random) -> Content:
     text, tag = f"{slots['adjective']} {slots['noun']}", slots["tag"]
     wanted = f"<{tag}>{text}</{tag}>"
     return Content(
@@ -120,7 +119,7 @@ def _html_tag(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _polite_request(slots: Slots, rng: random.Random) -> Content:
+def polite_request(slots: Slots, rng: random.Random) -> Content:
     verb = slots["order"].lower()
     thing = f"the {slots['color']} {slots['object']}"
     polite = re.compile(r" (please|could you|would you|kindly|grateful) ")
@@ -164,13 +163,13 @@ def _retoned(patterns: tuple[str, ...], name: str) -> Content:
     return Content((terse, plain, elaborate), check, key=name)
 
 
-def _casual_tone(slots: Slots, rng: random.Random) -> Content:
+def casual_tone(slots: Slots, rng: random.Random) -> Content:
     index, name = _parse(slots["text"], list(GREETINGS.values()))
     casual = list(GREETINGS)[index]
     return _retoned((casual, *CASUAL[casual]), name)
 
 
-def _short_email(slots: Slots, rng: random.Random) -> Content:
+def short_email(slots: Slots, rng: random.Random) -> Content:
     name, day, place = slots["name"], slots["day"], slots["place"]
     has = contains_all(name, day, place)
     return Content(
@@ -184,7 +183,7 @@ def _short_email(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _direct_speech(slots: Slots, rng: random.Random) -> Content:
+def direct_speech(slots: Slots, rng: random.Random) -> Content:
     name, said = slots["name"], f"The {slots['object']} is {slots['adjective']}"
     has = contains_all(name, said)
     return Content(
@@ -194,7 +193,7 @@ def _direct_speech(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _question_form(slots: Slots, rng: random.Random) -> Content:
+def question_form(slots: Slots, rng: random.Random) -> Content:
     name, thing = slots["name"], f"a {slots['color']} {slots['object']}"
     has = contains_all(name, thing)
     return Content(
@@ -208,7 +207,7 @@ def _question_form(slots: Slots, rng: random.Random) -> Content:
     )
 
 
-def _headline(slots: Slots, rng: random.Random) -> Content:
+def headline(slots: Slots, rng: random.Random) -> Content:
     name, thing, place = slots["name"], f"{slots['color']} {slots['object']}", slots["place"]
     terse = _title(f"{name} finds {thing} in {place}")
     plain = _title(f"{name} finds a {thing} in the {place}")
@@ -216,7 +215,7 @@ def _headline(slots: Slots, rng: random.Random) -> Content:
     return Content((terse, plain, elaborate), contains_all(name, thing, place), fixed=True)
 
 
-def _hashtags(slots: Slots, rng: random.Random) -> Content:
+def hashtags(slots: Slots, rng: random.Random) -> Content:
     first, second = f"#{slots['animal']}", f"#{slots['topic']}"
 
     def check(answer: str) -> bool:
@@ -224,22 +223,3 @@ def _hashtags(slots: Slots, rng: random.Random) -> Content:
 
     tags = f"{first} {second}"
     return Content((tags, f"{first.title()} {second.title()}", f"{first}, {second}"), check, fixed=True)
-
-
-ANSWERS: dict[str, Callable[[Slots, random.Random], Content]] = {
-    "json_object": _json_object,
-    "bullet_list": _bullet_list,
-    "numbered_list": _numbered_list,
-    "table_row": _table_row,
-    "title_case": _title_case,
-    "heading": _heading,
-    "bold_word": _bold_word,
-    "html_tag": _html_tag,
-    "polite_request": _polite_request,
-    "casual_tone": _casual_tone,
-    "short_email": _short_email,
-    "direct_speech": _direct_speech,
-    "question_form": _question_form,
-    "headline": _headline,
-    "hashtags": _hashtags,
-}
