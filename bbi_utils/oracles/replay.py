@@ -34,27 +34,23 @@ class ReplayOracle:
             "column": self.column,
         }
         self.fingerprint = fingerprint_of(self.settings)
-        self._answers = self._read()
+        again = f"{self.column}_2"
+        columns = read_columns(self.path, keys=("prompt",), required=(self.column,), optional=(again,))
+        self._answers = {
+            (prompt, index): said
+            for index, name in enumerate(name for name in (self.column, again) if name in columns)
+            for prompt, said in zip(columns["prompt"], columns[name], strict=True)
+            if said is not None
+        }
 
     @property
     def name(self) -> str:
         """The file's name and the column."""
         return f"{self.path.name}#{self.column}"
 
-    def _read(self) -> list[dict[str, str]]:
-        """For each sample index the answers by prompt."""
-        again = f"{self.column}_2"
-        columns = read_columns(self.path, keys=("prompt",), required=(self.column,), optional=(again,))
-        prompts = columns["prompt"]
-        cells = [columns[name] for name in (self.column, again) if name in columns]
-        return [
-            {str(p): said for p, said in zip(prompts, each, strict=True) if said is not None}
-            for each in cells
-        ]
-
     def check(self, requests: Sequence[Request]) -> None:
         """Raise BadInput where the file has no answer to a prompt."""
-        missing = [r for r in requests if r.prompt not in self._known(r.sample_index)]
+        missing = [r for r in requests if (r.prompt, r.sample_index) not in self._answers]
         if missing:
             index = missing[0].sample_index
             column = f"{self.column}_{index + 1}" if index else self.column
@@ -64,14 +60,11 @@ class ReplayOracle:
                 "(PROBES, N_DISTILL, N_TEST)"
             )
 
-    def _known(self, sample_index: int) -> dict[str, str]:
-        return self._answers[sample_index] if sample_index < len(self._answers) else {}
-
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """The recorded answers, in order. How they ended and their tokens are not in the file."""
         self.check(requests)
-        said = [(r.prompt_id, self._known(r.sample_index)[r.prompt].strip()) for r in requests]
-        return [Answer(prompt_id, text, "stop", 0, 0, 0.0) for prompt_id, text in said]
+        said = [self._answers[r.prompt, r.sample_index].strip() for r in requests]
+        return [Answer(r.prompt_id, text, "stop", 0, 0, 0.0) for r, text in zip(requests, said, strict=True)]
 
     def release(self) -> None:
         """Nothing is loaded that could be dropped."""
