@@ -4,6 +4,8 @@ The paper's numbers are for the paper's models and probes; a run on other models
 claim's direction holds, never by how close the numbers are.
 """
 
+from __future__ import annotations
+
 import csv
 import itertools
 import math
@@ -12,15 +14,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-import pandas as pd
 import yaml
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.report.labels import aligned, pairs_in, words
-from bbi_utils.responses.answers import NULL
+
+if TYPE_CHECKING:  # pandas is imported where claims are made: who only reads them need not wait for it
+    import pandas as pd
+
+    Frames = Mapping[str, pd.DataFrame]  # of one pair
+    Told = tuple[pd.Series, str, bool | None]
 
 COLUMNS = ("claim_id", "claim", "pair", "paper", "this run", "interval", "holds")
 NOTHING = "—"
@@ -33,7 +39,6 @@ NOTE = (
     "paid for. 'Holds' asks for the direction with its interval, not for the paper's number."
 )
 
-Frames = Mapping[str, pd.DataFrame]  # of one pair
 Row = dict[str, str]
 
 
@@ -79,6 +84,8 @@ def claim_table(frames: Mapping[str, pd.DataFrame], *, confidence: float = 0.95)
     claim_id never changes where the words of a claim may; holds is "yes", "no", or a dash where a row only
     states a number. `NOTE` belongs under the table.
     """
+    import pandas as pd
+
     table: list[Row] = []
     for pair in pairs_in(frames["similarity"]["pair"]):
         of_pair = {name: frame[frame["pair"] == pair] for name, frame in frames.items()}
@@ -112,7 +119,6 @@ def _who(row: pd.Series) -> str:
 
 
 # How a claim is told: from its rows (and all frames of the pair) the one shown, its words, whether it holds.
-Told = tuple[pd.Series, str, bool | None]
 
 
 def _row(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
@@ -138,6 +144,8 @@ def _anyone(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float)
 
 def _nobody(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
     """The interval that comes nearest to leaving 0, or leaves it by most."""
+    import pandas as pd
+
     margin = pd.concat([-rows["lower"], rows["upper"]], axis=1).min(axis=1)
     row, covered = rows.loc[margin.idxmin()], int((margin >= 0).sum())
     text = f"{covered} of {len(rows)} cover 0; nearest {claim.number(row)} {_who(row)}"
@@ -152,6 +160,8 @@ def _judge(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) 
 
 def _certificate(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
     """Whether epsilon is refuted, certified or open, and between which bounds it lies."""
+    import pandas as pd
+
     row = rows.iloc[0]
     name = words(row["strongest"]).replace(" (", ", ").rstrip(")")
     between = pd.Series({"lower": max(0.0, row["floor"]), "upper": row["ceiling"]})
@@ -160,6 +170,8 @@ def _certificate(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: f
 
 def _watched(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
     """When the sequential test established a difference, as it should not for the null; the kernel's p."""
+    from bbi_utils.responses.answers import NULL
+
     row, tests = rows.iloc[0], frames["tests"].set_index(["contrast", "test"])["p"]
     never = math.isnan(row["queries"])
     found = f"not in {row['n']:.0f} queries" if never else f"after {row['queries']:.0f} queries"

@@ -19,6 +19,7 @@ from bbi_utils.files import read_json, write_json
 from bbi_utils.oracles.adapters import whole_model
 from bbi_utils.oracles.hub import cached_commit
 from bbi_utils.provenance import cores, write_manifest
+from bbi_utils.report.claims import show_claims
 from bbi_utils.study import preflight
 from bbi_utils.study.display import Display, Lane, clock
 from bbi_utils.study.params import DEFAULT_PAIRS, DEFAULT_PROFILE, Study, load_study
@@ -225,8 +226,6 @@ def reproduce(
                 for study, own in zip(studies, tasks, strict=True)
             ]
             run_lanes(lanes[:1] if shared else lanes, studies, stream=stream)
-    from bbi_utils.report.claims import show_claims  # with pandas, which a bad setting need not wait for
-
     show_claims(run, stream=stream, seconds=time.monotonic() - began)
 
 
