@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from bbi_utils import games
-from bbi_utils.adversaries import EncoderSettings, all_adversaries, encoder_factory, lexical_adversaries
+from bbi_utils.adversaries import EncoderAdversary, EncoderSettings, all_adversaries, lexical_adversaries
 from bbi_utils.errors import BadInput
 
 WORDS = ["river", "mountain", "copper", "garden", "engine", "window", "silver", "bridge", "castle", "forest"]
@@ -119,7 +119,7 @@ def test_nothing_to_find_gives_an_interval_over_zero(name):
 @pytest.mark.parametrize("name", ["length", "word_ngrams", "char_ngrams", "encoder"])
 def test_pairs_are_scored_antisymmetrically_and_equal_answers_tie_exactly(name, tiny_encoder):
     make = (
-        encoder_factory(settings(tiny_encoder, epochs=1))
+        EncoderAdversary.factory(settings(tiny_encoder, epochs=1))
         if name == "encoder"
         else lexical_adversaries()[name]
     )
@@ -142,7 +142,7 @@ def test_identical_training_answers_do_no_harm(name):
 @pytest.mark.parametrize("depth", [{}, {"layers": 2, "trainable_layers": 1}])
 def test_the_encoder_finds_an_opener(tiny_encoder, depth):
     table = advantages(
-        encoder_factory(settings(tiny_encoder, **depth)), make_pairs(120, student={"opener": 0.9})
+        EncoderAdversary.factory(settings(tiny_encoder, **depth)), make_pairs(120, student={"opener": 0.9})
     )
     assert (table["lower"] > 0.2).all()
 
@@ -153,7 +153,7 @@ def test_the_encoder_repeats_itself_and_leaves_the_random_state_alone(tiny_encod
     pairs, runs = make_pairs(40, student={"opener": 0.5}), []
     state = torch.random.get_rng_state()
     for _ in range(2):
-        make = encoder_factory(settings(tiny_encoder, epochs=1, trainable_layers=1))
+        make = EncoderAdversary.factory(settings(tiny_encoder, epochs=1, trainable_layers=1))
         runs.append(games.play(make, pairs, pair="qwen", contrast="base")[0])
     pd.testing.assert_frame_equal(*runs)
     assert torch.equal(state, torch.random.get_rng_state())
@@ -187,7 +187,10 @@ def test_frozen_states_are_read_once_and_shared_by_folds(tiny_encoder, monkeypat
     )
     pairs = make_pairs(30)
     games.play(
-        encoder_factory(settings(tiny_encoder, epochs=1, trainable_layers=1)), pairs, pair="q", contrast="b"
+        EncoderAdversary.factory(settings(tiny_encoder, epochs=1, trainable_layers=1)),
+        pairs,
+        pair="q",
+        contrast="b",
     )
     texts = {
         *zip(pairs["prompt"], pairs["teacher"], strict=True),
@@ -197,16 +200,16 @@ def test_frozen_states_are_read_once_and_shared_by_folds(tiny_encoder, monkeypat
 
 
 def test_cut_texts_are_counted(tiny_encoder):
-    make = encoder_factory(settings(tiny_encoder, epochs=1, max_length=12))
+    make = EncoderAdversary.factory(settings(tiny_encoder, epochs=1, max_length=12))
     _, costs = games.play(make, make_pairs(20), pair="qwen", contrast="base")
     assert costs.loc[0, "truncated_share"] == 1.0
 
 
 def test_wrong_encoders_are_named(tiny_encoder, tmp_path):
     with pytest.raises(BadInput, match="trainable"):
-        encoder_factory(settings(tiny_encoder, layers=9))()
+        EncoderAdversary.factory(settings(tiny_encoder, layers=9))()
     with pytest.raises(BadInput, match="missing-encoder"):
-        encoder_factory(settings(tmp_path / "missing-encoder"))()
+        EncoderAdversary.factory(settings(tmp_path / "missing-encoder"))()
 
 
 def test_all_adversaries_are_keyed_by_their_names_without_loading_anything():

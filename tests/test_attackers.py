@@ -16,11 +16,11 @@ from test_adversaries import WORDS, advantages, make_pairs, save_encoder, settin
 
 from bbi_utils import adversaries, games
 from bbi_utils.adversaries import (
+    EncoderAdversary,
     FeatureAdversary,
+    JointAdversary,
     all_adversaries,
     cheap_adversaries,
-    encoder_factory,
-    joint_factory,
     load_own,
     with_ensemble,
 )
@@ -41,7 +41,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def makers(encoder: Path) -> dict:
     """The strong attackers by name; the ensemble has the joint reader among its members."""
-    joint = {"joint": joint_factory(settings(encoder, epochs=1))}
+    joint = {"joint": JointAdversary.factory(settings(encoder, epochs=1))}
     return {**cheap_adversaries(), **joint, **with_ensemble({**cheap_adversaries(), **joint})}
 
 
@@ -153,13 +153,13 @@ def cyclic(n: int) -> pd.DataFrame:
 def test_the_joint_reader_finds_what_neither_answer_shows_alone(encoder):
     """Scores of single answers cannot win all round a cycle, where their differences add up to 0."""
     pairs, quick = cyclic(120), settings(encoder, epochs=20, max_length=16)
-    joint = advantages(joint_factory(quick), pairs)
+    joint = advantages(JointAdversary.factory(quick), pairs)
     assert list(joint.index) == ["pairwise"] and joint.loc["pairwise", "lower"] > 0.8
-    assert advantages(encoder_factory(quick), pairs).loc["pairwise", "upper"] < 0.7
+    assert advantages(EncoderAdversary.factory(quick), pairs).loc["pairwise", "upper"] < 0.7
 
 
 def test_answers_too_long_for_the_joint_reader_are_counted(encoder):
-    make = joint_factory(settings(encoder, epochs=1, max_length=12))
+    make = JointAdversary.factory(settings(encoder, epochs=1, max_length=12))
     costs = games.play(make, make_pairs(20), pair="qwen", contrast="base")[1]
     assert costs.loc[0, "truncated_share"] == 1.0
 
@@ -245,11 +245,11 @@ def test_no_member_scores_a_question_it_was_trained_on_in_other_words():
 
 def test_an_ensemble_of_joint_readers_alone_says_what_is_missing(encoder):
     with pytest.raises(BadInput, match="plays the single game"):
-        advantages(Ensemble({"joint": joint_factory(settings(encoder, epochs=1))}), make_pairs(20))
+        advantages(Ensemble({"joint": JointAdversary.factory(settings(encoder, epochs=1))}), make_pairs(20))
 
 
 def test_an_ensemble_counts_its_members_parameters_and_reports_their_cuts(encoder):
-    short = joint_factory(settings(encoder, epochs=1, max_length=12))
+    short = JointAdversary.factory(settings(encoder, epochs=1, max_length=12))
     members = {"length": cheap_adversaries()["length"], "joint": short}
     pairs = make_pairs(20)
     costs = {

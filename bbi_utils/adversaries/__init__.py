@@ -14,7 +14,7 @@ from typing import TypeVar
 from bbi_utils.adversaries import features, ngrams
 from bbi_utils.adversaries.backbone import EncoderSettings, shared_trunk
 from bbi_utils.adversaries.custom import load_own
-from bbi_utils.adversaries.encoder import encoder_factory, joint_factory, joint_name
+from bbi_utils.adversaries.encoder import EncoderAdversary, JointAdversary
 from bbi_utils.adversaries.ensemble import Ensemble
 from bbi_utils.adversaries.features import FeatureAdversary
 from bbi_utils.errors import BadInput
@@ -23,7 +23,7 @@ from bbi_utils.games.player import Adversary, Maker, Player, Remembering, Single
 __all__ = [
     "Adversary", "SingleAdversary", "FeatureAdversary", "EncoderSettings", "Factories", "lexical_adversaries",
     "cheap_adversaries", "encoder_adversaries", "own_adversaries", "with_ensemble", "all_adversaries",
-    "encoder_factory", "joint_factory", "load_own",
+    "EncoderAdversary", "JointAdversary", "load_own",
 ]  # fmt: skip
 
 Factories = dict[str, Maker]
@@ -59,8 +59,8 @@ def encoder_adversaries(*encoders: EncoderSettings) -> Factories:
     tables: list[Factories] = []
     for settings in encoders:
         trunk = shared_trunk(settings)
-        tables.append({settings.name: encoder_factory(settings, trunk)})
-        tables.append({joint_name(settings): joint_factory(settings, trunk)})
+        for kind in (EncoderAdversary, JointAdversary):
+            tables.append({settings.name + kind.suffix: kind.factory(settings, trunk)})
     return _joined(*tables)
 
 

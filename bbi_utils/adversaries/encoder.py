@@ -20,22 +20,7 @@ import numpy as np
 import pandas as pd
 
 from bbi_utils.adversaries.backbone import EncoderSettings, Trunk, shared_trunk
-
-
-def encoder_factory(
-    settings: EncoderSettings, trunk: Callable[[], Trunk] | None = None
-) -> Callable[[], EncoderAdversary]:
-    """Makes fresh adversaries that share one loaded encoder and its cached frozen states."""
-    trunk = trunk or shared_trunk(settings)
-    return lambda: EncoderAdversary(settings, trunk())
-
-
-def joint_factory(
-    settings: EncoderSettings, trunk: Callable[[], Trunk] | None = None
-) -> Callable[[], JointAdversary]:
-    """Makes fresh joint readers on one loaded encoder; ``max_length`` is for both answers together."""
-    trunk = trunk or shared_trunk(settings)
-    return lambda: JointAdversary(settings, trunk())
+from bbi_utils.games.player import Maker
 
 
 class FineTunedEncoder:
@@ -45,10 +30,18 @@ class FineTunedEncoder:
     subclass says what the contexts are.
     """
 
+    suffix = ""  # of the name, after the encoder's
+
     def __init__(self, settings: EncoderSettings, trunk: Trunk) -> None:
-        self.name = settings.name
+        self.name = settings.name + self.suffix
         self._settings = settings
         self._trunk = trunk
+
+    @classmethod
+    def factory(cls, settings: EncoderSettings, trunk: Callable[[], Trunk] | None = None) -> Maker:
+        """Makes fresh adversaries that share one loaded encoder and its cached frozen states."""
+        shared = trunk or shared_trunk(settings)
+        return lambda: cls(settings, shared())
 
     def _contexts(
         self, prompts: Sequence[str], first: Sequence[str], second: Sequence[str]
@@ -155,22 +148,15 @@ class EncoderAdversary(FineTunedEncoder):
 class JointAdversary(FineTunedEncoder):
     """Plays the pairwise game only: without the other answer it has nothing to say.
 
-    It does not read the prompt, which both answers share; the room is left to the answers.
+    It does not read the prompt, which both answers share; ``max_length`` is for both answers together.
     """
 
-    def __init__(self, settings: EncoderSettings, trunk: Trunk) -> None:
-        super().__init__(settings, trunk)
-        self.name = joint_name(settings)
+    suffix = "_joint"
 
     def _contexts(
         self, prompts: Sequence[str], first: Sequence[str], second: Sequence[str]
     ) -> tuple[Sequence[str], Sequence[str]]:
         return second, first
-
-
-def joint_name(settings: EncoderSettings) -> str:
-    """What the joint reader on an encoder is called."""
-    return f"{settings.name}_joint"
 
 
 def _joint_loss(scores: Any, pairs: int) -> Any:
