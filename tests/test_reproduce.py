@@ -271,9 +271,14 @@ def test_each_kind_of_input_reruns_the_stages_that_depend_on_it(copy: Run, sourc
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_figure_reruns_the_figures_alone(copy: Run, sources: Path) -> None:
-    KINDS["a figure"][0](copy.folder)
-    assert sources.is_dir() and copy.stages_run(copy.reproduce()) == ["all 07"]
+@pytest.mark.parametrize(
+    ("kind", "ran"), [("a figure", {"all 07"}), ("an answer script", {"qwen 03", "llama 03"})]
+)
+def test_what_leaves_the_files_as_they_were_reruns_nothing_else(
+    copy: Run, sources: Path, kind: str, ran: set[str]
+) -> None:
+    KINDS[kind][0](copy.folder)
+    assert sources.is_dir() and set(copy.stages_run(copy.reproduce())) == ran
 
 
 @pytest.mark.usefixtures("quick")

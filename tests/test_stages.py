@@ -24,7 +24,7 @@ from bbi_utils.probes import Probe, load_probes
 from bbi_utils.responses.sampling import sample
 from bbi_utils.responses.store import ResponseStore
 from bbi_utils.study.cells import code_cells, code_hash, declared_parameters, read
-from bbi_utils.study.stages import ASIDE, SETTINGS, STAGES, Stage
+from bbi_utils.study.stages import ASIDE, SETTINGS, STAGES, STORE, Stage
 
 BEFORE_THE_REPORT = [stage for stage in STAGES if "bbi_utils/report" not in stage.rooms]
 
@@ -196,6 +196,21 @@ def test_what_is_shown_is_followed_through_the_cells() -> None:
     tree = ast.parse(code)
     assert {"rates", "row", "rows", "table"} <= shown_only(tree) and "clean" not in shown_only(tree)
     assert len(writes(tree, STAGES[5])) == 2
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.number)
+def test_a_stage_declares_the_files_that_its_notebook_names(stage: Stage) -> None:
+    files = {name for name, file in vars(paths.RunPaths).items() if isinstance(file, paths.RunFile)}
+    named = {
+        node.attr
+        for node in ast.walk(code_of(stage))
+        if isinstance(node, ast.Attribute) and names_in(node.value) == {"run"} and node.attr in files
+    }
+    # Times are no result, and a store that spares asking twice is no input to what it does not fill.
+    aside = {"costs"} if STORE in stage.inputs + stage.outputs else {"costs", STORE}
+    assert named - aside <= {*stage.inputs, *stage.outputs}
+    if stage in BEFORE_THE_REPORT:
+        assert set(stage.inputs) <= named
 
 
 class Counting:

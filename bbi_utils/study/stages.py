@@ -80,7 +80,7 @@ STAGES = (
         "pair",
         (*ANSWERS, SETTINGS, "bbi_utils/distillation", "pocket/answers", "pocket/content.py"),
         inputs=("probes", STORE),
-        outputs=("adapter", "loss", "answers", STORE),
+        outputs=("adapter", "loss", "answers"),
         seconds=100,
     ),
     Stage(
@@ -112,7 +112,7 @@ STAGES = (
         "all",
         (*PLAYERS, "bbi_utils/report"),
         inputs=(
-            "probes", STORE, "loss", "answers", "similarity", "scores", "judgements", "removals", "wealth",
+            "loss", "answers", "similarity", "scores", "judgements", "removals", "wealth",
             "tests", "certificates", "budget",
         ),
         outputs=("figures", "claims"),
@@ -214,7 +214,8 @@ def own_content(where: str) -> str:
 def made_from(task: Task) -> dict[str, str]:
     """Everything the outputs depend on, as name -> hash: code, lock, parameters, models, input files.
 
-    A response store has no stable bytes and keeps growing, so it is known by the stages that filled it.
+    A response store has no stable bytes and keeps growing, so it is known by the stage that fills it; what
+    others add to it (03 its students' answers, 05 an endpoint's verdicts) spares only asking twice.
     An edit that leaves an input's bytes as they were does not go on to the stages that read it.
     """
     parts = {f"code: {name}": value for name, value in code_of(task.stage).items()}
