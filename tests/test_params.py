@@ -96,6 +96,13 @@ def test_bad_pair_files_are_refused(tmp_path: Path, text: str, message: str) -> 
         load_study("pocket", "mine", folder=tmp_path)
 
 
+@pytest.mark.parametrize("name", sorted({*Study.model_fields} - {"profile", "pair", "teacher_4bit"}))
+def test_true_passes_for_no_number_text_or_list(name: str) -> None:
+    with pytest.raises(BadInput, match=f"{name.upper()} .*in the settings .*True") as error:
+        load_study("pocket", "qwen", {name: True})
+    assert "\n" not in str(error.value)
+
+
 def test_numbers_that_yaml_reads_as_text_still_fit() -> None:
     settings = {"learning_rate": "1e-4", "temperature": 1, "teacher_price": [1, "2e1"], "system_prompt": None}
     study = load_study("pocket", "qwen", {**settings, "lora_targets": ["a"]})
