@@ -56,10 +56,11 @@ verify: $(READY) ## compare the last run's numbers with figures/expected
 test: $(READY) ## run the tests (MARK=gpu or MARK=download for those that need one)
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m '$(MARK)'
 
-lint: $(READY) ## check style and types, notebooks included
+lint: $(READY) ## check style, types and which room imports which, notebooks included
 	@$(RUN) -m ruff check $(wildcard $(ALL_CODE))
 	@$(RUN) -m ruff format --check $(wildcard $(ALL_CODE))
 	@$(RUN) -m mypy
+	@$(RUN) -c 'from importlinter.cli import lint_imports_command as check; check()' --no-logo --no-cache
 
 format: $(READY) ## bring the code into the style that lint checks
 	@$(RUN) -m ruff check --fix $(wildcard $(ALL_CODE))
