@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import bbi_utils
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.study.cli.main import main
@@ -97,6 +98,14 @@ def test_importing_the_package_is_instant() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 0.3
+
+
+def test_the_public_names_are_few_and_each_is_there() -> None:
+    assert len(bbi_utils.PUBLIC) <= 15
+    for name in bbi_utils.PUBLIC:
+        assert getattr(bbi_utils, name).__name__.rpartition(".")[2] == name
+    with pytest.raises(AttributeError, match="no attribute 'sampel'"):
+        _ = bbi_utils.sampel
 
 
 def test_the_command_line_answers_without_model_libraries() -> None:
