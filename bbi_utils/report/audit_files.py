@@ -62,10 +62,8 @@ def tables_of(audit: Audit) -> dict[str, pd.DataFrame]:
     queries = advantage_of_queries(audit.scores, confidence=settings.confidence, seed=settings.seed)
     label = {"pair": settings.name, "contrast": audit.certificate.contrast}
     series = pd.DataFrame({**label, "query": np.arange(1, len(wealth) + 1), "wealth": wealth})
-    return {
-        "scores.parquet": audit.scores, "costs.parquet": audit.costs, "queries.parquet": queries,
-        "wealth.parquet": series,
-    }  # fmt: skip
+    tables = {"scores": audit.scores, "costs": audit.costs, "queries": queries, "wealth": series}
+    return {f"{name}.parquet": table for name, table in tables.items()}
 
 
 def figures_of(audit: Audit, tables: dict[str, pd.DataFrame]) -> dict[str, Figure]:

@@ -150,9 +150,11 @@ def judge_by_order(judgements: pd.DataFrame, *, confidence: float = 0.95, seed: 
     orders = ["teacher_first_advantage", "teacher_second_advantage"]
     long = won.melt(["pair", "contrast"], orders, "quantity", "won")
     return _by_group(
-        long, ["pair", "contrast", "quantity"], ["n", "estimate", "lower", "upper"],
+        long,
+        ["pair", "contrast", "quantity"],
+        ["n", "estimate", "lower", "upper"],
         lambda part: _mean_bounds(part["won"], confidence=confidence, seed=seed),
-    )  # fmt: skip
+    )
 
 
 def judge_drop(judgements: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
@@ -185,10 +187,7 @@ def _influence(wide: pd.DataFrame, contrast: str, quantity: str) -> np.ndarray:
 
 def budget_summary(budget: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """Similarity bought, one unit a seed: pair, strategy, budget, seeds, similarity, lower, upper."""
-    return _by_group(
-        _seed_means(budget), ["pair", "strategy", "budget"], ["seeds", "similarity", "lower", "upper"],
-        lambda part: (len(part), *mean_interval(part["similarity"], confidence=confidence)),
-    )  # fmt: skip
+    return _over_seeds(_seed_means(budget), "similarity", confidence=confidence)
 
 
 def budget_gain(budget: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
@@ -204,10 +203,14 @@ def budget_gain(budget: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFra
     gains = wide.drop(columns=REFERENCE).sub(wide[REFERENCE], axis=0)
     long = gains.melt(ignore_index=False, value_name="gain").reset_index().dropna()
     overall = long.groupby(["pair", "seed", "strategy"], as_index=False)["gain"].mean().assign(budget=0)
-    return _by_group(
-        pd.concat([long, overall]), ["pair", "strategy", "budget"], ["seeds", "gain", "lower", "upper"],
-        lambda part: (len(part), *mean_interval(part["gain"], confidence=confidence)),
-    )  # fmt: skip
+    return _over_seeds(pd.concat([long, overall]), "gain", confidence=confidence)
+
+
+def _over_seeds(table: pd.DataFrame, value: str, *, confidence: float) -> pd.DataFrame:
+    def mean(part: pd.DataFrame) -> tuple[float, ...]:
+        return len(part), *mean_interval(part[value], confidence=confidence)
+
+    return _by_group(table, ["pair", "strategy", "budget"], ["seeds", value, "lower", "upper"], mean)
 
 
 def _seed_means(budget: pd.DataFrame) -> pd.DataFrame:

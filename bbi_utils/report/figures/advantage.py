@@ -23,10 +23,8 @@ def advantage_figure(advantage: pd.DataFrame, *, confidence: float = 0.95) -> Fi
     """
     arms = in_order(advantage["contrast"], ARMS)
     names = {(name, game): game_of(name, game) for name, game in _rows(advantage)}
-    fig, _ = forest_figure(
-        advantage, names, by=["adversary", "game"], value="advantage", arms=arms,
-        height=0.9 + 0.34 * len(names), label="distinguishing advantage",
-    )  # fmt: skip
+    height = 0.9 + 0.34 * len(names)
+    fig, _ = forest_figure(advantage, names, by=["adversary", "game"], arms=arms, height=height)
     legend_below(fig, [ARMS[arm] for arm in arms], chance_handle())
     fig.set_label(CAPTION.format(level=confidence))
     return fig

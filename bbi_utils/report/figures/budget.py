@@ -15,7 +15,7 @@ from bbi_utils.report.figures.style import (
     legend_below,
     pair_columns,
     use_style,
-)  # fmt: skip
+)
 from bbi_utils.report.labels import in_order, pairs_in
 
 CAPTION = (

@@ -29,10 +29,10 @@ def ladder_figure(advantage: pd.DataFrame, *, confidence: float = 0.95) -> Figur
     table = advantage[(advantage["game"] == "pairwise") & advantage["contrast"].isin(RUNGS)]
     rungs = [rung for rung in RUNGS if rung in set(table["contrast"])]
     names = {(name,): words(name) for name in _weakest_first(table, rungs[-1])}
+    height, step = 0.95 + (0.13 + 0.12 * len(rungs)) * len(names), 0.8 / len(rungs)
     fig, axes = forest_figure(
-        table, names, by=["adversary"], value="advantage", arms=rungs, step=0.8 / len(rungs), shaded=False,
-        height=0.95 + (0.13 + 0.12 * len(rungs)) * len(names), label="distinguishing advantage",
-    )  # fmt: skip
+        table, names, by=["adversary"], arms=rungs, shaded=False, height=height, step=step
+    )
     for ax, pair in zip(axes, pairs_in(table["pair"]), strict=True):
         if (band := floor_band(table[table["pair"] == pair])) is not None:
             ax.axvspan(*band, color=FLOOR_COLOUR, linewidth=0, zorder=0)

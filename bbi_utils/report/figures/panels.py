@@ -23,7 +23,7 @@ def forest_figure(
     names: RowNames,
     *,
     height: float,
-    label: str,
+    label: str = "distinguishing advantage",
     **rows: Any,
 ) -> tuple[Figure, list[Axes]]:
     """One forest plot a pair, side by side, with the line of chance at 0; rows: as `forest` takes them.
@@ -45,8 +45,8 @@ def forest(
     names: RowNames,
     *,
     by: list[str],
-    value: str,
     arms: Sequence[str],
+    value: str = "advantage",
     step: float = 0.24,
     shaded: bool = True,
 ) -> None:
@@ -106,9 +106,15 @@ def name_steps(ax: Axes, levels: Sequence[int], label: str) -> None:
 
 
 def heat_map(
-    ax: Axes, table: pd.DataFrame, *, categories: list[str], columns: Mapping[str, str], across: str,
-    value: str, framed: bool = False,
-) -> Collection:  # fmt: skip
+    ax: Axes,
+    table: pd.DataFrame,
+    *,
+    categories: list[str],
+    columns: Mapping[str, str],
+    across: str,
+    value: str,
+    framed: bool = False,
+) -> Collection:
     """Cells of category x `across` with the estimate, darker for more, and below it the interval.
 
     columns: value of `across` -> its name. Bold is what lies above 0; framed: what excludes 0 on either side

@@ -35,10 +35,9 @@ def removal_figure(costs: pd.DataFrame, *, confidence: float = 0.95) -> Figure:
         (adversary, removed): kind_of(removed) if alone else _without(adversary, removed)
         for adversary, removed in rows
     }
-    fig, axes = forest_figure(
-        table, names, by=["adversary", "removed"], value="cost", arms=arms, step=0.2,
-        height=0.95 + 0.36 * len(names), label="advantage lost",
-    )  # fmt: skip
+    look = {"height": 0.95 + 0.36 * len(names), "step": 0.2}
+    by, label = ["adversary", "removed"], "advantage lost"
+    fig, axes = forest_figure(table, names, by=by, value="cost", arms=arms, label=label, **look)
     if alone:
         for ax, pair in zip(axes, pairs_in(table["pair"]), strict=True):
             ax.set_title(f"{pair_title(pair)}, {words(rows[0][0])}")

@@ -28,10 +28,9 @@ def verdict_figure(certificate: Certificate, null: Certificate | None = None) ->
     best = sorted(certificate.rows, key=lambda row: -row.advantage)
     names = {(row.adversary, row.game): game_of(row.adversary, row.game) for row in best}
     rows = [{"contrast": one.contrast, **asdict(row)} for one in shown for row in one.rows]
-    fig, (ax,) = forest_figure(
-        pd.DataFrame(rows).assign(pair=certificate.pair), names, by=["adversary", "game"], value="advantage",
-        arms=arms, shaded=False, height=1.1 + 0.36 * len(names), label="distinguishing advantage",
-    )  # fmt: skip
+    table, height = pd.DataFrame(rows).assign(pair=certificate.pair), 1.1 + 0.36 * len(names)
+    by = ["adversary", "game"]
+    fig, (ax,) = forest_figure(table, names, by=by, arms=arms, shaded=False, height=height)
     asked = ax.axvline(certificate.epsilon, label=f"ε = {certificate.epsilon:g}", **ASKED)
     heading = as_drawn(pair_title(certificate.pair))
     ax.set_title(f"{heading}: {certificate.verdict} at ε = {certificate.epsilon:g}")
