@@ -10,7 +10,8 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -154,16 +155,22 @@ def _csv(path: Path) -> tuple[list[str], Rows]:
 
 
 def _parquet(path: Path, wanted: list[str]) -> tuple[list[str], Rows]:
-    import pyarrow
     from pyarrow import parquet
 
+    with readable(path), parquet.ParquetFile(path) as file:
+        return file.schema_arrow.names, file.read(columns=wanted).to_pylist()
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """One clear error for a file that is cut off, damaged or of another kind than its name says."""
+    from pyarrow import ArrowException
+
     try:
-        with parquet.ParquetFile(path) as file:
-            return file.schema_arrow.names, file.read(columns=wanted).to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise BadInput(f"{path.name} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path.name} has text that is not UTF-8; write it again as UTF-8") from error
+        yield
+    except (ArrowException, OSError, ValueError) as error:
+        what = f"cannot be read as {path.suffix[1:].capitalize()}: {str(error).splitlines()[0]}"
+        raise BadInput(f"{path.name} {what}; it is damaged, write it again") from error
 
 
 def repeated(names: Sequence[str | None]) -> str | None:

@@ -222,7 +222,7 @@ def _broken_text(table: pyarrow.Table) -> pyarrow.Table:
         (_columns_twice, "'teacher' occurs twice"),
         (_ids_as_fractions, "found float"),
         (_bytes, "found bytes"),
-        (_broken_text, "not UTF-8"),
+        (_broken_text, "'utf-8' codec can't decode byte 0xff"),
         (lambda table: table.slice(0, 0), "no rows"),
     ],
 )

@@ -169,7 +169,7 @@ def test_a_damaged_parquet_file_is_one_clear_error(source: Path, tmp_path: Path)
     with ResponseStore(tmp_path / "target.sqlite") as store:
         for broken in (whole[:-30], whole[:4] + bytes(600) + whole[604:], b"not parquet"):
             file.write_bytes(broken)
-            with pytest.raises(BadInput, match=r"answers.parquet cannot be read.*export it again"):
+            with pytest.raises(BadInput, match=r"answers.parquet cannot be read as Parquet: .*write"):
                 import_answers(store, file, shown=False)
         assert store.connection.execute("SELECT count(*) FROM responses").fetchone() == (0,)
 

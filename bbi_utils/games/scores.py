@@ -11,7 +11,7 @@ import pandas as pd
 
 from bbi_utils.errors import BadInput
 from bbi_utils.games.inference.exact import Counts, Record
-from bbi_utils.tables import check_columns, expect_file
+from bbi_utils.tables import check_columns, expect_file, readable
 
 ROW = ["pair", "contrast", "adversary", "game"]
 SCORE_COLUMNS = [*ROW, "prompt_id", "category", "fold", "shown", "score", "correct"]
@@ -158,9 +158,7 @@ def costs_for(scores: pd.DataFrame, path: Path, costs: str | None) -> pd.DataFra
 def _parquet(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     """The table, if it is there and has these columns."""
     expect_file(path, give=f"a Parquet file with the columns {', '.join(columns)}")
-    try:
+    with readable(path):
         table = pd.read_parquet(path)
-    except (OSError, ValueError, NotImplementedError) as error:
-        raise BadInput(f"{path.name} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
     check_columns(path, list(table.columns), columns)
     return table

@@ -19,7 +19,7 @@ from bbi_utils.files import replacing
 from bbi_utils.oracles.base import FinishReason
 from bbi_utils.progress import Progress
 from bbi_utils.responses.store import COLUMNS, INSERT, ResponseStore
-from bbi_utils.tables import check_kind, expect_file
+from bbi_utils.tables import check_kind, expect_file, readable
 
 Rows = Iterable[list[tuple[Any, ...]]]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
@@ -131,35 +131,27 @@ def write_parquet(path: Path, batches: Rows) -> None:
             writer.write_batch(pyarrow.record_batch(list(zip(*rows, strict=True)), schema=schema))
 
 
-@contextmanager
-def readable(file: Path) -> Iterator[None]:
-    """One clear error for a file that is cut off, damaged or of another kind than its name says."""
-    from pyarrow import ArrowException
-
-    try:
-        yield
-    except (ArrowException, OSError, UnicodeDecodeError) as error:
-        raise BadInput(
-            f"{file.name} cannot be read: {str(error).splitlines()[0]}; export it again"
-        ) from error
+def read_jsonl(file: Path) -> Iterator[bytes]:
+    with readable(file), file.open("rb") as lines:
+        yield from lines
 
 
-def read_rows(file: Path) -> Iterator[Row]:
-    """The rows, each checked."""
-    with readable(file), file.open("rb") as stream:
-        if check_kind(file, KINDS) == ".jsonl":
-            yield from map(Row.model_validate_json, stream)
-            return
-        from pyarrow import parquet
+def read_parquet(file: Path) -> Iterator[dict[str, Any]]:
+    from pyarrow import parquet
 
-        for batch in parquet.ParquetFile(stream).iter_batches(AT_ONCE, columns=list(Row.model_fields)):
-            yield from map(Row.model_validate, batch.to_pylist())
+    with readable(file), parquet.ParquetFile(file) as source:
+        for batch in source.iter_batches(AT_ONCE, columns=list(Row.model_fields)):
+            yield from batch.to_pylist()
 
 
 def checked(file: Path, oracles: dict[str, Row], bar: Progress) -> Iterator[tuple[Any, ...]]:
     """What `INSERT` takes; fills `oracles` with the first row of each fingerprint that tells its settings."""
+    if check_kind(file, KINDS) == ".jsonl":
+        rows = map(Row.model_validate_json, read_jsonl(file))
+    else:
+        rows = map(Row.model_validate, read_parquet(file))
     try:
-        for row in read_rows(file):
+        for row in rows:
             known = row.name is not None and row.settings is not None
             if known and oracles.setdefault(row.fingerprint, row).settings != row.settings:
                 what = f"fingerprint {row.fingerprint} has other settings than in a row before"
