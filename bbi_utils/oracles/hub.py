@@ -34,7 +34,7 @@ def is_hub_id(name: str) -> bool:
         validate_repo_id(name)
     except HFValidationError:
         return False
-    return not name.startswith((".", "/", "~"))
+    return True
 
 
 def cached_commit(name: str, revision: str | None = None) -> str | None:
