@@ -7,7 +7,7 @@ import re
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -138,7 +138,7 @@ class Study(BaseModel, strict=True, frozen=True, extra="forbid"):
     n_budget_test: Count
 
     @model_validator(mode="after")
-    def check_rest(self) -> Self:
+    def check_rest(self) -> Study:
         """Every fold has prompts, the layers to train are kept, no run replaces the committed figures."""
         if self.n_test < (least := max(FEWEST_PROMPTS, 2 * self.folds)):
             why = f"FOLDS={self.folds} takes two prompts a fold, a certificate {FEWEST_PROMPTS} in all"
@@ -152,7 +152,7 @@ class Study(BaseModel, strict=True, frozen=True, extra="forbid"):
         return self
 
     @model_validator(mode="after")
-    def check_parts(self) -> Self:
+    def check_parts(self) -> Study:
         """No part is larger than what it is taken from (how a file of own prompts is split, 01 finds out)."""
         limits = [
             ("N_JUDGE", self.n_judge, self.n_test, f"N_TEST={self.n_test}"),
