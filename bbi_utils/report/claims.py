@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import yaml
 
@@ -66,9 +66,13 @@ class Claim:
             frame = frame[frame[column] == value]
         return frame
 
-    def number(self, row: Any) -> str:
+    def number(self, row: pd.Series) -> str:
         """The estimate of a row."""
         return _number(row[self.column], signed=self.signed)
+
+    def holds(self, row: pd.Series) -> bool | None:
+        """Whether a whole interval lies above 0, where the claim is that."""
+        return bool(row["lower"] > 0) if self.above_0 else None
 
 
 @cache
@@ -110,10 +114,6 @@ def _interval(row: pd.Series) -> str:
     return f"[{_number(row['lower'])}, {_number(row['upper'])}]"
 
 
-def _above_0(claim: Claim, row: pd.Series) -> bool | None:
-    return bool(row["lower"] > 0) if claim.above_0 else None
-
-
 def _who(row: pd.Series) -> str:
     return f"({words(row['adversary'])}, {row['game']})"
 
@@ -123,7 +123,7 @@ def _who(row: pd.Series) -> str:
 
 def _row(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
     row = rows.iloc[0]
-    return row, claim.number(row), _above_0(claim, row)
+    return row, claim.number(row), claim.holds(row)
 
 
 def _strongest(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
@@ -133,13 +133,13 @@ def _strongest(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: flo
     base = learned(frames["advantage"].query("contrast == 'base'")).sort_values(["adversary", "game"])
     best = base.nlargest(1, "advantage").iloc[0]
     row = rows[(rows["adversary"] == best["adversary"]) & (rows["game"] == best["game"])].iloc[0]
-    return row, f"{claim.number(row)} {_who(row)}", _above_0(claim, row)
+    return row, f"{claim.number(row)} {_who(row)}", claim.holds(row)
 
 
 def _anyone(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
     """Of the adversary, the judge and length included, whose interval lies highest."""
     row = rows.sort_values(["adversary", "game"]).nlargest(1, "lower").iloc[0]
-    return row, f"{claim.number(row)} {_who(row)}", _above_0(claim, row)
+    return row, f"{claim.number(row)} {_who(row)}", claim.holds(row)
 
 
 def _nobody(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
@@ -155,7 +155,7 @@ def _nobody(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float)
 def _judge(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
     row, judge = rows.iloc[0], frames["judge"].set_index(["contrast", "quantity"])["estimate"]
     text = f"{claim.number(row)} (kept {judge[row['contrast'], 'kept_fraction']:.0%})"
-    return row, text, _above_0(claim, row)
+    return row, text, claim.holds(row)
 
 
 def _certificate(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
