@@ -32,7 +32,7 @@ LIST_NUMBER = re.compile(r"(?m)^[ \t]*\d{1,2}[.)][ \t]+(?=\S)")
 NUMBER = re.compile(r"((?:(?<!\w)-)?\d+(?:[.,:/-]\d+)*)")
 NOTHING = "nothing"
 ALL = "all"
-ROW = ["pair", "contrast", "adversary", "removed", "category"]
+LINE = ["pair", "contrast", "adversary", "removed", "category"]  # of the table of costs
 UNIT = ["pair", "contrast", "adversary", "prompt_id"]
 
 
@@ -156,15 +156,15 @@ def costs_of_removal(scores: pd.DataFrame, *, confidence: float = 0.95, seed: in
     one_by_one = _per_prompt(scores)
     everywhere = one_by_one.assign(category=ALL)
     families = [
-        intervals(values, family, ROW, confidence=confidence, seed=seed, largest=2.0)
+        intervals(values, family, LINE, confidence=confidence, seed=seed, largest=2.0)
         for values, family in ((everywhere, UNIT[:2]), (one_by_one, UNIT[:3]))
     ]
-    left = pd.concat([everywhere, one_by_one]).groupby(ROW)["left"].mean().rename("advantage")
-    table = pd.concat(families).rename(columns={"advantage": "cost"}).join(left, on=ROW)
+    left = pd.concat([everywhere, one_by_one]).groupby(LINE)["left"].mean().rename("advantage")
+    table = pd.concat(families).rename(columns={"advantage": "cost"}).join(left, on=LINE)
     order = {name: at for at, name in enumerate(dict.fromkeys(scores["removed"]))}
     table = table.assign(at=table["removed"].map(order), one=table["category"] != ALL)
     table = table.sort_values([*UNIT[:3], "one", "at", "category"], kind="stable", ignore_index=True)
-    return table[[*ROW, "n", "advantage", "cost", "lower", "upper"]]
+    return table[[*LINE, "n", "advantage", "cost", "lower", "upper"]]
 
 
 def _per_prompt(scores: pd.DataFrame) -> pd.DataFrame:

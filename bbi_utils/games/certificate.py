@@ -23,7 +23,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from bbi_utils.errors import BadInput
-from bbi_utils.games.inference.exact import Record
+from bbi_utils.games.inference.exact import Record, check_confidence
 from bbi_utils.games.queries import grouped
 from bbi_utils.games.scores import of_one_contrast, records
 
@@ -112,8 +112,7 @@ def certify(
     """
     if not 0 <= epsilon < 1:
         raise BadInput(f"epsilon {epsilon}; expected a number from 0 to below 1, such as 0.1")
-    if not 0 < confidence < 1:
-        raise BadInput(f"confidence {confidence}; expected a number between 0 and 1, such as 0.95")
+    check_confidence(confidence)
     if q < 1:
         raise BadInput(f"{q} queries; expected 1 prompt a game or more")
     table, error = of_one_contrast(scores), 1.0 - confidence

@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 
 from bbi_utils.errors import BadInput
-from bbi_utils.games.inference.exact import aware_of_folds
+from bbi_utils.games.inference.exact import aware_of_folds, check_confidence
 from bbi_utils.games.scores import ROW, SHOWN, checked
 
 SIZES = (1, 2, 4, 8, 16, 32)
@@ -56,8 +56,7 @@ def advantage_of_queries(
     Raises BadInput on missing columns, repeated or one-sided prompts, scores that are not finite, sizes that
     are not whole numbers from 1 on, a confidence outside (0, 1), and too few prompts for any size.
     """
-    if not 0 < confidence < 1:
-        raise BadInput(f"confidence {confidence}; expected a number between 0 and 1, such as 0.95")
+    check_confidence(confidence)
     if not sizes or any(size != int(size) or size < 1 for size in sizes):
         raise BadInput(f"query sizes {list(sizes)}; expected whole numbers from 1 on, such as {list(SIZES)}")
     rows: list[tuple[object, ...]] = []

@@ -24,7 +24,15 @@ from typing import Any
 
 import numpy as np
 
+from bbi_utils.errors import BadInput
+
 TIE_SHARE = 0.1  # of a bound's error, spent on the share of ties
+
+
+def check_confidence(confidence: float) -> None:
+    """Raises BadInput where it is no share, as 95 is none."""
+    if not 0 < confidence < 1:
+        raise BadInput(f"confidence {confidence}; expected a number between 0 and 1, such as 0.95")
 
 
 @dataclass(frozen=True)

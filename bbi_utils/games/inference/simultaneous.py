@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bbi_utils.errors import BadInput
+from bbi_utils.games.inference.exact import check_confidence
 
 RESAMPLES = 2000
 
@@ -29,8 +30,7 @@ def simultaneous(
     column.
     Raises BadInput for a confidence outside (0, 1) or an empty column.
     """
-    if not 0 < confidence < 1:
-        raise BadInput(f"confidence {confidence}; expected a number between 0 and 1, such as 0.95")
+    check_confidence(confidence)
     present = ~np.isnan(values)
     n = present.sum(axis=0)
     if values.size == 0 or (n == 0).any():
