@@ -104,3 +104,14 @@ def test_a_terminal_gets_one_live_line_a_pair(tasks: list[Task]) -> None:
     assert "\r" in text and "left" in text and "llama    02 sample teacher" in text
     assert "qwen     waiting" in text and "(why)" not in text
     assert "qwen     02 sample teacher: done in 1:05" in text
+
+
+def test_the_live_line_has_a_bar_that_moves(lane: Lane) -> None:
+    lane.finish(lane.tasks[0], {**RECORD, "seconds": 100.0})
+    lane.began -= 100
+    assert 33 <= lane.share() < 34
+    stream = Terminal()
+    shown = Display([lane], stream)
+    shown.tick()
+    shown.close()
+    assert " 33%" in stream.getvalue()

@@ -10,6 +10,7 @@ from bbi_utils.files import read_json
 from bbi_utils.study.stages import Task
 
 SECONDS_BETWEEN_PLAIN_LINES = 60.0
+LIVE = "{desc} |{bar:20}| {percentage:3.0f}%"
 
 
 def clock(seconds: float) -> str:
@@ -58,6 +59,11 @@ class Lane:
         # A stage that takes longer than expected is nearly done, not done, or as far as its own count says.
         return rest - whole + max(whole - (time.monotonic() - self.stage_began), 0.05 * whole, own)
 
+    def share(self) -> float:
+        """How much of the work is done, in percent of the time that it takes."""
+        elapsed, left = time.monotonic() - self.began, self.left()
+        return 100 * elapsed / max(elapsed + left, 1e-9) if self.expected else 100.0
+
     def text(self) -> str:
         """The stage, its step (such as `sampling 320/1000`), the time so far and the time left."""
         if self.task is None:
@@ -79,7 +85,7 @@ class Display:
             from tqdm import tqdm
 
             self.bars = [
-                tqdm(file=stream, position=at, bar_format="{desc}", leave=False, dynamic_ncols=True)
+                tqdm(file=stream, position=at, total=100, bar_format=LIVE, leave=False, dynamic_ncols=True)
                 for at in range(len(lanes))
             ]
 
@@ -98,6 +104,7 @@ class Display:
     def tick(self) -> None:
         """Draw what is going on now: live lines again, plain ones once a minute."""
         for bar, lane in zip(self.bars, self.lanes, strict=False):
+            bar.n = round(lane.share())
             bar.set_description_str(lane.text())
         if not self.bars and time.monotonic() - self.said > SECONDS_BETWEEN_PLAIN_LINES:
             self.said = time.monotonic()
