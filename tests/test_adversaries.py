@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from bbi_utils import games
-from bbi_utils.adversaries import EncoderAdversary, EncoderSettings, all_adversaries, lexical_adversaries
+from bbi_utils.adversaries import EncoderSettings, all_adversaries, encoder_adversaries, lexical_adversaries
 from bbi_utils.errors import BadInput
 
 WORDS = ["river", "mountain", "copper", "garden", "engine", "window", "silver", "bridge", "castle", "forest"]
@@ -98,6 +98,10 @@ def settings(folder: Path, **changes) -> EncoderSettings:
     return EncoderSettings(model=str(folder), **(quick | changes))
 
 
+def single_reader(settings: EncoderSettings):
+    return encoder_adversaries(settings)[settings.name]
+
+
 def test_length_finds_a_length_difference_and_the_single_game_too():
     table = advantages(lexical_adversaries()["length"], make_pairs(120, student={"words": 5}))
     assert (table["lower"] > 0.5).all()
@@ -119,9 +123,7 @@ def test_nothing_to_find_gives_an_interval_over_zero(name):
 @pytest.mark.parametrize("name", ["length", "word_ngrams", "char_ngrams", "encoder"])
 def test_pairs_are_scored_antisymmetrically_and_equal_answers_tie_exactly(name, tiny_encoder):
     make = (
-        EncoderAdversary.factory(settings(tiny_encoder, epochs=1))
-        if name == "encoder"
-        else lexical_adversaries()[name]
+        single_reader(settings(tiny_encoder, epochs=1)) if name == "encoder" else lexical_adversaries()[name]
     )
     pairs = make_pairs(40, student={"opener": 0.5})
     adversary = make()
@@ -142,7 +144,7 @@ def test_identical_training_answers_do_no_harm(name):
 @pytest.mark.parametrize("depth", [{}, {"layers": 2, "trainable_layers": 1}])
 def test_the_encoder_finds_an_opener(tiny_encoder, depth):
     table = advantages(
-        EncoderAdversary.factory(settings(tiny_encoder, **depth)), make_pairs(120, student={"opener": 0.9})
+        single_reader(settings(tiny_encoder, **depth)), make_pairs(120, student={"opener": 0.9})
     )
     assert (table["lower"] > 0.2).all()
 
@@ -153,7 +155,7 @@ def test_the_encoder_repeats_itself_and_leaves_the_random_state_alone(tiny_encod
     pairs, runs = make_pairs(40, student={"opener": 0.5}), []
     state = torch.random.get_rng_state()
     for _ in range(2):
-        make = EncoderAdversary.factory(settings(tiny_encoder, epochs=1, trainable_layers=1))
+        make = single_reader(settings(tiny_encoder, epochs=1, trainable_layers=1))
         runs.append(games.play(make, pairs, pair="qwen", contrast="base")[0])
     pd.testing.assert_frame_equal(*runs)
     assert torch.equal(state, torch.random.get_rng_state())
@@ -169,10 +171,10 @@ def test_split_encoders_compute_what_whole_ones_do(family, tmp_path):
     outputs = []
     for trained in (None, 1):
         trunk = Trunk(settings(folder, trainable_layers=trained))
-        items = trunk.read(["tell me", "about"], ["river mountain.", "Sure! copper garden engine."])
+        items = trunk.read([("tell me", "river mountain."), ("about", "Sure! copper garden engine.")])
         inputs, answer = trunk.batch(items)
         with torch.no_grad():
-            states = trunk.copy_trainable().eval()(**inputs).last_hidden_state
+            states = trunk.fresh()[0].eval()(**inputs).last_hidden_state
         outputs.append(states * answer[..., None])
     torch.testing.assert_close(*outputs, atol=1e-5, rtol=1e-5)
 
@@ -187,10 +189,7 @@ def test_frozen_states_are_read_once_and_shared_by_folds(tiny_encoder, monkeypat
     )
     pairs = make_pairs(30)
     games.play(
-        EncoderAdversary.factory(settings(tiny_encoder, epochs=1, trainable_layers=1)),
-        pairs,
-        pair="q",
-        contrast="b",
+        single_reader(settings(tiny_encoder, epochs=1, trainable_layers=1)), pairs, pair="q", contrast="b"
     )
     texts = {
         *zip(pairs["prompt"], pairs["teacher"], strict=True),
@@ -200,16 +199,16 @@ def test_frozen_states_are_read_once_and_shared_by_folds(tiny_encoder, monkeypat
 
 
 def test_cut_texts_are_counted(tiny_encoder):
-    make = EncoderAdversary.factory(settings(tiny_encoder, epochs=1, max_length=12))
+    make = single_reader(settings(tiny_encoder, epochs=1, max_length=12))
     _, costs = games.play(make, make_pairs(20), pair="qwen", contrast="base")
     assert costs.loc[0, "truncated_share"] == 1.0
 
 
 def test_wrong_encoders_are_named(tiny_encoder, tmp_path):
     with pytest.raises(BadInput, match="trainable"):
-        EncoderAdversary.factory(settings(tiny_encoder, layers=9))()
+        single_reader(settings(tiny_encoder, layers=9))()
     with pytest.raises(BadInput, match="missing-encoder"):
-        EncoderAdversary.factory(settings(tmp_path / "missing-encoder"))()
+        single_reader(settings(tmp_path / "missing-encoder"))()
 
 
 def test_all_adversaries_are_keyed_by_their_names_without_loading_anything():

@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from test_adversaries import WORDS, advantages, make_pairs, save_encoder, settings
+from test_adversaries import WORDS, advantages, make_pairs, save_encoder, settings, single_reader
 
 from bbi_utils import adversaries, games
 from bbi_utils.adversaries import (
-    EncoderAdversary,
+    EncoderSettings,
     FeatureAdversary,
-    JointAdversary,
     all_adversaries,
     cheap_adversaries,
+    encoder_adversaries,
     load_own,
     with_ensemble,
 )
@@ -41,8 +41,12 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def makers(encoder: Path) -> dict:
     """The strong attackers by name; the ensemble has the joint reader among its members."""
-    joint = {"joint": JointAdversary.factory(settings(encoder, epochs=1))}
+    joint = {"joint": joint_reader(settings(encoder, epochs=1))}
     return {**cheap_adversaries(), **joint, **with_ensemble({**cheap_adversaries(), **joint})}
+
+
+def joint_reader(settings: EncoderSettings):
+    return encoder_adversaries(settings)[f"{settings.name}_joint"]
 
 
 def asked(pairs: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
@@ -153,13 +157,13 @@ def cyclic(n: int) -> pd.DataFrame:
 def test_the_joint_reader_finds_what_neither_answer_shows_alone(encoder):
     """Scores of single answers cannot win all round a cycle, where their differences add up to 0."""
     pairs, quick = cyclic(120), settings(encoder, epochs=20, max_length=16)
-    joint = advantages(JointAdversary.factory(quick), pairs)
+    joint = advantages(joint_reader(quick), pairs)
     assert list(joint.index) == ["pairwise"] and joint.loc["pairwise", "lower"] > 0.8
-    assert advantages(EncoderAdversary.factory(quick), pairs).loc["pairwise", "upper"] < 0.7
+    assert advantages(single_reader(quick), pairs).loc["pairwise", "upper"] < 0.7
 
 
 def test_answers_too_long_for_the_joint_reader_are_counted(encoder):
-    make = JointAdversary.factory(settings(encoder, epochs=1, max_length=12))
+    make = joint_reader(settings(encoder, epochs=1, max_length=12))
     costs = games.play(make, make_pairs(20), pair="qwen", contrast="base")[1]
     assert costs.loc[0, "truncated_share"] == 1.0
 
@@ -245,11 +249,11 @@ def test_no_member_scores_a_question_it_was_trained_on_in_other_words():
 
 def test_an_ensemble_of_joint_readers_alone_says_what_is_missing(encoder):
     with pytest.raises(BadInput, match="plays the single game"):
-        advantages(Ensemble({"joint": JointAdversary.factory(settings(encoder, epochs=1))}), make_pairs(20))
+        advantages(Ensemble({"joint": joint_reader(settings(encoder, epochs=1))}), make_pairs(20))
 
 
 def test_an_ensemble_counts_its_members_parameters_and_reports_their_cuts(encoder):
-    short = JointAdversary.factory(settings(encoder, epochs=1, max_length=12))
+    short = joint_reader(settings(encoder, epochs=1, max_length=12))
     members = {"length": cheap_adversaries()["length"], "joint": short}
     pairs = make_pairs(20)
     costs = {

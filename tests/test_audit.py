@@ -30,7 +30,7 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     words = GramCounts(WORD_GRAMS)
     makers = {
         "length": LengthAdversary,
-        "word_ngrams": lambda: NgramAdversary("word_ngrams", WORD_GRAMS, counts=words),
+        "word_ngrams": lambda: NgramAdversary("word_ngrams", words),
     }
     monkeypatch.setattr("bbi_utils.report.audit.cheap_adversaries", lambda own=(): dict(makers))
 

@@ -20,7 +20,7 @@ def test_features_are_those_of_scikit_learn(grams: dict[str, object]) -> None:
     train, test = PAIRS[:30], [*PAIRS["teacher"][30:], "Words that nobody ever used 漢"]
     counts = GramCounts(grams)
     counts.of(test)  # what was split before must not matter
-    ours = NgramAdversary("ours", grams, counts=counts).fit(train, seed=0)
+    ours = NgramAdversary("ours", counts).fit(train, seed=0)
     theirs = TfidfVectorizer(**grams, lowercase=False, sublinear_tf=True).fit(
         [*train["teacher"], *train["student"]]
     )

@@ -12,9 +12,9 @@ from importlib import import_module
 from typing import TypeVar
 
 from bbi_utils.adversaries import features, ngrams
-from bbi_utils.adversaries.backbone import EncoderSettings, shared_trunk
+from bbi_utils.adversaries.backbone import EncoderSettings
 from bbi_utils.adversaries.custom import load_own
-from bbi_utils.adversaries.encoder import EncoderAdversary, JointAdversary
+from bbi_utils.adversaries.encoder import readers
 from bbi_utils.adversaries.ensemble import Ensemble
 from bbi_utils.adversaries.features import FeatureAdversary
 from bbi_utils.errors import BadInput
@@ -23,7 +23,7 @@ from bbi_utils.games.player import Adversary, Maker, Player, Remembering, Single
 __all__ = [
     "Adversary", "SingleAdversary", "FeatureAdversary", "EncoderSettings", "Factories", "lexical_adversaries",
     "cheap_adversaries", "encoder_adversaries", "own_adversaries", "with_ensemble", "all_adversaries",
-    "EncoderAdversary", "JointAdversary", "load_own",
+    "load_own",
 ]  # fmt: skip
 
 Factories = dict[str, Maker]
@@ -56,12 +56,7 @@ def encoder_adversaries(*encoders: EncoderSettings) -> Factories:
 
     Build it once and play every contrast with it: an encoder's weights and frozen states are then shared.
     """
-    tables: list[Factories] = []
-    for settings in encoders:
-        trunk = shared_trunk(settings)
-        for kind in (EncoderAdversary, JointAdversary):
-            tables.append({settings.name + kind.suffix: kind.factory(settings, trunk)})
-    return _joined(*tables)
+    return _joined(*map(readers, encoders))
 
 
 def with_ensemble(members: Mapping[str, Maker]) -> dict[str, Maker | Player]:

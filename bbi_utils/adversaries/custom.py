@@ -6,7 +6,8 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,13 +16,12 @@ from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.games.player import Adversary
 
-# How games.play calls each member: that is what a user's class must be able to take.
-CALLS: dict[str, tuple[tuple[str, ...], dict[str, int]]] = {
-    "fit": (("pairs",), {"seed": 0}),
-    "score_pairs": (("prompts", "first", "second"), {}),
-    "score": (("prompts", "answers"), {}),
+# How games.play calls each member: that is what a user's class must be able to take. `score` is optional.
+CALLS: dict[str, tuple[str, ...]] = {
+    "fit": ("pairs",),
+    "score_pairs": ("prompts", "first", "second"),
+    "score": ("prompts", "answers"),
 }
-OPTIONAL = ("score",)
 
 
 def load_own(where: str) -> Callable[[], Adversary]:
@@ -30,22 +30,29 @@ def load_own(where: str) -> Callable[[], Adversary]:
     The file is run as Python, like any import. Raises BadInput where there is no such file or class, where
     either fails, and where a member that the games call is missing or cannot be called as they do.
     """
-    source, colon, name = where.rpartition(":")
-    if not colon or not source or not name:
+    source, _, name = where.rpartition(":")
+    if not source or not name:
         raise BadInput(f"own adversary {where!r}; expected file.py:ClassName or module:ClassName")
-    own = _class(_module(source, where), name, source)
-    _check(_made(own, where), where)
-    return own
-
-
-def _module(source: str, where: str) -> ModuleType:
     path = paths.script(source)
     if path.suffix == ".py" and not path.is_file():
         raise BadInput(f"own adversary {where!r}: there is no file {source}; give its path")
+    with _explained(f"own adversary {where!r}: {source} cannot be loaded"):
+        module = _from_file(path) if path.suffix == ".py" else importlib.import_module(source)
+    own = _class(module, name, source)
+    with _explained(f"own adversary {where!r} cannot be made", "; its class must take no arguments"):
+        made = own()
+    _check(made, f"own adversary {where!r}")
+    return own
+
+
+@contextmanager
+def _explained(what: str, way: str = "") -> Iterator[None]:
+    """Whatever a user's code raises, as one line."""
     try:
-        return _from_file(path) if path.suffix == ".py" else importlib.import_module(source)
+        yield
     except Exception as error:
-        raise BadInput(f"own adversary {where!r}: {source} cannot be loaded: {_told(error)}") from error
+        found = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise BadInput(f"{what}: {found}{way}") from error
 
 
 def _from_file(path: Path) -> ModuleType:
@@ -67,32 +74,19 @@ def _class(module: ModuleType, name: str, source: str) -> Any:
     raise BadInput(f"{source} has no class {name}; it has {', '.join(here) or 'none'}")
 
 
-def _made(own: Callable[[], Any], where: str) -> Any:
-    try:
-        return own()
-    except Exception as error:
-        raise BadInput(
-            f"own adversary {where!r} cannot be made: {_told(error)}; its class must take no arguments"
-        ) from error
-
-
-def _check(made: Any, where: str) -> None:
+def _check(made: Any, who: str) -> None:
     """Raises BadInput unless the games can use this object."""
     name = getattr(made, "name", None)
     if not isinstance(name, str) or not name.strip():
-        raise BadInput(f"own adversary {where!r} has the name {name!r}; give its class a line name = '...'")
-    for member, (arguments, named) in CALLS.items():
-        call = getattr(made, member, None)
-        if call is None and member in OPTIONAL:
+        raise BadInput(f"{who} has the name {name!r}; give its class a line name = '...'")
+    for member, arguments in CALLS.items():
+        call, named = getattr(made, member, None), {"seed": 0} if member == "fit" else {}
+        if call is None and member == "score":
             continue
         wanted = f"{member}({', '.join([*arguments, *(f'{key}={value}' for key, value in named.items())])})"
         if not callable(call):
-            raise BadInput(f"own adversary {where!r} has no {wanted}; see bbi_utils.adversaries.Adversary")
+            raise BadInput(f"{who} has no {wanted}; see bbi_utils.adversaries.Adversary")
         try:
             inspect.signature(call).bind(*arguments, **named)
         except TypeError as error:
-            raise BadInput(f"own adversary {where!r} cannot be called as {wanted}: {error}") from None
-
-
-def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise BadInput(f"{who} cannot be called as {wanted}: {error}") from None

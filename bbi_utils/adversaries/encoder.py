@@ -13,66 +13,64 @@ s(a | b) - s(b | a), so swapping the answers flips the sign exactly, and equal a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bbi_utils.adversaries.backbone import EncoderSettings, Trunk, shared_trunk
+from bbi_utils.adversaries.backbone import EncoderSettings, Text, Trunk
 from bbi_utils.games.player import Maker
 
 
-class FineTunedEncoder:
+def readers(settings: EncoderSettings) -> dict[str, Maker]:
+    """The reader of one answer and the joint one, by name; they share an encoder, loaded at first use.
+
+    The joint reader's ``max_length`` is for both answers together.
+    """
+    trunk = cache(lambda: Trunk(settings))
+    one, joint = settings.name, f"{settings.name}_joint"
+    return {one: lambda: EncoderAdversary(one, trunk()), joint: lambda: JointAdversary(joint, trunk())}
+
+
+class FineTunedEncoder(ABC):
     """Fine-tunes a copy of the trunk's trainable part; the trunk itself never changes.
 
-    Each answer is read after a context, and a pair is scored by the difference of its two answers' scores. A
-    subclass says what the contexts are.
+    A subclass says after what each answer is read. A pair is scored by the difference of its two answers'
+    scores.
     """
 
-    suffix = ""  # of the name, after the encoder's
+    def __init__(self, name: str, trunk: Trunk) -> None:
+        self.name, self._trunk = name, trunk
 
-    def __init__(self, settings: EncoderSettings, trunk: Trunk) -> None:
-        self.name = settings.name + self.suffix
-        self._settings = settings
-        self._trunk = trunk
-
-    @classmethod
-    def factory(cls, settings: EncoderSettings, trunk: Callable[[], Trunk] | None = None) -> Maker:
-        """Makes fresh adversaries that share one loaded encoder and its cached frozen states."""
-        shared = trunk or shared_trunk(settings)
-        return lambda: cls(settings, shared())
-
-    def _contexts(
-        self, prompts: Sequence[str], first: Sequence[str], second: Sequence[str]
-    ) -> tuple[Sequence[str], Sequence[str]]:
-        """What is read before each first and before each second answer."""
-        raise NotImplementedError
+    @abstractmethod
+    def _texts(self, prompts: Sequence[str], answers: Sequence[str], others: Sequence[str]) -> list[Text]:
+        """What is read of each answer, of which the other one is the rival."""
 
     def fit(self, pairs: pd.DataFrame, *, seed: int) -> FineTunedEncoder:
         """Trains on all pairs; the same seed gives the same weights on one CPU."""
         import torch
 
-        trunk = self._trunk
-        answers = list(pairs["teacher"]), list(pairs["student"])
-        contexts = self._contexts(list(pairs["prompt"]), *answers)
-        teacher, student = (trunk.read(list(c), a) for c, a in zip(contexts, answers, strict=True))
+        prompts, teacher, student = (list(pairs[name]) for name in ("prompt", "teacher", "student"))
+        teachers = self._trunk.read(self._texts(prompts, teacher, student))
+        students = self._trunk.read(self._texts(prompts, student, teacher))
         with torch.random.fork_rng():  # the caller's random state stays as it was
             torch.manual_seed(seed)
-            self._model, self._head = trunk.copy_trainable(), trunk.new_head()
-            self._train(teacher, student, np.random.default_rng(seed))
+            self._model, self._head = self._trunk.fresh()
+            self._train(teachers, students, np.random.default_rng(seed))
         self._model.eval()
-        self._scored: dict[tuple[str, str], float] = {}
-        self.parameters = trunk.frozen_parameters + sum(
-            p.numel() for m in (self._model, self._head) for p in m.parameters()
-        )
+        self._scored: dict[Text, float] = {}
+        trained = [*self._model.parameters(), *self._head.parameters()]
+        self.parameters = self._trunk.frozen_parameters + sum(p.numel() for p in trained)
         return self
 
     def _train(self, teacher: list[Any], student: list[Any], rng: np.random.Generator) -> None:
         """Minibatches of whole pairs, AdamW, learning rate falling linearly to zero."""
         import torch
 
-        settings, size = self._settings, self._settings.batch_size
+        settings, size = self._trunk.settings, self._trunk.settings.batch_size
         groups: list[dict[str, Any]] = [
             {"params": list(self._model.parameters()), "lr": settings.learning_rate},
             {"params": list(self._head.parameters()), "lr": settings.head_learning_rate},
@@ -86,7 +84,7 @@ class FineTunedEncoder:
         for _ in range(settings.epochs):
             for batch in _similar_lengths(lengths, size, rng):
                 items = [teacher[i] for i in batch] + [student[i] for i in batch]
-                loss = _joint_loss(self._forward(items), len(batch))
+                loss = _loss(self._forward(items), len(batch))
                 optimizer.zero_grad()
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], 1.0)
@@ -103,63 +101,52 @@ class FineTunedEncoder:
         return self._head(pooled)[:, 0]
 
     def score_pairs(self, prompts: Sequence[str], first: Sequence[str], second: Sequence[str]) -> np.ndarray:
-        before_first, before_second = self._contexts(prompts, first, second)
-        scores = self._score_once([*before_first, *before_second], [*first, *second])
-        return scores[: len(first)] - scores[len(first) :]
+        texts = self._texts(prompts, first, second) + self._texts(prompts, second, first)
+        return np.subtract(*np.split(self._score(texts), 2))
 
-    def _score_once(self, contexts: Sequence[str], answers: Sequence[str]) -> np.ndarray:
-        """Scores of every answer after its context, shape (n,); each distinct text is read once.
+    def _score(self, texts: list[Text]) -> np.ndarray:
+        """The score of each text, shape (n,); each distinct one is read once.
 
         So equal texts get the very same number, which batched floating point alone does not promise: that is
         what makes identical answers an exact tie.
         """
-        keys = list(zip(contexts, answers, strict=True))
-        if new := [key for key in dict.fromkeys(keys) if key not in self._scored]:
-            scores = self._score([context for context, _ in new], [answer for _, answer in new])
-            self._scored.update(zip(new, map(float, scores), strict=True))
-        return np.array([self._scored[key] for key in keys], dtype=float)
+        if new := [text for text in dict.fromkeys(texts) if text not in self._scored]:
+            self._score_new(new)
+        return np.array([self._scored[text] for text in texts], dtype=float)
 
-    def _score(self, contexts: list[str], answers: list[str]) -> np.ndarray:
+    def _score_new(self, texts: list[Text]) -> None:
         import torch
 
-        items = self._trunk.read(contexts, answers)
-        self.truncated_share = float(np.mean([item["truncated"] for item in items])) if items else 0.0
+        items = self._trunk.read(texts)
+        self.truncated_share = float(np.mean([item["truncated"] for item in items]))
         order = np.argsort([len(item["answer"]) for item in items], kind="stable")
-        scores = np.empty(len(items))
         with torch.inference_mode():
-            for start in range(0, len(order), 64):
-                batch = order[start : start + 64]
-                scores[batch] = self._forward([items[i] for i in batch]).cpu().numpy()
-        return scores
+            for batch in np.split(order, range(64, len(order), 64)):
+                scores = self._forward([items[i] for i in batch]).tolist()
+                self._scored.update(zip([texts[i] for i in batch], scores, strict=True))
 
 
 class EncoderAdversary(FineTunedEncoder):
     """Reads each answer after its prompt, and so plays both games."""
 
-    def _contexts(
-        self, prompts: Sequence[str], first: Sequence[str], second: Sequence[str]
-    ) -> tuple[Sequence[str], Sequence[str]]:
-        return prompts, prompts
+    def _texts(self, prompts: Sequence[str], answers: Sequence[str], others: Sequence[str]) -> list[Text]:
+        return list(zip(prompts, answers, strict=True))
 
     def score(self, prompts: Sequence[str], answers: Sequence[str]) -> np.ndarray:
-        return self._score_once(prompts, answers)
+        return self._score(list(zip(prompts, answers, strict=True)))
 
 
 class JointAdversary(FineTunedEncoder):
     """Plays the pairwise game only: without the other answer it has nothing to say.
 
-    It does not read the prompt, which both answers share; ``max_length`` is for both answers together.
+    It does not read the prompt, which both answers share; the room is left to the answers.
     """
 
-    suffix = "_joint"
-
-    def _contexts(
-        self, prompts: Sequence[str], first: Sequence[str], second: Sequence[str]
-    ) -> tuple[Sequence[str], Sequence[str]]:
-        return second, first
+    def _texts(self, prompts: Sequence[str], answers: Sequence[str], others: Sequence[str]) -> list[Text]:
+        return list(zip(others, answers, strict=True))
 
 
-def _joint_loss(scores: Any, pairs: int) -> Any:
+def _loss(scores: Any, pairs: int) -> Any:
     """Cross-entropy of single answers plus Bradley-Terry of pairs; the first half are the teacher's."""
     from torch.nn.functional import softplus
 

@@ -33,8 +33,8 @@ class FeatureAdversary(ABC):
         self._centre = both.mean(axis=0)
         self._spread = np.where(np.ptp(both, axis=0) > 0, both.std(axis=0), 1.0)
         labels = np.repeat([1, 0], len(pairs))
-        self._single = LogisticRegression(max_iter=1000)
-        self._single.fit((both - self._centre) / self._spread, labels)
+        table = (both - self._centre) / self._spread
+        self._single = LogisticRegression(max_iter=1000).fit(table, labels)
         # Each difference enters with both signs and there is no intercept: swapping a pair flips its score.
         difference = (teacher - student) / self._spread
         self._paired = LogisticRegression(max_iter=1000, fit_intercept=False)
@@ -54,10 +54,8 @@ class FeatureAdversary(ABC):
         table = np.asarray(self.features(prompts, answers), dtype=float)
         table = table[:, None] if table.ndim == 1 else table
         if table.ndim != 2 or len(table) != len(answers) or not np.isfinite(table).all():
-            raise BadInput(
-                f"adversary {self.name} gave features of shape {table.shape}, or not finite, for "
-                f"{len(answers)} answers; expected one row of finite numbers an answer"
-            )
+            found = f"gave features of shape {table.shape}, or not finite, for {len(answers)} answers"
+            raise BadInput(f"adversary {self.name} {found}; expected one row of finite numbers an answer")
         return table
 
 

@@ -11,17 +11,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from functools import lru_cache, partial
 
 import numpy as np
 import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
 from bbi_utils.games.player import Maker
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
 
 MOST_WORDS, MOST_MARKS = 48, 24
 TREES, LEAVES = 80, 8
@@ -108,10 +105,12 @@ class StylometricAdversary:
         return alone + beside / 2
 
 
+# Tables this small gain nothing from threads, whose sums would also differ in their last bits.
+_one_thread = partial(threadpool_limits, limits=1, user_api="openmp")
+
+
 def _boost(table: np.ndarray, labels: np.ndarray, *, seed: int) -> HistGradientBoostingClassifier:
     """Shallow trees; with few rows smaller leaves, for else no tree could split at all."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
     model = HistGradientBoostingClassifier(
         max_iter=TREES, learning_rate=0.1, max_leaf_nodes=LEAVES, l2_regularization=1.0, early_stopping=False,
         min_samples_leaf=min(20, max(2, len(table) // 10)), random_state=seed,
@@ -123,13 +122,6 @@ def _boost(table: np.ndarray, labels: np.ndarray, *, seed: int) -> HistGradientB
 def _log_odds(model: HistGradientBoostingClassifier, table: np.ndarray) -> np.ndarray:
     with _one_thread():
         return model.decision_function(table)
-
-
-def _one_thread() -> threadpool_limits:
-    """Tables this small gain nothing from threads, whose sums would also differ in their last bits."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(limits=1, user_api="openmp")
 
 
 def factories() -> dict[str, Maker]:
