@@ -58,9 +58,8 @@ def choose(
     """
     ids = [str(one) for one in prompts["id"]]
     if strategy not in STRATEGIES:
-        raise BadInput(
-            f"acquisition strategy {strategy!r} is unknown; expected one of {', '.join(STRATEGIES)}"
-        )
+        found = f"acquisition strategy {strategy!r} is unknown"
+        raise BadInput(f"{found}; expected one of {', '.join(STRATEGIES)}")
     if not len(set(ids)) == len(ids) == len(embeddings):
         found = f"{len(ids)} prompts ({len(set(ids))} distinct) and {len(embeddings)} embeddings"
         raise BadInput(f"{found}; need one each")
@@ -118,36 +117,32 @@ def _guided(
     jitter = rng.permutation(len(ids)) * 1e-12  # decides ties by the seed
     wanted = np.asarray(reveal(ids), dtype=float) if knows_all else np.empty(0)
     order = [] if knows_all else random_order[:target]
-    known: dict[int, float] = {}
+    known: list[float] = []  # of the prompts in `order`, as far as they are paid for
     while len(order) < budget:
         if order:
             target += -(-target // 2)
         if not knows_all:
-            new = [i for i in order if i not in known]
-            known.update(zip(new, reveal([ids[i] for i in new]), strict=True))
-            wanted = _predict(known, categories, points)
+            known.extend(reveal([ids[i] for i in order[len(known) :]]))
+            wanted = _predict(order, known, categories, points)
         order += _best_capped(wanted + jitter, categories, order, target - len(order))
     return order
 
 
-def _predict(known: dict[int, float], categories: np.ndarray, points: np.ndarray) -> np.ndarray:
+def _predict(bought: list[int], known: list[float], categories: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Disagreement of the whole pool predicted from the bought prompts; ridge penalty by leave-one-out."""
     from sklearn.linear_model import RidgeCV
 
     features = np.hstack([points, pd.get_dummies(pd.Series(categories)).to_numpy(dtype=float)])
-    rows = list(known)
-    model = RidgeCV(alphas=(0.1, 1.0, 10.0, 100.0)).fit(features[rows], [known[i] for i in rows])
-    return model.predict(features)
+    return RidgeCV(alphas=(0.1, 1.0, 10.0, 100.0)).fit(features[bought], known).predict(features)
 
 
 def _best_capped(wanted: np.ndarray, categories: np.ndarray, order: list[int], size: int) -> list[int]:
     """The ``size`` most wanted prompts not yet bought; no prefix has a category above twice its share."""
     share = pd.Series(categories).value_counts() / len(categories)
     taken, count, chosen = set(order), Counter(categories[order]), list[int]()
-    left: dict[str, list[int]] = {category: [] for category in share.index}
-    for i in np.argsort(wanted, kind="stable"):  # the most wanted last, to be popped
-        if i not in taken:
-            left[categories[i]].append(int(i))
+    rest = [int(i) for i in np.argsort(wanted, kind="stable") if i not in taken]
+    # Of each category the most wanted last, to be popped.
+    left = {category: [i for i in rest if categories[i] == category] for category in share.index}
     for owned in range(len(order) + 1, min(len(order) + size, len(categories)) + 1):
         some = [category for category in left if left[category]]
         within = [category for category in some if count[category] < np.ceil(2 * owned * share[category])]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
 PARTS = ("Linear4bit (NF4)", "LoRA", "linear", "embedding", "other")
 
@@ -16,24 +15,22 @@ def anatomy(model: Any) -> pd.DataFrame:
     Counted on the modules that are really there, not on what was asked for. The bytes of a 4-bit layer
     include its scales. A weight that two modules share (tied embeddings) counts once, for the first of them.
     """
-    import pandas as pd
-
-    counts: dict[str, dict[str, Any]] = {}
+    rows: list[tuple[str, int, int, int, str]] = []
     seen: set[int] = set()
     for name, module in model.named_modules():
         own = [p for p in module.parameters(recurse=False) if id(p) not in seen]
         seen |= {id(parameter) for parameter in own}
         if own:
-            row = counts.setdefault(part_of(name, module), {"layers": 0, "parameters": 0, "bytes": 0})
-            row["layers"] += 1
-            row["parameters"] += sum(parameters_in(parameter) for parameter in own)
-            row["bytes"] += sum(bytes_of(parameter) for parameter in own)
-            row.setdefault("for example", name)
-    rows = [{"part": part, **counts[part]} for part in PARTS if part in counts]
-    table = pd.DataFrame(rows).set_index("part")
+            rows.append(
+                (part_of(name, module), 1, sum(map(parameters_in, own)), sum(map(bytes_of, own)), name)
+            )
+    parts = pd.DataFrame(rows, columns=["part", "layers", "parameters", "bytes", "for example"]).groupby(
+        "part"
+    )
+    table = parts.agg("sum", numeric_only=True)
     bits = (8 * table["bytes"] / table["parameters"]).round(2)
-    table.insert(3, "bits_per_parameter", bits)
-    return table
+    table = table.assign(**{"bits_per_parameter": bits, "for example": parts["for example"].first()})
+    return table.loc[[part for part in PARTS if part in table.index]]
 
 
 def part_of(name: str, module: Any) -> str:
@@ -42,17 +39,12 @@ def part_of(name: str, module: Any) -> str:
 
     if "lora_" in name:
         return "LoRA"
-    if is_four_bit(module):
+    state = getattr(getattr(module, "weight", None), "quant_state", None)
+    if getattr(state, "quant_type", None) == "nf4":  # what is really stored
         return "Linear4bit (NF4)"
     if isinstance(module, Linear):
         return "linear"
     return "embedding" if isinstance(module, Embedding) else "other"
-
-
-def is_four_bit(module: Any) -> bool:
-    """Whether a layer's weights are really stored in NF4."""
-    state = getattr(getattr(module, "weight", None), "quant_state", None)
-    return state is not None and state.quant_type == "nf4"
 
 
 def parameters_in(parameter: Any) -> int:

@@ -10,20 +10,20 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from bbi_utils.distillation.acquisition import Till, choose
 from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
 from bbi_utils.files import read_json, sha256_json, write_json
+from bbi_utils.games.similarity import compare
 from bbi_utils.oracles import LocalOracle, Sampling
 from bbi_utils.progress import Progress
 from bbi_utils.responses.sampling import Asked, sample
 from bbi_utils.responses.store import ResponseStore
-
-if TYPE_CHECKING:
-    import numpy
-    import pandas
 
 SEEDS_APART = 1000  # so that neighbouring study seeds share no replication
 
@@ -67,9 +67,9 @@ def replication_seed(seed: int, replication: int) -> int:
 
 
 def plan_cells(
-    pool: pandas.DataFrame,
-    embeddings: numpy.ndarray,
-    disagreement: pandas.Series,
+    pool: pd.DataFrame,
+    embeddings: np.ndarray,
+    disagreement: pd.Series,
     *,
     strategies: Sequence[str],
     budgets: Sequence[int],
@@ -96,38 +96,35 @@ def plan_cells(
 
 def spend(
     cells: Sequence[Cell],
-    pool: pandas.DataFrame,
+    pool: pd.DataFrame,
     test: Sequence[Asked],
     recipe: Recipe,
     store: ResponseStore,
     *,
     folder: Path | str,
-) -> pandas.DataFrame:
+) -> pd.DataFrame:
     """Distil and answer for every cell: strategy, budget, seed, prompt_id, answer, in the order of `cells`.
 
     `pool` has columns id, prompt, teacher (the teacher's answer, of which a cell sees what it bought) and
     ended (whether that answer ended by itself). Records of finished cells go into `folder`. Equal purchases
     of one replication are computed once.
     """
-    import pandas
-
     offers = pool.set_index("id")[["prompt", "teacher", "ended"]]
     parts = []
     # Counted in prompts, learned from and answered, so that the time left is right though budgets grow.
     with Progress(sum(cell.budget + len(test) for cell in cells), "spend budgets") as bar:
         for cell in cells:
             answers = finish_cell(cell, offers, test, recipe, store, folder=Path(folder))
-            columns = {"strategy": cell.strategy, "budget": cell.budget, "seed": cell.seed}
-            parts.append(
-                pandas.DataFrame({**columns, "prompt_id": answers.keys(), "answer": answers.values()})
-            )
+            part = pd.DataFrame({"prompt_id": answers.keys(), "answer": answers.values()})
+            parts.append(part.assign(strategy=cell.strategy, budget=cell.budget, seed=cell.seed))
             bar.update(cell.budget + len(test))
-    return pandas.concat(parts, ignore_index=True)
+    columns = ["strategy", "budget", "seed", "prompt_id", "answer"]
+    return pd.concat(parts, ignore_index=True)[columns]
 
 
 def finish_cell(
     cell: Cell,
-    offers: pandas.DataFrame,
+    offers: pd.DataFrame,
     test: Sequence[Asked],
     recipe: Recipe,
     store: ResponseStore,
@@ -137,7 +134,9 @@ def finish_cell(
     """Answers of the student distilled in this cell, by prompt id; from the store where all are there."""
     # Sorted: one set of prompts gives one adapter, whoever bought it and in whatever order.
     examples = offers.loc[sorted(cell.prompt_ids)]
-    name = cell_key(cell, examples, recipe)
+    # Named by everything that shapes its answers.
+    shape = [recipe.oracle(cell, None).settings, recipe.settings.shaping(), examples.to_numpy().tolist()]
+    name = sha256_json(shape)[:16]
     record, adapter = folder / f"{name}.json", folder / name
     answers = stored_answers(read_json(record), test, store)
     if answers is None:
@@ -163,12 +162,6 @@ def finish_cell(
     return answers
 
 
-def cell_key(cell: Cell, examples: pandas.DataFrame, recipe: Recipe) -> str:
-    """Names a cell by everything that shapes its answers."""
-    student = recipe.oracle(cell, None).settings
-    return sha256_json([student, recipe.settings.shaping(), examples.to_numpy().tolist()])[:16]
-
-
 def stored_answers(
     record: Mapping[str, str] | None, test: Sequence[Asked], store: ResponseStore
 ) -> dict[str, str] | None:
@@ -178,17 +171,14 @@ def stored_answers(
 
 
 def compare_answers(
-    answers: pandas.DataFrame, teacher: pandas.DataFrame, encoder: object, *, pair: str
-) -> pandas.DataFrame:
+    answers: pd.DataFrame, teacher: pd.DataFrame, encoder: object, *, pair: str
+) -> pd.DataFrame:
     """Similarity with the teacher: pair, strategy, budget, seed, prompt_id, similarity (cosine).
 
     `teacher` has columns prompt_id, category and teacher, one row a test prompt. Every distinct answer of
     all cells is embedded once.
     """
-    from bbi_utils.games.similarity import compare
-
     pairs = answers.merge(teacher, on="prompt_id", how="left").rename(columns={"answer": "student"})
     rows, _ = compare(pairs, encoder, pair=pair, contrast="bought")
-    table = pairs[["strategy", "budget", "seed", "prompt_id"]].assign(similarity=rows["similarity"])
-    table.insert(0, "pair", pair)
-    return table
+    columns = ["pair", "strategy", "budget", "seed", "prompt_id", "similarity"]
+    return pairs.assign(pair=pair, similarity=rows["similarity"])[columns]

@@ -9,15 +9,12 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bbi_utils.errors import BadInput
 from bbi_utils.files import json_object, replacing
 from bbi_utils.oracles.adapters import CONFIG, canonical, check_adapter
 from bbi_utils.oracles.checkpoints import Checkpoint
-
-if TYPE_CHECKING:
-    import torch
 
 Curve = list[dict[str, float]]
 RECORD = "training.json"
@@ -78,54 +75,16 @@ def checkpoint_path(out: Path) -> Path:
     return out.with_name(out.name + ".checkpoint.pt")
 
 
-def save_checkpoint(
-    out: Path,
-    *,
-    key: str,
-    curve: Curve,
-    parameters: Mapping[str, torch.Tensor],
-    optimiser: torch.optim.Optimizer,
-) -> None:
-    """Replace the checkpoint of the adapter that `out` will hold."""
-    tensors = {name: parameter.detach().cpu() for name, parameter in parameters.items()}
-    state = {"key": key, "curve": curve, "parameters": tensors, "optimiser": optimiser.state_dict()}
-    save_state(checkpoint_path(out), state)
-
-
-def load_checkpoint(
-    out: Path, *, key: str, parameters: Mapping[str, torch.Tensor], optimiser: torch.optim.Optimizer
-) -> Curve:
-    """Put parameters and optimiser where the run stopped; return its curve, [] with nothing to continue.
-
-    A checkpoint of other data or settings is left alone until the first own one replaces it.
-    """
-    import torch
-
-    path = checkpoint_path(out)
-    state = load_state(path, key=key)
-    if state is None:
-        return []
-    with reading(path):
-        optimiser.load_state_dict(state["optimiser"])
-        with torch.no_grad():
-            for name, parameter in parameters.items():
-                parameter.copy_(state["parameters"][name])
-        return list(state["curve"])
-
-
 def finished(out: Path, *, key: str) -> Curve | None:
     """The curve of a completed run with this key, None when it has to be run.
 
     Raises BadInput when `out` is something else than an adapter of ours, which must not be replaced.
     """
-    if not out.exists():
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     if not (out / RECORD).is_file():
-        if out.is_dir() and not any(out.iterdir()):
-            return None
-        raise BadInput(
-            f"{out} exists but was not written by train_adapter; choose another folder or move it away."
-        )
+        found = f"{out} exists but was not written by train_adapter"
+        raise BadInput(f"{found}; choose another folder or move it away.")
     record = json_object(out / RECORD)
     if record.get("key") != key:
         return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.chat import end_of_turn, prompt_ids
 
@@ -40,16 +42,13 @@ def encode_all(
     """Every example; BadInput for an empty answer or an example that would have to be cut."""
     ended = [True] * len(answers) if ended is None else ended
     if not prompts or not len(prompts) == len(answers) == len(ended):
-        found = (
-            f"{len(prompts)} prompts and {len(answers)} answers to distil on, {len(ended)} of them said to"
-        )
-        raise BadInput(f"{found} have ended or not; expected as many of each, not none.")
+        found = f"{len(prompts)} prompts and {len(answers)} answers to distil on, {len(ended)} of them said"
+        raise BadInput(f"{found} to have ended or not; expected as many of each, not none.")
     examples = []
     for number, (prompt, answer, whole) in enumerate(zip(prompts, answers, ended, strict=True)):
         if not answer.strip():
-            raise BadInput(
-                f"answer {number} to distil on is empty (prompt {prompt[:60]!r}); drop that prompt."
-            )
+            found = f"answer {number} to distil on is empty (prompt {prompt[:60]!r})"
+            raise BadInput(f"{found}; drop that prompt.")
         example = encode_example(tokenizer, prompt, answer, system_prompt=system_prompt, ended=whole)
         if (length := len(example["input_ids"])) > max_length:
             found = f"example {number} has {length} tokens, max_length is {max_length}"
@@ -60,11 +59,9 @@ def encode_all(
 
 def plan_steps(lengths: Sequence[int], *, batch_size: int, epochs: int, seed: int) -> list[list[int]]:
     """Which examples each optimiser step sees: shuffled, then grouped by length in pools of 32 batches."""
-    import numpy
-
     steps: list[list[int]] = []
     for epoch in range(epochs):
-        generator = numpy.random.default_rng([seed, epoch])
+        generator = np.random.default_rng([seed, epoch])
         order = generator.permutation(len(lengths)).tolist()
         pools = [order[i : i + 32 * batch_size] for i in range(0, len(order), 32 * batch_size)]
         grouped = [sorted(pool, key=lambda i: -lengths[i]) for pool in pools]
@@ -76,15 +73,11 @@ def plan_steps(lengths: Sequence[int], *, batch_size: int, epochs: int, seed: in
 def collate(examples: Sequence[dict[str, list[int]]], *, pad: int) -> dict[str, torch.Tensor]:
     """Right-padded input_ids, attention_mask and labels, each (batch, longest)."""
     import torch
+    from torch.nn.utils.rnn import pad_sequence
 
-    longest = max(len(example["input_ids"]) for example in examples)
-
-    def padded(rows: list[list[int]], filler: int) -> torch.Tensor:
-        return torch.tensor([row + [filler] * (longest - len(row)) for row in rows])
-
-    ids = [example["input_ids"] for example in examples]
+    ids, labels = ([torch.tensor(example[name]) for example in examples] for name in ("input_ids", "labels"))
     return {
-        "input_ids": padded(ids, pad),
-        "attention_mask": padded([[1] * len(row) for row in ids], 0),
-        "labels": padded([example["labels"] for example in examples], IGNORED),
+        "input_ids": pad_sequence(ids, batch_first=True, padding_value=pad),
+        "attention_mask": pad_sequence([torch.ones_like(row) for row in ids], batch_first=True),
+        "labels": pad_sequence(labels, batch_first=True, padding_value=IGNORED),
     }

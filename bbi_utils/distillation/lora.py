@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bbi_utils.distillation.checkpoints import finished, load_checkpoint, save_adapter, save_checkpoint
+import pandas as pd
+
+from bbi_utils.distillation.checkpoints import (
+    Curve,
+    checkpoint_path,
+    finished,
+    load_state,
+    reading,
+    save_adapter,
+    save_state,
+)
 from bbi_utils.distillation.examples import IGNORED, collate, encode_all, plan_steps
 from bbi_utils.errors import BadInput, OutOfMemory
 from bbi_utils.files import sha256_json
@@ -19,7 +28,6 @@ from bbi_utils.oracles.checkpoints import Checkpoint, Quantisation
 from bbi_utils.progress import Progress
 
 if TYPE_CHECKING:
-    import pandas
     import torch
 
 MOST_GRADIENT_NORM = 1.0
@@ -110,11 +118,10 @@ def build_student(
         try:
             return get_peft_model(model, config)
         except ValueError as error:
-            asked = f"LoRA on {settings.targets} with dropout {settings.dropout}"
             found = str(error).partition("\n")[0].rstrip(".")
-            raise BadInput(
-                f"{asked} does not fit {checkpoint.label}: {found}; change the targets or the dropout."
-            ) from error
+            asked = f"LoRA on {settings.targets} with dropout {settings.dropout}"
+            misfit = f"{asked} does not fit {checkpoint.label}: {found}"
+            raise BadInput(f"{misfit}; change the targets or the dropout.") from error
 
 
 def train_adapter(
@@ -130,7 +137,7 @@ def train_adapter(
     dtype: str = "auto",
     device: str = "auto",
     progress: bool = True,
-) -> pandas.DataFrame:
+) -> pd.DataFrame:
     """Train a LoRA adapter into the folder `out` and return the loss curve.
 
     Columns: step (from 1), loss (nats a token), learning_rate, tokens (those with a loss in this step).
@@ -153,10 +160,10 @@ def train_adapter(
     if curve is None:
         model = build_student(checkpoint, settings, dtype=dtype, device=device, seed=seed)
         run = TrainingRun(model, examples, settings, pad=tokenizer.pad_token_id, seed=seed, device=device)
-        with memory_explained(settings):
-            curve = run.train(out, key=key, label=checkpoint.label, shown=progress)
+        curve = run.train(out, key=key, label=checkpoint.label, shown=progress)
         save_adapter(model, out, key=key, curve=curve, base=checkpoint)
-    return curve_table(curve)
+    table = pd.DataFrame(curve, columns=["step", "loss", "learning_rate", "tokens"])
+    return table.astype({"step": int, "tokens": int})
 
 
 class TrainingRun:
@@ -174,22 +181,47 @@ class TrainingRun:
         self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self.optimiser = torch.optim.AdamW(self.parameters.values(), weight_decay=0.0)
 
-    def train(self, out: Path, *, key: str, label: str, shown: bool) -> list[dict[str, float]]:
+    def train(self, out: Path, *, key: str, label: str, shown: bool) -> Curve:
         """Run, or continue, all steps; checkpoint every `checkpoint_every` of them."""
         import torch
 
-        curve = load_checkpoint(out, key=key, parameters=self.parameters, optimiser=self.optimiser)
+        path, total = checkpoint_path(out), len(self.plan)
+        curve = self.restore(path, key=key)
         self.model.train()
-        with torch.random.fork_rng(), Progress(len(self.plan), f"distil {label}", shown=shown) as bar:
-            bar.update(len(curve))
-            for step in range(len(curve), len(self.plan)):
-                curve.append(self.step(step))
-                if (step + 1) % self.settings.checkpoint_every == 0 and step + 1 < len(self.plan):
-                    save_checkpoint(
-                        out, key=key, curve=curve, parameters=self.parameters, optimiser=self.optimiser
-                    )
-                bar.update()
+        try:
+            with torch.random.fork_rng(), Progress(total, f"distil {label}", shown=shown) as bar:
+                bar.update(len(curve))
+                for step in range(len(curve), total):
+                    curve.append(self.step(step))
+                    if (step + 1) % self.settings.checkpoint_every == 0 and step + 1 < total:
+                        save_state(path, {"key": key, "curve": curve, **self.state()})
+                    bar.update()
+        except torch.OutOfMemoryError as error:
+            now = self.settings
+            way = f"lower TRAIN_BATCH_SIZE (now {now.batch_size}) or MAX_LENGTH (now {now.max_length})"
+            raise OutOfMemory(f"distillation ran out of memory; {way}, then run again.") from error
         return curve
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds of the model: nothing of the frozen weights."""
+        tensors = {name: parameter.detach().cpu() for name, parameter in self.parameters.items()}
+        return {"parameters": tensors, "optimiser": self.optimiser.state_dict()}
+
+    def restore(self, path: Path, *, key: str) -> Curve:
+        """Put parameters and optimiser where the run stopped; its curve, [] with nothing to continue.
+
+        A checkpoint of other data or settings is left alone until the first own one replaces it.
+        """
+        import torch
+
+        state = load_state(path, key=key)
+        if state is None:
+            return []
+        with reading(path), torch.no_grad():
+            self.optimiser.load_state_dict(state["optimiser"])
+            for name, parameter in self.parameters.items():
+                parameter.copy_(state["parameters"][name])
+            return list(state["curve"])
 
     def step(self, step: int) -> dict[str, float]:
         """One optimiser step. Dropout is seeded by the step's number: no generator state needs saving."""
@@ -211,23 +243,3 @@ class TrainingRun:
         self.optimiser.zero_grad(set_to_none=True)
         tokens = int((batch["labels"] != IGNORED).sum())
         return {"step": step + 1, "loss": loss.item(), "learning_rate": rate, "tokens": tokens}
-
-
-@contextmanager
-def memory_explained(settings: LoraSettings) -> Iterator[None]:
-    """Say what to lower when GPU memory runs out."""
-    import torch
-
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        way = f"lower TRAIN_BATCH_SIZE (now {settings.batch_size}) or MAX_LENGTH (now {settings.max_length})"
-        raise OutOfMemory(f"distillation ran out of memory; {way}, then run again.") from error
-
-
-def curve_table(curve: list[dict[str, float]]) -> pandas.DataFrame:
-    """The loss curve with whole numbers where they are."""
-    import pandas
-
-    columns = ["step", "loss", "learning_rate", "tokens"]
-    return pandas.DataFrame(curve, columns=columns).astype({"step": int, "tokens": int})
