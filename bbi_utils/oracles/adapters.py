@@ -51,10 +51,10 @@ def base_of(folder: Path) -> tuple[str, str | None]:
     """Reference and revision of the model that an adapter was trained on, as its config names them."""
     config = json_object(folder / CONFIG)
     base = config.get("base_model_name_or_path")
-    if not base:
-        way = f"write the base's folder or hub id there as base_model_name_or_path in {CONFIG}"
-        raise BadInput(f"adapter {folder} names no base model; {way}.")
-    return base, config.get("revision")
+    if base:
+        return base, config.get("revision")
+    way = f"write the base's folder or hub id there as base_model_name_or_path in {CONFIG}"
+    raise BadInput(f"adapter {folder} names no base model; {way}.")
 
 
 def whole_model(reference: str, revision: str | None = None) -> tuple[str, str | None]:
@@ -69,9 +69,8 @@ def resolve_adapted(model: str | Path, *, revision: str | None = None) -> Checkp
     if folder is None:
         return resolve_model(model, revision=revision)
     if revision is not None:
-        raise BadInput(
-            f"model {model} is a folder, it has no revision {revision}; its base's is in {CONFIG}."
-        )
+        has = f"it has no revision {revision}; its base's is in {CONFIG}"
+        raise BadInput(f"model {model} is a folder, {has}.")
     hashed = adapter_hash(folder)
     base, base_revision = base_of(folder)
     try:

@@ -28,14 +28,13 @@ class Sampling:
     system_prompt: str | None = None
 
     def __post_init__(self) -> None:
-        expectations = (
-            ("temperature", self.temperature, self.temperature >= 0, "a number >= 0"),
-            ("top_p", self.top_p, 0 < self.top_p <= 1, "a number above 0 and at most 1"),
-            ("max_new_tokens", self.max_new_tokens, self.max_new_tokens >= 1, "a whole number >= 1"),
-        )
-        for name, found, fine, expected in expectations:
+        for name, fine, expected in (
+            ("temperature", self.temperature >= 0, "a number >= 0"),
+            ("top_p", 0 < self.top_p <= 1, "a number above 0 and at most 1"),
+            ("max_new_tokens", self.max_new_tokens >= 1, "a whole number >= 1"),
+        ):
             if not fine:
-                raise BadInput(f"{name} is {found}; expected {expected}.")
+                raise BadInput(f"{name} is {getattr(self, name)}; expected {expected}.")
 
     def settings(self) -> dict[str, Any]:
         """By name, as a fingerprint takes them: 1 and 1.0 are one temperature."""
@@ -90,5 +89,4 @@ class Oracle(Protocol):
 
 def fingerprint_of(settings: Mapping[str, Any]) -> str:
     """32 hex digits that change whenever a setting changes."""
-    canonical = json.dumps(settings, sort_keys=True, ensure_ascii=True)
-    return sha256_text(canonical)[:32]
+    return sha256_text(json.dumps(settings, sort_keys=True, ensure_ascii=True))[:32]

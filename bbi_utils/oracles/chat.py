@@ -6,6 +6,8 @@ import datetime
 import re
 from typing import Any
 
+import jinja2
+
 from bbi_utils.errors import BadInput
 
 # Some templates write today's date into every prompt: from a variable (Llama-3) or by calling strftime_now.
@@ -22,36 +24,30 @@ SENTINEL = "bbi-sentinel"
 
 def render(tokenizer: Any, prompt: str, *, system_prompt: str | None = None) -> str:
     """The prompt as one user turn of the template, opened for the assistant's answer."""
-    messages = [{"role": "user", "content": prompt}]
-    if system_prompt is not None:
-        messages.insert(0, {"role": "system", "content": system_prompt})
-    text = written(tokenizer, messages, add_generation_prompt=True)
-    if text.rstrip().endswith(THOUGHT):
-        raise BadInput(
-            f"chat template of {tokenizer.name_or_path} opens every answer with a thought ({THOUGHT}) that "
-            "cannot be switched off; expected a model that answers at once, such as its instruct variant."
-        )
-    return text
+    text = written(tokenizer, turns(prompt, system_prompt), add_generation_prompt=True)
+    if not text.rstrip().endswith(THOUGHT):
+        return text
+    what = f"opens every answer with a thought ({THOUGHT}) that cannot be switched off"
+    way = "expected a model that answers at once, such as its instruct variant"
+    raise BadInput(f"chat template of {tokenizer.name_or_path} {what}; {way}.")
+
+
+def turns(prompt: str, system_prompt: str | None) -> list[dict[str, str]]:
+    """A user's turn, after a system turn where there is one."""
+    system = [] if system_prompt is None else [{"role": "system", "content": system_prompt}]
+    return [*system, {"role": "user", "content": prompt}]
 
 
 def written(tokenizer: Any, messages: list[dict[str, str]], *, add_generation_prompt: bool = False) -> str:
     """What the template makes of the turns, on the pinned date and without thinking aloud; or BadInput."""
-    import jinja2
-
     template = TODAY.sub(lambda call: repr(DATE.strftime(call[2])), tokenizer.get_chat_template())
     try:
-        return tokenizer.apply_chat_template(
-            messages,
-            chat_template=template,
-            tokenize=False,
-            add_generation_prompt=add_generation_prompt,
-            **VARIABLES,
-        )
+        options = {"add_generation_prompt": add_generation_prompt, "tokenize": False, **VARIABLES}
+        return tokenizer.apply_chat_template(messages, chat_template=template, **options)
     except (jinja2.TemplateError, ValueError, TypeError) as error:
-        raise BadInput(
-            f"chat template of {tokenizer.name_or_path}: {error}; expected an instruct model whose template "
-            "takes these turns (a template without system turns needs system_prompt null)."
-        ) from error
+        way = "takes these turns (a template without system turns needs system_prompt null)"
+        said = f"chat template of {tokenizer.name_or_path}: {error}"
+        raise BadInput(f"{said}; expected an instruct model whose template {way}.") from error
 
 
 def prompt_ids(tokenizer: Any, prompt: str, *, system_prompt: str | None = None) -> list[int]:
@@ -62,17 +58,15 @@ def prompt_ids(tokenizer: Any, prompt: str, *, system_prompt: str | None = None)
 
 def end_of_turn(tokenizer: Any) -> int:
     """Id of the special token with which the template closes an assistant turn (<|im_end|>, <|eot_id|>)."""
-    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": SENTINEL}]
-    text = written(tokenizer, turns)
+    text = written(tokenizer, [*turns("?", None), {"role": "assistant", "content": SENTINEL}])
     closing = tokenizer(text.rpartition(SENTINEL)[2], add_special_tokens=False)["input_ids"]
     # All added tokens, whether or not the tokenizer calls them special.
     if closing and closing[0] in {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}:
         return int(closing[0])
-    if tokenizer.eos_token_id is None:
-        raise BadInput(
-            f"{tokenizer.name_or_path} has no end-of-turn and no EOS token; its answers could not stop."
-        )
-    return int(tokenizer.eos_token_id)
+    if tokenizer.eos_token_id is not None:
+        return int(tokenizer.eos_token_id)
+    what = "has no end-of-turn and no EOS token"
+    raise BadInput(f"{tokenizer.name_or_path} {what}; its answers could not stop.")
 
 
 def stop_ids(tokenizer: Any, model: Any) -> list[int]:

@@ -17,22 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from safetensors import SafetensorError, safe_open
+
 from bbi_utils import paths
 from bbi_utils.errors import BadInput, OutOfMemory
 from bbi_utils.files import json_object, sha256_file, sha256_text
-from bbi_utils.oracles.hub import (
-    FILES,
-    REMOTE_CODE,
-    SMALL_FILES,
-    download,
-    files_of_model,
-    is_hub_id,
-    trusts_remote_code,
-)
+from bbi_utils.oracles import hub
 
 Quantisation = Literal["none", "nf4"]
 ADAPTER_CONFIG = "adapter_config.json"
 SHARD = re.compile(r"[^/\\]+\.safetensors")  # a name, and no path
+WRITER = "(save_pretrained of a recent transformers)"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 # The package `kernels` is left out on purpose: with it, bitsandbytes fetches code from a hub at import.
 # Without it, bitsandbytes warns on some CPUs.
@@ -84,19 +79,16 @@ def resolve_model(model: str | Path, *, revision: str | None = None) -> Checkpoi
     folder = paths.local_model(name)
     if folder is not None and folder.is_dir():
         if revision is not None:
-            raise BadInput(
-                f"model {name} is a folder, it has no revision {revision}; set the revision to null."
-            )
+            way = "set the revision to null"
+            raise BadInput(f"model {name} is a folder, it has no revision {revision}; {way}.")
         check_files(folder, name=name)
         return Checkpoint(name, folder, f"sha256:{content_hash(folder)}")
     if paths.is_shipped(name):
-        there = sorted(path.name for path in paths.WEIGHTS.glob("*") if path.is_dir())
-        raise BadInput(
-            f"pocket model {name} not found; there are {there or 'none'} (`make pocket` builds them)."
-        )
-    if folder is not None or not is_hub_id(name):
+        there = sorted(path.name for path in paths.WEIGHTS.glob("*") if path.is_dir()) or "none"
+        raise BadInput(f"pocket model {name} not found; there are {there} (`make pocket` builds them).")
+    if folder is not None or not hub.is_hub_id(name):
         raise BadInput(f"model folder {name} not found; expected a folder, a hub id, or pocket/<name>.")
-    cached = download(name, revision=revision, patterns=SMALL_FILES)
+    cached = hub.download(name, revision=revision, patterns=hub.SMALL_FILES)
     refuse_adapter(cached, name=name)
     return Checkpoint(name, cached, f"hub:{name}@{cached.name}", commit=cached.name)
 
@@ -118,27 +110,19 @@ def check_files(folder: Path, *, name: str) -> None:
         named = json_object(index).get("weight_map")
         files = sorted(map(str, named.values())) if isinstance(named, dict) else []
         if astray := [file for file in files if not SHARD.fullmatch(file)]:
-            raise BadInput(
-                f"model {name}: {index.name} names {astray[0]!r:.60}, which is never loaded; expected "
-                "names of *.safetensors beside it (save_pretrained of a recent transformers)."
-            )
-    if weights := sorted(folder.glob("*.safetensors")):
-        for file in weights:
-            count_numbers(file)
-        return
-    pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
-    found = (
-        f"only pickled weights ({', '.join(pickled)}), which are never loaded" if pickled else "no weights"
-    )
-    raise BadInput(
-        f"model {name}: {found}; expected *.safetensors (save_pretrained of a recent transformers)."
-    )
+            what = f"{index.name} names {astray[0]!r:.60}, which is never loaded"
+            raise BadInput(f"model {name}: {what}; expected names of *.safetensors beside it {WRITER}.")
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        pickled = ", ".join(sorted(path.name for pattern in PICKLED for path in folder.glob(pattern)))
+        found = f"only pickled weights ({pickled}), which are never loaded" if pickled else "no weights"
+        raise BadInput(f"model {name}: {found}; expected *.safetensors {WRITER}.")
+    for file in weights:
+        count_numbers(file)
 
 
 def count_numbers(file: Path) -> int:
     """How many numbers a safetensors file holds, from its header alone; BadInput for a damaged or cut one."""
-    from safetensors import SafetensorError, safe_open
-
     try:
         with safe_open(file, framework="numpy") as tensors:
             return sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
@@ -148,7 +132,7 @@ def count_numbers(file: Path) -> int:
 
 def content_hash(folder: Path) -> str:
     """SHA-256 over the names and contents of all files that loading reads, wherever the folder lies."""
-    patterns = files_of_model(FILES)
+    patterns = hub.files_of_model(hub.FILES)
     paths = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
     lines = [f"{path.name} {file_hash(path, path.stat().st_size, path.stat().st_mtime_ns)}" for path in paths]
     return sha256_text("\n".join(lines))
@@ -182,8 +166,6 @@ def pick_dtype(dtype: str, *, device: str) -> str:
 @contextmanager
 def loading(what: str, *, way_out: str = "get them anew") -> Iterator[None]:
     """One clear error for every way in which files on disk can fail to be a model."""
-    from safetensors import SafetensorError
-
     try:
         yield
     except BadInput:
@@ -193,12 +175,11 @@ def loading(what: str, *, way_out: str = "get them anew") -> Iterator[None]:
             way = "take a smaller one, or set quantisation to nf4"
             raise OutOfMemory(f"{what} does not fit into memory; {way}.") from error
         if "trust_remote_code" in str(error):
-            way = f"read that code, and set {REMOTE_CODE}=1 in the environment if you trust it"
+            way = f"read that code, and set {hub.REMOTE_CODE}=1 in the environment if you trust it"
             raise BadInput(f"{what} brings code of its own, which is not run; {way}.") from error
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise BadInput(
-            f"{what} cannot be loaded: {first}; its files are damaged or unsupported: {way_out}."
-        ) from error
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        way = f"its files are damaged or unsupported: {way_out}"
+        raise BadInput(f"{what} cannot be loaded: {said}; {way}.") from error
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> Any:
@@ -206,9 +187,8 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     from transformers import AutoTokenizer
 
     with loading(f"tokenizer of {checkpoint.name}"):
-        tokenizer = AutoTokenizer.from_pretrained(
-            checkpoint.tokenizer, padding_side="left", trust_remote_code=trusts_remote_code()
-        )
+        folder, trust = checkpoint.tokenizer, hub.trusts_remote_code()
+        tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", trust_remote_code=trust)
         if tokenizer.chat_template:
             tokenizer.chat_template = tokenizer.get_chat_template()  # the default one where there are several
     if not tokenizer.chat_template:
@@ -224,7 +204,7 @@ def context_of(checkpoint: Checkpoint) -> int:
     from transformers import AutoConfig
 
     with loading(f"configuration of {checkpoint.name}"):
-        config = AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=trusts_remote_code())
+        config = AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=hub.trusts_remote_code())
     length = getattr(config.get_text_config(), "max_position_embeddings", None)
     if not length:
         way = "write the length of its context there as max_position_embeddings"
@@ -239,7 +219,7 @@ def load_model(checkpoint: Checkpoint, *, quantisation: Quantisation, dtype: str
 
     logging.disable_progress_bar()  # one bar a model is enough, and it is ours
     if checkpoint.commit is not None:
-        download(checkpoint.name, revision=checkpoint.commit, patterns=FILES)
+        hub.download(checkpoint.name, revision=checkpoint.commit, patterns=hub.FILES)
         check_files(checkpoint.folder, name=checkpoint.name)
     with loading(f"model {checkpoint.name}"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -248,7 +228,7 @@ def load_model(checkpoint: Checkpoint, *, quantisation: Quantisation, dtype: str
             device_map={"": device},
             quantization_config=four_bit(device) if quantisation == "nf4" else None,
             use_safetensors=True,
-            trust_remote_code=trusts_remote_code(),
+            trust_remote_code=hub.trusts_remote_code(),
             output_loading_info=True,
         )
     model, report = loaded

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import httpx2
+
 from bbi_utils.errors import BadInput
 
 # Everything but the weights, and then everything that loading reads.
@@ -47,16 +49,13 @@ def cached_commit(name: str, revision: str | None = None) -> str | None:
 
 def download(name: str, *, revision: str | None, patterns: tuple[str, ...]) -> Path:
     """The hub's snapshot folder, named by its commit; offline, the one already in the cache."""
-    import httpx2
     from huggingface_hub import errors, snapshot_download
 
     bound_waiting()
     reference = f"hub model {name}" + (f" at revision {revision}" if revision else "")
+    wanted, unread = list(files_of_model(patterns)), list(UNREAD)
     try:
-        wanted = list(files_of_model(patterns))
-        return Path(
-            snapshot_download(name, revision=revision, allow_patterns=wanted, ignore_patterns=list(UNREAD))
-        )
+        return Path(snapshot_download(name, revision=revision, allow_patterns=wanted, ignore_patterns=unread))
     except errors.GatedRepoError as error:
         way = "accept its licence on the hub and log in with `hf auth login` (or set HF_TOKEN)"
         raise BadInput(f"{reference} is gated; {way}.") from error
@@ -68,10 +67,8 @@ def download(name: str, *, revision: str | None, patterns: tuple[str, ...]) -> P
     except (OSError, ValueError, httpx2.HTTPError) as error:
         # No network, a hub that refuses or is busy, or a page in its place that is not the hub's.
         way = "go online once, or give a folder with the model"
-        said = cause_of(error)
-        raise BadInput(
-            f"{reference} is not in the local cache and the hub cannot be reached ({said}); {way}."
-        ) from error
+        what = f"is not in the local cache and the hub cannot be reached ({cause_of(error)})"
+        raise BadInput(f"{reference} {what}; {way}.") from error
 
 
 def bound_waiting() -> None:

@@ -12,7 +12,7 @@ from bbi_utils.errors import BadInput, OutOfMemory
 from bbi_utils.files import sha256_text
 from bbi_utils.oracles import checkpoints
 from bbi_utils.oracles.adapters import adapter_hash, attach_adapter, resolve_adapted
-from bbi_utils.oracles.base import Answer, Request, Sampling, fingerprint_of
+from bbi_utils.oracles.base import Answer, FinishReason, Request, Sampling, fingerprint_of
 from bbi_utils.oracles.chat import prompt_ids, stop_ids
 from bbi_utils.oracles.checkpoints import Quantisation
 from bbi_utils.oracles.seeded import noise_processor
@@ -91,8 +91,7 @@ class LocalOracle:
 
     def release(self) -> None:
         """Drop the weights (the next answer loads them again)."""
-        if "model" in self.__dict__:
-            del self.__dict__["model"]
+        if self.__dict__.pop("model", None) is not None:
             empty_cache(self.device)
 
     def encode(self, prompt: str) -> list[int]:
@@ -103,13 +102,10 @@ class LocalOracle:
         """Raise BadInput for the first prompt that leaves no room for a whole answer."""
         room = self.context - self.sampling.max_new_tokens
         for request in requests:
-            length = len(self.encode(request.prompt))
-            if length > room:
-                raise BadInput(
-                    f"prompt {request.prompt_id} has {length} tokens; {self.name} takes at most {room} "
-                    f"(context {self.context} less max_new_tokens {self.sampling.max_new_tokens}): "
-                    "shorten it or lower max_new_tokens."
-                )
+            if (length := len(self.encode(request.prompt))) > room:
+                most = f"{room} (context {self.context} less max_new_tokens {self.sampling.max_new_tokens})"
+                found = f"prompt {request.prompt_id} has {length} tokens; {self.name} takes at most {most}"
+                raise BadInput(f"{found}: shorten it or lower max_new_tokens.")
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer one batch, in order. Raises BadInput for a prompt that does not fit, and OutOfMemory."""
@@ -137,21 +133,17 @@ class LocalOracle:
         length = batch["input_ids"].shape[1]
         processor = noise_processor(keys, sampling=sampling, stream=self.stream, prompt_length=length)
         with torch.inference_mode():
-            tokens = model.generate(
-                input_ids=batch["input_ids"],
-                attention_mask=batch["attention_mask"],
-                max_new_tokens=sampling.max_new_tokens,
-                logits_processor=[processor],
-            )
+            most = sampling.max_new_tokens
+            tokens = model.generate(**batch, max_new_tokens=most, logits_processor=[processor])
         return tokens[:, length:].tolist()
 
     def read(self, request: Request, prompt_tokens: int, tokens: list[int], seconds: float) -> Answer:
         """Cut at the first stop token; outer white space is not part of an answer."""
         end = next((k for k, token in enumerate(tokens) if token in self.stops), None)
         text = self.tokenizer.decode(tokens[:end], skip_special_tokens=True).strip()
+        reason: FinishReason = "length" if end is None else "stop"
         count = len(tokens) if end is None else end
-        reason = "length" if end is None else "stop"
-        return Answer(request.prompt_id, text, reason, prompt_tokens, count, seconds)  # type: ignore[arg-type]
+        return Answer(request.prompt_id, text, reason, prompt_tokens, count, seconds)
 
 
 def empty_cache(device: str) -> None:

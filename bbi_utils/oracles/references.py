@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Oracle, Sampling
@@ -46,14 +46,8 @@ def load_oracle(
     """
     kind = kind_of(reference)
     if kind == "weights":
-        return LocalOracle(
-            reference,
-            revision=revision,
-            quantisation=quantisation,
-            dtype=dtype,
-            device=device,
-            sampling=sampling,
-        )
+        weights = dict[str, Any](revision=revision, quantisation=quantisation, dtype=dtype, device=device)
+        return LocalOracle(reference, **weights, sampling=sampling)
     for name, value, neutral in (("revision", revision, None), ("quantisation", quantisation, "none")):
         if value != neutral:
             raise BadInput(f"{reference} is {WORDS[kind]}: it has no {name} {value}; drop it")

@@ -54,11 +54,9 @@ class ReplayOracle:
         if missing:
             index = missing[0].sample_index
             column = f"{self.column}_{index + 1}" if index else self.column
-            raise BadInput(
-                f"{self.path.name} has no answer in column {column} to {len(missing)} of {len(requests)} "
-                f"prompts, such as {missing[0].prompt!r:.60}; record them, or ask only what it answers "
-                "(PROBES, N_DISTILL, N_TEST)"
-            )
+            to = f"{len(missing)} of {len(requests)} prompts, such as {missing[0].prompt!r:.60}"
+            way = "record them, or ask only what it answers (PROBES, N_DISTILL, N_TEST)"
+            raise BadInput(f"{self.path.name} has no answer in column {column} to {to}; {way}")
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
         """The recorded answers, in order. How they ended and their tokens are not in the file."""

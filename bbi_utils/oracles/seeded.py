@@ -56,12 +56,11 @@ def largest(logits: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tenso
     """The `width` largest values of each row and their ids, descending, equal ones by ascending id."""
     import torch
 
-    if width < logits.shape[-1]:
-        ids = torch.topk(logits, width, dim=-1, sorted=False).indices.sort(dim=-1).values
-        values, order = torch.sort(logits.gather(-1, ids), dim=-1, descending=True, stable=True)
-        return values, ids.gather(-1, order)
-    values, order = torch.sort(logits, dim=-1, descending=True, stable=True)
-    return values, order
+    if width == logits.shape[-1]:
+        return torch.sort(logits, dim=-1, descending=True, stable=True)
+    ids = torch.topk(logits, width, dim=-1, sorted=False).indices.sort(dim=-1).values
+    values, order = torch.sort(logits.gather(-1, ids), dim=-1, descending=True, stable=True)
+    return values, ids.gather(-1, order)
 
 
 def noise_processor(

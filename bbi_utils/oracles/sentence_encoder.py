@@ -51,12 +51,10 @@ def encoder_folder(name: str = MINILM, revision: str | None = None) -> Path:
 @lru_cache(maxsize=8)
 def check_weights(path: Path, expected: str) -> None:
     """Raises BadInput unless the file's SHA-256 is the expected one."""
-    if not path.is_file():
-        raise BadInput(f"{path}: no such file; reinstall the package {MINILM_PACKAGE}")
-    if (found := sha256_file(path)) != expected:
-        raise BadInput(
-            f"{path}: SHA-256 {found}, expected {expected}; reinstall the package {MINILM_PACKAGE}"
-        )
+    found = sha256_file(path) if path.is_file() else None
+    if found != expected:
+        what = f"SHA-256 {found}, expected {expected}" if found else "no such file"
+        raise BadInput(f"{path}: {what}; reinstall the package {MINILM_PACKAGE}")
 
 
 def load_encoder(name: str = MINILM, *, device: str = "auto") -> Any:

@@ -17,9 +17,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
+
 from bbi_utils.errors import BadInput, printable
 from bbi_utils.oracles.base import Answer, Request, Sampling, fingerprint_of
-from bbi_utils.oracles.chat import VARIABLES
+from bbi_utils.oracles.chat import VARIABLES, turns
 from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.oracles.endpoint.replies import Reply, read_refusal, read_reply, read_silence, words_of
 
@@ -51,10 +53,9 @@ def parse_reference(reference: str) -> tuple[str, str]:
     except ValueError:  # its message repeats the URL, and with it whatever is in there
         raise BadInput("the URL of an endpoint cannot be read; expected https://host/v1#model-name") from None
     if "@" in parts.netloc or parts.query:
-        raise BadInput(
-            f"the endpoint at {host or 'an unnamed host'} has a key or password in its URL, where it would "
-            f"be stored and shown; put it into the environment variable {KEY_ENV}"
-        )
+        what = "has a key or password in its URL, where it would be stored and shown"
+        way = f"put it into the environment variable {KEY_ENV}"
+        raise BadInput(f"the endpoint at {host or 'an unnamed host'} {what}; {way}")
     if not is_endpoint(reference) or not host:
         raise BadInput(f"endpoint {reference!r}; expected https://host/v1#model-name")
     if not model.strip():
@@ -87,10 +88,9 @@ class EndpointOracle:
         self.timeout = (terms or Terms()).timeout
         self.limit, self.says_template = "max_tokens", True  # what this server takes, until it refuses it
         if not KEY_NAME.fullmatch(key_env):
-            raise BadInput(
-                f"the key of {self.name} would be read from {printable(key_env)}; expected a variable whose "
-                "name ends in API_KEY, so that no file can send away another secret"
-            )
+            way = "a variable whose name ends in API_KEY, so that no file can send away another secret"
+            found = f"the key of {self.name} would be read from {printable(key_env)}"
+            raise BadInput(f"{found}; expected {way}")
         self.settings: dict[str, Any] = {
             "kind": "endpoint",
             "protocol": PROTOCOL,
@@ -116,15 +116,12 @@ class EndpointOracle:
         """The API key; a server on this machine may do without one."""
         found = os.environ.get(self.key_env, "").strip()
         if not found and not self.on_this_machine:
-            raise BadInput(
-                f"{self.name} needs an API key and the environment variable {self.key_env} is not set; "
-                "set it, or name another one (TEACHER_KEY, JUDGE_KEY, --teacher-key)"
-            )
+            way = "set it, or name another one (TEACHER_KEY, JUDGE_KEY, --teacher-key)"
+            unset = f"the environment variable {self.key_env} is not set"
+            raise BadInput(f"{self.name} needs an API key and {unset}; {way}")
         if not all("!" <= letter <= "~" for letter in found):
-            raise BadInput(
-                f"the environment variable {self.key_env} holds something that no API key can: a space, a "
-                "line break or an unusual letter; set it anew"
-            )
+            what = "something that no API key can: a space, a line break or an unusual letter"
+            raise BadInput(f"the environment variable {self.key_env} holds {what}; set it anew")
         return found or "none"
 
     @functools.cached_property
@@ -134,8 +131,6 @@ class EndpointOracle:
         Redirects are not followed: prompts and key go where the user said. What runs on this machine is asked
         without the proxy that the environment may name.
         """
-        import httpx2
-
         account = ACCOUNT if self.host == HOST_OF_ACCOUNT else {}
         named = {header: os.environ[name] for header, name in account.items() if name in os.environ}
         client = httpx2.Client(
@@ -151,22 +146,17 @@ class EndpointOracle:
     def check(self, requests: Sequence[Request]) -> None:
         """Raise BadInput where nothing can be asked: no terms, a limit without a price, or no key."""
         if self.terms is None:
-            raise BadInput(
-                f"{self.name}: {len(requests)} answers are not stored, and nothing is bought here; run the "
-                "notebook that samples it (02, or 05 for the judge) with the same settings first"
-            )
+            way = "run the notebook that samples it (02, or 05 for the judge) with the same settings first"
+            what = f"{len(requests)} answers are not stored, and nothing is bought here"
+            raise BadInput(f"{self.name}: {what}; {way}")
         self.terms.check(self.name)
         encrypted = urlsplit(self.base_url).scheme == "https"
         if len(self.key()) >= SHORTEST_KEY and not encrypted and not self.on_this_machine:
-            warnings.warn(
-                f"{self.name}: over http:// the API key can be read on its way; use https:// where you can",
-                stacklevel=2,
-            )
+            danger = "over http:// the API key can be read on its way"
+            warnings.warn(f"{self.name}: {danger}; use https:// where you can", stacklevel=2)
 
     def ask(self, request: Request) -> Reply:
         """Send one request and say what became of it; raises nothing that a server or network can cause."""
-        import httpx2
-
         began = time.perf_counter()
         fields = self.fields(request)
         try:
@@ -183,12 +173,9 @@ class EndpointOracle:
     def fields(self, request: Request) -> dict[str, Any]:
         """What is sent, as the protocol names it."""
         sampling = self.sampling
-        messages = [{"role": "user", "content": request.prompt}]
-        if sampling.system_prompt is not None:
-            messages.insert(0, {"role": "system", "content": sampling.system_prompt})
         return {
             "model": self.model_name,
-            "messages": messages,
+            "messages": turns(request.prompt, sampling.system_prompt),
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "seed": self.seed_for(request),
@@ -203,8 +190,6 @@ class EndpointOracle:
         Once it begins to arrive a body has `timeout` seconds and 16 MiB, where the HTTP client's own limit is
         on each silence, so that a trickle would never end.
         """
-        import httpx2
-
         with self.client.stream("POST", f"{self.base_url}/chat/completions", json=fields) as response:
             body, until = bytearray(), time.monotonic() + self.timeout
             for chunk in response.iter_bytes():

@@ -28,10 +28,8 @@ class Terms:
     def __post_init__(self) -> None:
         price = (0.0, 0.0) if self.price is None else self.price
         if len(price) != 2 or not all(0 <= each < math.inf for each in price):
-            raise BadInput(
-                f"price is {list(price)}; expected two numbers from 0 on: of a million "
-                "prompt tokens and of a million answer tokens"
-            )
+            what = "of a million prompt tokens and of a million answer tokens"
+            raise BadInput(f"price is {list(price)}; expected two numbers from 0 on: {what}")
         if self.max_spend is not None and not 0 <= self.max_spend < math.inf:
             raise BadInput(f"max_spend is {self.max_spend}; expected a number from 0 on, or null")
         if self.concurrency < 1:
@@ -42,10 +40,9 @@ class Terms:
     def check(self, name: str) -> None:
         """Raise BadInput where a limit could not be kept: on spending at a price that is not known."""
         if self.max_spend is not None and self.price is None:
-            raise BadInput(
-                f"MAX_SPEND is {self.max_spend:g}, but the price of {name} is not given, so the limit could "
-                "not be kept; give the price of a million prompt and answer tokens ([0, 0] where it is free)"
-            )
+            what = f"the price of {name} is not given, so the limit could not be kept"
+            way = "give the price of a million prompt and answer tokens ([0, 0] where it is free)"
+            raise BadInput(f"MAX_SPEND is {self.max_spend:g}, but {what}; {way}")
 
     def cost(self, prompt_tokens: int, answer_tokens: int) -> float:
         """The price of so many tokens; 0 where it is not known."""

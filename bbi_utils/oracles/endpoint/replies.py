@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
+
+import httpx2
 
 from bbi_utils.errors import one_line, printable
 from bbi_utils.oracles.base import Answer, FinishReason
@@ -40,6 +43,7 @@ NO_THOUGHTS = (
     f"its answers begin with a thought ({THOUGHT}): it would be compared instead of the answer; have the "
     "server keep thoughts apart (vLLM: --reasoning-parser), or take a model that answers at once"
 )
+HALVES = re.compile("[\ud800-\udfff]")
 SHOWN = 300  # characters of a server's own words
 
 
@@ -103,8 +107,7 @@ def _read_choice(content: dict[str, Any], answer: Answer, logprobs: bool) -> Rep
 
 def _named(model: Any) -> str | None:
     """The name that the server gives the model: of an alias, what stands behind it at the moment."""
-    fine = isinstance(model, str) and _is_text(model)
-    return one_line(model)[:SHOWN] or None if fine else None
+    return one_line(model)[:SHOWN] or None if isinstance(model, str) and _is_text(model) else None
 
 
 def _tokens(usage: Any) -> tuple[int, int] | None:
@@ -118,11 +121,7 @@ def _tokens(usage: Any) -> tuple[int, int] | None:
 
 def _is_text(said: str) -> bool:
     """Half of a surrogate pair can be written in JSON and nowhere else."""
-    try:
-        said.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return not HALVES.search(said)
 
 
 def _alternatives(logprobs: Any) -> list[tuple[str, float]] | None:
@@ -136,8 +135,6 @@ def _alternatives(logprobs: Any) -> list[tuple[str, float]] | None:
 
 def read_silence(error: Exception, *, hide: str) -> Reply:
     """The reply where none came: an exception of the HTTP client. `hide`: the key, not to be repeated."""
-    import httpx2
-
     unsent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError)
     billed = False if unsent else None
     if isinstance(error, httpx2.TimeoutException):
@@ -152,18 +149,15 @@ def read_refusal(response: Any, body: bytes, prompt_id: str, *, seconds: float, 
     """
     status = response.status_code
     said, codes = words_of(body)
-    said = _shown(said, hide=hide)
-    billed = False if status in FREE else None
+    said, billed = _shown(said, hide=hide), False if status in FREE else None
     if status == 400 and any(code in FILTERED for code in codes):
         return Reply("answered", Answer(prompt_id, "", "content_filter", 0, 0, seconds), billed=billed)
     if (status in AGAIN or status >= 500) and not any(code in SPENT for code in codes):
         after = _seconds(response.headers.get("retry-after"))
         return Reply(f"http {status}", retry=True, retry_after=after, billed=billed, why=said)
-    named = f" ({said})" if said else ""
-    way = WAYS_OUT.get(status, "check the endpoint")
-    return Reply(
-        f"http {status}", billed=billed, fatal=f"the server refuses with status {status}{named}; {way}"
-    )
+    named = f"{status} ({said})" if said else f"{status}"
+    fatal = f"the server refuses with status {named}; {WAYS_OUT.get(status, 'check the endpoint')}"
+    return Reply(f"http {status}", billed=billed, fatal=fatal)
 
 
 def words_of(body: bytes) -> tuple[str, tuple[Any, ...]]:
@@ -171,7 +165,7 @@ def words_of(body: bytes) -> tuple[str, tuple[Any, ...]]:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
-        return "", ()
+        content = None
     error = content.get("error", content) if isinstance(content, dict) else None
     if not isinstance(error, dict):
         return "", ()
