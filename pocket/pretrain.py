@@ -30,9 +30,7 @@ class Schedule:
 def encode(tokenizer: Any, examples: list[Example]) -> list[tuple[list[int], int]]:
     """(token ids, where the answer starts) of each example, in the chat template; answers end their turn."""
     turns = [[{"role": "user", "content": example.prompt}] for example in examples]
-    heads = [
-        tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True) for turn in turns
-    ]
+    heads = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
     asked = tokenizer(heads, add_special_tokens=False)["input_ids"]
     ends = [example.answer + tokenizer.eos_token for example in examples]
     answered = tokenizer(ends, add_special_tokens=False)["input_ids"]

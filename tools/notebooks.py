@@ -26,17 +26,16 @@ def refresh(executed: Path | str, committed: Path | str, *, root: Path | str | N
     """
     run, notebook = read(executed), read(committed)
     if code_hash(run) != code_hash(notebook):
-        raise BadInput(
-            f"{Path(committed).name}: its code differs from that of the executed copy; run it again"
-        )
+        found = f"{Path(committed).name}: its code differs from that of the executed copy"
+        raise BadInput(f"{found}; run it again")
     for number, (cell, done) in enumerate(zip(code_cells(notebook), code_cells(run), strict=True), start=1):
         cell["outputs"] = _clean_outputs(done.get("outputs", []), number, root=root)
         cell["execution_count"] = number
-    before, text = Path(committed).read_bytes(), dumps(notebook)
-    if text.encode() == before:
+    written = dumps(notebook).encode()
+    if written == Path(committed).read_bytes():
         return False
     with replacing(Path(committed)) as partial:
-        partial.write_bytes(text.encode())
+        partial.write_bytes(written)
     return True
 
 
@@ -50,11 +49,8 @@ def dumps(notebook: Notebook) -> str:
         regular = {"id": cell.get("id", f"cell-{number:02d}"), "metadata": kept, "source": cell["source"]}
         extra = {k: cell[k] for k in ("outputs", "execution_count") if cell["cell_type"] == "code"}
         cells.append({"cell_type": cell["cell_type"], **regular, **extra})
-    metadata = {
-        "kernelspec": KERNEL,
-        "language_info": {"name": "python"},
-        "bbi": {"code_hash": code_hash(notebook)},
-    }
+    about = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    metadata = about | {"bbi": {"code_hash": code_hash(notebook)}}
     whole = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     return nbformat.writes(nbformat.from_dict(whole)) + "\n"
 
@@ -84,9 +80,8 @@ def _plain(text: str, root: Path | str | None) -> str:
     """Text without overwritten lines (bars rewrite theirs with a carriage return), addresses and the root."""
     lines = [line for line in text.replace("\r\n", "\n").split("\n") if "\r" not in line]
     text = ADDRESS.sub("", "\n".join(lines))
-    if root is None:
-        return text
-    return text.replace(f"{Path(root).resolve()}/", "").replace(str(Path(root).resolve()), ".")
+    folder = None if root is None else str(Path(root).resolve())
+    return text.replace(f"{folder}/", "").replace(folder, ".") if folder else text
 
 
 def _clean_data(mime: str, value: Any, root: Path | str | None) -> Any:

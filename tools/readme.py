@@ -92,10 +92,11 @@ def measured(study: Study) -> str | None:
 def records_of(study: Study, *, scopes: Sequence[str]) -> list[dict[str, Any]]:
     """What each stage of these scopes recorded; BadInput where one has not been run."""
     tasks = [make_task(stage, study) for stage in STAGES if stage.scope in scopes]
-    records = [read_json(task.record_file) for task in tasks]
-    for task, record in zip(tasks, records, strict=True):
+    records = []
+    for task in tasks:
+        record = read_json(task.record_file)
         if record is None:
-            raise BadInput(
-                f"{task.stage.notebook} has no record in {study.run_dir}; run `make reproduce` first"
-            )
-    return [record for record in records if record is not None]
+            found = f"{task.stage.notebook} has no record in {study.run_dir}"
+            raise BadInput(f"{found}; run `make reproduce` first")
+        records.append(record)
+    return records

@@ -146,9 +146,8 @@ class Trunk:
         fillers = {"input_ids": self._tokenizer.pad_token_id or 0}
         names = [name for name in items[0] if name not in ("answer", "truncated")]
         inputs = {name: padded([item[name] for item in items], fillers.get(name, 0)) for name in names}
-        inputs["attention_mask"] = padded(
-            [torch.ones_like(item["answer"], dtype=torch.long) for item in items]
-        )
+        ones = [torch.ones_like(item["answer"], dtype=torch.long) for item in items]
+        inputs["attention_mask"] = padded(ones)
         return inputs, padded([item["answer"] for item in items])
 
 

@@ -14,14 +14,7 @@ from typing import Any
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.games.player import Adversary
-
-# How games.play calls each member: that is what a user's class must be able to take. `score` is optional.
-CALLS: dict[str, tuple[str, ...]] = {
-    "fit": ("pairs",),
-    "score_pairs": ("prompts", "first", "second"),
-    "score": ("prompts", "answers"),
-}
+from bbi_utils.games.player import Adversary, SingleAdversary
 
 
 def load_own(where: str) -> Callable[[], Adversary]:
@@ -79,10 +72,13 @@ def _check(made: Any, who: str) -> None:
     name = getattr(made, "name", None)
     if not isinstance(name, str) or not name.strip():
         raise BadInput(f"{who} has the name {name!r}; give its class a line name = '...'")
-    for member, arguments in CALLS.items():
-        call, named = getattr(made, member, None), {"seed": 0} if member == "fit" else {}
-        if call is None and member == "score":
+    for member in ("fit", "score_pairs", "score"):
+        call = getattr(made, member, None)
+        if call is None and member == "score":  # which is optional
             continue
+        _, *asked = inspect.signature(getattr(SingleAdversary, member)).parameters.values()
+        arguments = [one.name for one in asked if one.kind is not one.KEYWORD_ONLY]
+        named = {one.name: 0 for one in asked if one.kind is one.KEYWORD_ONLY}
         wanted = f"{member}({', '.join([*arguments, *(f'{key}={value}' for key, value in named.items())])})"
         if not callable(call):
             raise BadInput(f"{who} has no {wanted}; see bbi_utils.adversaries.Adversary")

@@ -7,7 +7,7 @@ record that names them; a run that was killed takes finished cells from there an
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -138,36 +138,29 @@ def finish_cell(
     shape = [recipe.oracle(cell, None).settings, recipe.settings.shaping(), examples.to_numpy().tolist()]
     name = sha256_json(shape)[:16]
     record, adapter = folder / f"{name}.json", folder / name
-    answers = stored_answers(read_json(record), test, store)
-    if answers is None:
-        train_adapter(
-            recipe.student,
-            list(examples["prompt"]),
-            list(examples["teacher"]),
-            out=adapter,
-            settings=recipe.settings,
-            seed=replication_seed(recipe.sampling.seed, cell.seed),
-            ended=list(examples["ended"]),
-            system_prompt=recipe.sampling.system_prompt,
-            dtype=recipe.dtype,
-            device=recipe.device,
-            progress=False,
-        )
-        oracle = recipe.oracle(cell, adapter)
-        table = sample(oracle, test, store, batch_size=recipe.batch_size, progress=False)
-        oracle.release()
-        answers = dict(zip(table["prompt_id"], table["answer"], strict=True))
-        write_json(record, {"fingerprint": oracle.fingerprint})
-        shutil.rmtree(adapter)  # its answers are kept; dozens of adapters of a large model would fill a disk
-    return answers
-
-
-def stored_answers(
-    record: Mapping[str, str] | None, test: Sequence[Asked], store: ResponseStore
-) -> dict[str, str] | None:
-    """The answers that a finished cell left in the store, or None where one is missing."""
-    have = store.answers(record["fingerprint"]) if record else {}
-    return {one.id: have[one.id].answer for one in test} if all(one.id in have for one in test) else None
+    done = read_json(record)
+    have = store.answers(done["fingerprint"]) if done else {}
+    if all(one.id in have for one in test):
+        return {one.id: have[one.id].answer for one in test}
+    train_adapter(
+        recipe.student,
+        list(examples["prompt"]),
+        list(examples["teacher"]),
+        out=adapter,
+        settings=recipe.settings,
+        seed=replication_seed(recipe.sampling.seed, cell.seed),
+        ended=list(examples["ended"]),
+        system_prompt=recipe.sampling.system_prompt,
+        dtype=recipe.dtype,
+        device=recipe.device,
+        progress=False,
+    )
+    oracle = recipe.oracle(cell, adapter)
+    table = sample(oracle, test, store, batch_size=recipe.batch_size, progress=False)
+    oracle.release()
+    write_json(record, {"fingerprint": oracle.fingerprint})
+    shutil.rmtree(adapter)  # its answers are kept; dozens of adapters of a large model would fill a disk
+    return dict(zip(table["prompt_id"], table["answer"], strict=True))
 
 
 def compare_answers(
