@@ -118,6 +118,8 @@ def test_hub_models(world: World, until: Any, tmp_path: Path, monkeypatch: pytes
         model = Path(world.names[f"models/{role}"])
         put_in_hub_cache(tmp_path, model, name=f"org/{role}", commit=COMMIT, branch="main")
     monkeypatch.setenv("HF_HOME", str(tmp_path))
+    # The hub's client has read its environment when the tests began; a run's own processes read it anew.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     run = until(world.settings("two models on the hub"), "03")
     models = json.loads(run.manifest.read_text())["models"]
     assert models["teacher"]["commit"] == COMMIT == models["student"]["commit"]

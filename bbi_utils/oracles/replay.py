@@ -34,6 +34,7 @@ class ReplayOracle:
             "column": self.column,
         }
         self.fingerprint = fingerprint_of(self.settings)
+        self.stream = self.fingerprint  # nothing is drawn here; notebook 02 shows every oracle's
         again = f"{self.column}_2"
         columns = read_columns(self.path, keys=("prompt",), required=(self.column,), optional=(again,))
         self._answers = {
