@@ -45,21 +45,16 @@ Rebuild: `make pocket`.
 """
 
 
-def save(model: Any, tokenizer: Any, name: str, about: dict[str, Any], out: Path) -> None:
-    """Weights in bf16 as safetensors, tokenizer, generation settings and a model card."""
+def save(model: Any, tokenizer: Any, name: str, seed: int, schooling: dict[str, str], out: Path) -> None:
+    """Weights in bf16 as safetensors, tokenizer, generation settings and a card of how it was made."""
     import torch
 
     folder = out / name
+    about = {"architecture": type(model).__name__, "parameters": f"{model.num_parameters():,}", "seed": seed}
+    rows = "\n".join(f"| {key} | {value} |" for key, value in (about | schooling).items())
     model.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    (folder / "README.md").write_text(model_card(name, about), encoding="utf-8")
-    model.to(torch.float32)
-
-
-def model_card(name: str, about: dict[str, Any]) -> str:
-    """The card in Markdown: what it is, how it was made, what it must not be used for."""
-    rows = "\n".join(f"| {key} | {value} |" for key, value in about.items())
-    return CARD.format(name=name, rows=rows)
+    (folder / "README.md").write_text(CARD.format(name=name, rows=rows), encoding="utf-8")
 
 
 def judge_from(student: Any, family: str, tokenizer: Any, *, seed: int) -> Any:
@@ -86,7 +81,7 @@ def build_family(family: str, out: Path, *, parts: Sequence[str] = PARTS, scale:
 
     def school(
         model: Any, part: str, lesson: str, examples: list[world.Example], schedule: Schedule
-    ) -> dict[str, Any]:
+    ) -> dict[str, str]:
         brief = dataclasses.replace(schedule, tokens=int(schedule.tokens * scale))
         began = time.monotonic()
         name = f"{family}-{part}"
@@ -101,23 +96,18 @@ def build_family(family: str, out: Path, *, parts: Sequence[str] = PARTS, scale:
         teacher = new_model(family, SIZES["teacher"], tokenizer, seed=seed)
         taught = list(world.voiced(questions, TEACHERS[family], seed=seed))
         schooling = school(teacher, "teacher", "one voice", taught, TEACHER)
-        save(teacher, tokenizer, f"{family}-teacher", {**facts(teacher, seed), **schooling}, out)
+        save(teacher, tokenizer, f"{family}-teacher", seed, schooling, out)
     if "student" in parts:
         student = new_model(family, SIZES["student"], tokenizer, seed=seed)
         first = school(student, "student", "many voices", broad, MANY_VOICES)
         judge = judge_from(student, family, tokenizer, seed=seed)
         own = list(world.voiced(questions[: QUESTIONS // 10], STUDENTS[family], seed=seed + 30))
         second = school(student, "student", "own voice", own, OWN_VOICE)
-        save(student, tokenizer, f"{family}-student", {**facts(student, seed), **first, **second}, out)
+        save(student, tokenizer, f"{family}-student", seed, first | second, out)
         compared = school(judge, "judge", "contests", contests, JUDGE)
-        save(judge, tokenizer, f"{family}-judge", {**facts(judge, seed), **first, **compared}, out)
+        save(judge, tokenizer, f"{family}-judge", seed, first | compared, out)
     for checkpoint in checkpoints:
         checkpoint.unlink()
-
-
-def facts(model: Any, seed: int) -> dict[str, Any]:
-    """What every model card says first."""
-    return {"architecture": type(model).__name__, "parameters": f"{model.num_parameters():,}", "seed": seed}
 
 
 def main() -> None:

@@ -92,12 +92,11 @@ def _farthest_first(points: np.ndarray, budget: int, rng: np.random.Generator) -
     order = [int(rng.integers(len(points)))]
     squares = (points**2).sum(axis=1)
     distance = np.full(len(points), np.inf)
-    for done in range(budget):
-        if done >= len(order):
-            order.append(int(distance.argmax()))
-        centre = order[done]
+    while len(order) < budget:
+        centre = order[-1]
         distance = np.minimum(distance, squares + squares[centre] - 2 * points @ points[centre])
-        distance[order] = -np.inf
+        distance[centre] = -np.inf
+        order.append(int(distance.argmax()))
     return order
 
 
