@@ -13,7 +13,6 @@ from typing import Any
 from bbi_utils.errors import BadInput
 
 MOST_SEED = 2**31 - 1  # what every random generator behind the study takes
-CHUNK = 1 << 20
 
 
 @contextmanager
@@ -75,7 +74,7 @@ def sha256_file(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
+        while chunk := stream.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
 
@@ -84,9 +83,6 @@ def sha256_tree(path: Path) -> str:
     """SHA-256 of a file, or of a folder's relative names and contents (no hidden files, no bytecode)."""
     if path.is_file():
         return sha256_file(path)
-    files = sorted(
-        file
-        for file in path.rglob("*")
-        if file.is_file() and not file.name.startswith(".") and file.suffix != ".pyc"
-    )
+    visible = (file for file in path.rglob("*") if not file.name.startswith(".") and file.suffix != ".pyc")
+    files = sorted(file for file in visible if file.is_file())
     return sha256_json({file.relative_to(path).as_posix(): sha256_file(file) for file in files})

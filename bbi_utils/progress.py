@@ -61,9 +61,8 @@ class Progress:
 
     def write(self, *, force: bool = False) -> None:
         """Replace the progress file, at most once a second; a courtesy, so a failure to write is no error."""
-        if not self.file or Progress.outermost is not self:
-            return
-        if not force and time.monotonic() - self.written < SECONDS_BETWEEN_WRITES:
+        recent = not force and time.monotonic() - self.written < SECONDS_BETWEEN_WRITES
+        if recent or not self.file or Progress.outermost is not self:
             return
         self.written = time.monotonic()
         state: dict[str, Any] = {"description": self.description, "done": self.done, "total": self.total}

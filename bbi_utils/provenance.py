@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import platform
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sized
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -60,14 +62,10 @@ def cores() -> int:
 
 def package_versions() -> dict[str, str | None]:
     """The installed version of each package that can change a result; None where one is missing."""
-    from importlib import metadata
-
-    versions: dict[str, str | None] = {}
+    versions: dict[str, str | None] = dict.fromkeys(PACKAGES)
     for name in PACKAGES:
-        try:
+        with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = None
     return versions
 
 

@@ -107,24 +107,21 @@ def _decoded(path: Path) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line, byte = error.object.count(b"\n", 0, error.start) + 1, error.object[error.start]
-        raise BadInput(
-            f"{path.name} is not UTF-8 (line {line}, byte {byte:#04x}); save it as UTF-8"
-        ) from error
+        where = f"line {line}, byte {byte:#04x}"
+        raise BadInput(f"{path.name} is not UTF-8 ({where}); save it as UTF-8") from error
 
 
 def _jsonl(path: Path) -> tuple[list[str], Rows]:
     # pyarrow's reader makes dates of texts, and refuses ids of which some are numbers.
-    rows = []
+    rows: Rows = []
     for number, line in enumerate(_decoded(path).split("\n"), start=1):
-        if not line.strip():
-            continue
         try:
-            row = json.loads(line, object_pairs_hook=_keys_once)
-            if not isinstance(row, dict):
-                raise ValueError(f"found a {type(row).__name__}")
+            if line.strip():
+                rows.append(json.loads(line, object_pairs_hook=_keys_once))
+                if not isinstance(rows[-1], dict):
+                    raise ValueError(f"found a {type(rows[-1]).__name__}")
         except (ValueError, RecursionError) as error:
             raise BadInput(f"{path.name}, line {number}: {error}; expected one JSON object a line") from error
-        rows.append(row)
     return list(dict.fromkeys(name for row in rows for name in row)), rows
 
 

@@ -5,13 +5,4 @@ from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.oracles.local import LocalOracle
 from bbi_utils.oracles.references import load_oracle
 
-__all__ = [
-    "Answer",
-    "LocalOracle",
-    "Oracle",
-    "Request",
-    "Sampling",
-    "Terms",
-    "fingerprint_of",
-    "load_oracle",
-]
+__all__ = ["Answer", "LocalOracle", "Oracle", "Request", "Sampling", "Terms", "fingerprint_of", "load_oracle"]

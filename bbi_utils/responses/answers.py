@@ -66,48 +66,33 @@ def contrasts_of(answers: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], int]:
     A prompt that any arm answered with nothing is dropped from every contrast: all keep the same prompts.
     Raises BadInput where an arm lacks a prompt that another has, or where hardly any prompt is left.
     """
-    import pandas as pd
-
     about = answers[ABOUT].drop_duplicates("prompt_id", ignore_index=True)
-    by_name = {str(arm): part for arm, part in answers.groupby("arm", sort=False)}
-    said = {arm: _said(part, list(about["prompt_id"]), arm=arm) for arm, part in by_name.items()}
-    by_arm = pd.DataFrame({arm: texts.str.strip() != "" for arm, texts in said.items()})
+    wide = answers.pivot(index="prompt_id", columns="arm", values="answer").astype(object)
+    said = wide.loc[about["prompt_id"], answers["arm"].unique()].reset_index(drop=True)
+    for arm, texts in said.items():
+        if missing := list(about["prompt_id"][texts.isna()]):
+            what = f"no answer to prompt {missing[0]} and {len(missing) - 1} more"
+            raise BadInput(f"{arm}: {what}; sample them first")
+    by_arm = said.apply(lambda texts: texts.str.strip() != "")
     spoke = by_arm.all(axis=1)
     if spoke.sum() < FEWEST:
         silent = ", ".join(f"{arm} {count}" for arm, count in (~by_arm).sum().items() if count)
         found = f"{spoke.sum()} of {len(about)} prompts were answered by every arm (empty answers: {silent})"
         raise BadInput(f"{found}; at least {FEWEST} are needed: see how the answers end, and train less hard")
-    teacher = said.pop("teacher")
-    contrasts = {arm: about.assign(teacher=teacher, student=texts) for arm, texts in said.items()}
-    kept = {arm: table[spoke].reset_index(drop=True) for arm, table in contrasts.items()}
-    return kept, int((~spoke).sum())
-
-
-def _said(answers: pd.DataFrame, ids: list[str], *, arm: str) -> pd.Series:
-    """The arm's answers in the order of ids."""
-    import pandas as pd
-
-    known = dict(zip(answers["prompt_id"], answers["answer"], strict=True))
-    missing = [i for i in ids if i not in known]
-    if missing:
-        raise BadInput(
-            f"{arm}: no answer to prompt {missing[0]} and {len(missing) - 1} more; sample them first"
-        )
-    return pd.Series([str(known[i]) for i in ids], dtype=object)
+    teacher = about.assign(teacher=said.pop("teacher"))[spoke].reset_index(drop=True)
+    kept = said[spoke].reset_index(drop=True)
+    return {str(arm): teacher.assign(student=kept[arm]) for arm in kept}, int((~spoke).sum())
 
 
 def side_by_side(texts: Mapping[str, str], *, width: int = 108, limit: int = 14) -> str:
     """Texts in columns under their names, lines kept and wrapped; what goes beyond `limit` lines is cut."""
     each = (width - 3 * (len(texts) - 1)) // len(texts)
-    columns = [[name, "-" * each, *_shortened(_wrapped(text, each), limit)] for name, text in texts.items()]
+    columns = [[name, "-" * each, *_column(text, each, limit)] for name, text in texts.items()]
     rows = zip_longest(*columns, fillvalue="")
     return "\n".join("   ".join(cell.ljust(each) for cell in row).rstrip() for row in rows)
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    lines = [printable(line) for line in text.splitlines()] or ["(no answer)"]
-    return [part for line in lines for part in textwrap.wrap(line, width) or [""]]
-
-
-def _shortened(lines: list[str], limit: int) -> list[str]:
+def _column(text: str, width: int, limit: int) -> list[str]:
+    said = [printable(line) for line in text.splitlines()] or ["(no answer)"]
+    lines = [part for line in said for part in textwrap.wrap(line, width) or [""]]
     return lines if len(lines) <= limit else [*lines[:limit], f"[{len(lines) - limit} more lines]"]

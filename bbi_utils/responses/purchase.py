@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 
 BASE, CAP = 0.5, 60.0  # seconds between attempts: the first pause, doubled each time, and the longest
 GIVE_UP_AFTER = 8  # attempts of one request
-LONGEST_PAUSE = (
-    300.0  # seconds that a server may ask us to wait; beyond that the run ends and can be continued
-)
+LONGEST_PAUSE = 300.0  # seconds that a server may ask for; beyond that the run ends and can be continued
 LAST_WAIT = 2.0  # seconds in which replies may still arrive when a run is stopped by hand
 TEMPLATE_TOKENS = 300  # the most that a server's own template and default system turn may add to a prompt
 
@@ -96,8 +94,7 @@ class Purchase:
         finally:
             pool.shutdown(wait=False)  # nobody who presses Ctrl-C waits for a time-out
         if self.stopped:
-            left = len(self.waiting)
-            missing = "1 answer is missing" if left == 1 else f"{left} answers are missing"
+            missing = f"{len(self.waiting)} answer{'s are' if len(self.waiting) > 1 else ' is'} missing"
             raise BadInput(f"{self.oracle.name}: {self.stopped}; {missing}, all others are kept")
 
     def send_what_may_be_sent(self, pool: ThreadPoolExecutor) -> None:
@@ -105,10 +102,9 @@ class Purchase:
         while self.seconds_to_wait == 0.0:
             reserved = self.reserve_for_next
             if self.exceeds_limit:  # and nothing is in flight that could make room
-                self.stopped = (
-                    f"the next request could exceed MAX_SPEND {self.terms.max_spend:g} "
-                    f"({self.terms.say(self.committed)}, up to {reserved:.2g} more); raise it and run again"
-                )
+                found = f"{self.terms.say(self.committed)}, up to {reserved:.2g} more"
+                limit = f"MAX_SPEND {self.terms.max_spend:g} ({found})"
+                self.stopped = f"the next request could exceed {limit}; raise it and run again"
                 return
             item = heapq.heappop(self.waiting)
             item.answered, item.reserved = self.answered, reserved
@@ -237,8 +233,6 @@ def buy(oracle: EndpointOracle, requests: Sequence[Request], store: ResponseStor
         Purchase(oracle, oracle.terms, store, bar, waiting).run()
     served = store.spending(oracle.fingerprint).served
     if len(served) > 1:
-        warnings.warn(
-            f"{oracle.name}: the server says that {len(served)} models answered ({', '.join(served)}); "
-            "name one of them, so that all answers are from the same",
-            stacklevel=3,
-        )
+        what = f"the server says that {len(served)} models answered ({', '.join(served)})"
+        way = "name one of them, so that all answers are from the same"
+        warnings.warn(f"{oracle.name}: {what}; {way}", stacklevel=3)

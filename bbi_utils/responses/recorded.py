@@ -78,18 +78,15 @@ def plain(prompt: str) -> str:
 
 def _enough(table: pd.DataFrame, file: str) -> Recorded:
     """The rows in which both sides spoke, if there are enough of them."""
-    spoke = {side: table[side].str.strip() != "" for side in SIDES}
-    silent = {side: int((~said).sum()) for side, said in spoke.items()}
+    mute = {side: table[side].str.strip() == "" for side in SIDES}
     for side in SIDES:
-        if silent[side] == len(table):
+        if mute[side].all():
             raise BadInput(f"{file}: every {side} answer is empty; there is nothing to compare")
-    pairs = table[spoke["teacher"] & spoke["student"]].reset_index(drop=True)
+    pairs = table[~mute["teacher"] & ~mute["student"]].reset_index(drop=True)
     dropped = f"{len(table) - len(pairs)} rows dropped, for a side said nothing"
     if (prompts := pairs["prompt"].map(plain).nunique()) < FEWEST_PROMPTS:
-        raise BadInput(
-            f"{file}: {prompts} different prompts with both answers ({dropped}); "
-            f"at least {FEWEST_PROMPTS} are needed"
-        )
+        found = f"{prompts} different prompts with both answers ({dropped})"
+        raise BadInput(f"{file}: {found}; at least {FEWEST_PROMPTS} are needed")
     if (groups := pairs["group"].nunique()) < LEAST_GROUPS:
         raise BadInput(f"{file}: {groups} groups of prompts ({dropped}); at least {LEAST_GROUPS} are needed")
-    return Recorded(pairs, len(table) - len(pairs), silent)
+    return Recorded(pairs, len(table) - len(pairs), {side: int(empty.sum()) for side, empty in mute.items()})

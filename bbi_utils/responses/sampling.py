@@ -59,8 +59,8 @@ def sample(
         raise BadInput(f"batch_size is {batch_size}; expected a whole number >= 1.")
     ids = [probe.id for probe in probes]
     if twice := repeated(ids):
-        what = f"prompt id {twice} occurs more than once"
-        raise BadInput(f"{what}; ask each prompt once (sample_index repeats it).")
+        way = "ask each prompt once (sample_index repeats it)"
+        raise BadInput(f"prompt id {twice} occurs more than once; {way}.")
     have = store.known(oracle.fingerprint, sample_index=sample_index, among=ids)
     if missing := len(ids) - len(have):
         store.register(oracle.fingerprint, name=oracle.name, settings=oracle.settings)

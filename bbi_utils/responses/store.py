@@ -176,23 +176,21 @@ class ResponseStore:
         if self.pragma("application_id") != APPLICATION_ID:
             raise BadInput(f"{self.path} is an SQLite file of another program; choose another run folder.")
         if (version := self.pragma("user_version")) != SCHEMA_VERSION:
-            raise BadInput(
-                f"response store {self.path} has schema version {version}, expected {SCHEMA_VERSION}; "
-                "another version of this package wrote it: move it away and run again, or `export` its "
-                "answers with that version and `import` them here."
+            found = (
+                f"has schema version {version}, expected {SCHEMA_VERSION}; another version of this package"
             )
+            way = (
+                "move it away and run again, or `export` its answers with that version and `import` them here"
+            )
+            raise BadInput(f"response store {self.path} has {found}; {who}: {way}.")
         if self.pragma("quick_check") != "ok":
             raise BadInput(f"response store {self.path}: {WAYS_OUT['malformed']}.")
         self.connection.execute("PRAGMA synchronous = FULL")
 
     def create(self) -> None:
         """Make the tables; another process may be doing the same, and the pragma does not wait for it."""
-        patiently = Retrying(
-            retry=retry_if_exception_message(match=".*locked"),
-            wait=wait_fixed(0.1),
-            stop=stop_after_attempt(100),
-            reraise=True,
-        )
+        locked, in_vain = retry_if_exception_message(match=".*locked"), stop_after_attempt(100)
+        patiently = Retrying(retry=locked, wait=wait_fixed(0.1), stop=in_vain, reraise=True)
         patiently(self.connection.execute, "PRAGMA journal_mode = WAL")
         self.connection.executescript(SCHEMA)
 
@@ -209,8 +207,8 @@ class ResponseStore:
 
     def add(self, fingerprint: str, answers: Sequence[Answer], *, sample_index: int = 0) -> None:
         """Append answers in one transaction; an answer that is already there stays as it is."""
+        rows = [(fingerprint, sample_index, *astuple(answer)) for answer in answers]
         with self.transaction():
-            rows = [(fingerprint, sample_index, *astuple(answer)) for answer in answers]
             self.connection.executemany(INSERT, rows)
 
     def answers(self, fingerprint: str, *, sample_index: int = 0) -> dict[str, Answer]:
