@@ -176,13 +176,10 @@ class ResponseStore:
         if self.pragma("application_id") != APPLICATION_ID:
             raise BadInput(f"{self.path} is an SQLite file of another program; choose another run folder.")
         if (version := self.pragma("user_version")) != SCHEMA_VERSION:
-            found = (
-                f"has schema version {version}, expected {SCHEMA_VERSION}; another version of this package"
-            )
-            way = (
-                "move it away and run again, or `export` its answers with that version and `import` them here"
-            )
-            raise BadInput(f"response store {self.path} has {found}; {who}: {way}.")
+            found = f"schema version {version}, expected {SCHEMA_VERSION}"
+            who = "another version of this package wrote it"
+            way = "move it away and run again, or `export` its answers with that version and `import` them"
+            raise BadInput(f"response store {self.path} has {found}; {who}: {way} here.")
         if self.pragma("quick_check") != "ok":
             raise BadInput(f"response store {self.path}: {WAYS_OUT['malformed']}.")
         self.connection.execute("PRAGMA synchronous = FULL")
