@@ -23,6 +23,7 @@ ANY_PROFILE = "any"  # a section of a pair file that holds under every profile
 # Where a run writes and whose code it executes: the user's own to say, by a setting, and no file's.
 SETTINGS_ONLY = ("profile", "pair", "pairs", "run_dir", "own_adversaries")
 TEST_SHARE = 0.2  # of the probe suite; the rest is for distillation
+ROLES = ("teacher", "student", "judge")
 T = TypeVar("T")
 
 
@@ -32,11 +33,6 @@ def read_number(value: Any) -> Any:
         return float(value) if isinstance(value, str) else value
     except ValueError:
         return value
-
-
-def frozen(value: Any) -> Any:
-    """A list as a tuple; anything else as it is."""
-    return tuple(value) if isinstance(value, list) else value
 
 
 def once_each(values: tuple[T, ...]) -> tuple[T, ...]:
@@ -60,7 +56,7 @@ def like(pattern: str, words: str) -> AfterValidator:
 Number = Annotated[float, BeforeValidator(read_number), Field(allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
-Listed = Annotated[tuple[T, ...], BeforeValidator(frozen)]
+Listed = Annotated[tuple[T, ...], Field(strict=False)]  # YAML has lists
 Distinct = Annotated[Listed[T], AfterValidator(once_each)]
 Several = Annotated[Distinct[T], Field(min_length=1)]
 Strategy = Literal["stratified_random", "disagreement", "disagreement_known", "diversity"]
@@ -168,6 +164,10 @@ class Study(BaseModel, strict=True, frozen=True, extra="forbid"):
             if value > limit:
                 raise BadInput(f"{name} asks for {value}, more than {what}; ask for at most {limit}")
         return self
+
+    def model(self, role: str) -> tuple[str, str | None]:
+        """Reference and revision of the model that has a role."""
+        return getattr(self, role), getattr(self, f"{role}_revision")
 
     def parameters(self) -> dict[str, Any]:
         """The study as notebook parameters: UPPER_CASE names, plain literals (tuples become lists)."""

@@ -13,7 +13,7 @@ from bbi_utils.oracles.endpoint.client import VERDICT_TOKENS
 from bbi_utils.oracles.hub import cached_commit
 from bbi_utils.oracles.references import kind_of
 from bbi_utils.provenance import gpus
-from bbi_utils.study.params import Study
+from bbi_utils.study.params import ROLES, Study
 
 # Parameters in all, embeddings included, as the models' own cards state them.
 PUBLISHED_PARAMETERS = {
@@ -27,7 +27,6 @@ PUBLISHED_PARAMETERS = {
 }
 # A parameter's bytes; nf4 is 4 bits, its scales, and embeddings that stay in 16 bits.
 BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "nf4": 0.6}
-ROLES = ("teacher", "student", "judge")
 ELSEWHERE = {"endpoint": "runs elsewhere", "recorded": "recorded answers"}
 WORKING_MEMORY = 1.25  # caches and activations beside the weights, as a factor
 
@@ -106,7 +105,7 @@ def gigabytes(size: float | None) -> str:
 
 def model_line(study: Study, role: str) -> str:
     """What is known of a role's model: revision, number of parameters and expected memory."""
-    reference, revision = getattr(study, role), getattr(study, f"{role}_revision")
+    reference, revision = study.model(role)
     if (kind := kind_of(reference)) != "weights":
         return f"  {role:<8} {reference} ({ELSEWHERE[kind]})"
     how = study.quantisation if role == "student" and study.quantisation != "none" else precision(study)
@@ -143,20 +142,18 @@ def plan_of(study: Study) -> str:
     where = gpus()[0] if runs_on_gpu(study) and gpus() else "CPU"
     title = f"pair {study.pair} (profile {study.profile}, seed {study.seed}, this machine: {where})"
     lines = [title, "", "models", *(model_line(study, role) for role in ROLES)]
-    needs = [memory_of(model, kind=precision(study)) for model in (study.teacher, study.student, study.judge)]
-    peak = max((need for need in needs if need), default=None)
+    needs = [memory_of(getattr(study, role), kind=precision(study)) for role in ROLES]
+    peak = max(filter(None, needs), default=None)
     lines += [f"  one at a time: about {gigabytes(peak)} at the peak", "", "work"]
     work = work_of(study)
     for item in work:
         bound = f"  at most {item.tokens:>11,} new tokens" if item.tokens else ""
         lines.append(f"  {item.stage}  {item.times:>9,}  {item.what:<62}{bound}".rstrip())
-    total = sum(item.times for item in work if item.tokens)
-    tokens = sum(item.tokens for item in work)
-    lines.append(f"  in all {total:,} generations, at most {tokens:,} new tokens")
-    lines += cost_lines(study)
+    total, tokens = sum(item.times for item in work if item.tokens), sum(item.tokens for item in work)
+    lines += [f"  in all {total:,} generations, at most {tokens:,} new tokens", *cost_lines(study), ""]
     learned = ", ".join(("length, word and character n-grams", *study.encoders))
     budgets = ", ".join(map(str, study.budgets))
-    lines += ["", f"adversaries   {learned} ({study.folds} folds); the judge"]
+    lines += [f"adversaries   {learned} ({study.folds} folds); the judge"]
     lines += [f"query budgets {budgets} of {study.n_distill} ({study.budget_seeds} seeds)"]
     return "\n".join(lines)
 

@@ -16,8 +16,8 @@ from bbi_utils.oracles.checkpoints import check_files
 from bbi_utils.oracles.hub import cached_commit
 from bbi_utils.oracles.references import WORDS, kind_of
 from bbi_utils.provenance import gpus
-from bbi_utils.study.params import Study
-from bbi_utils.study.plan import BYTES, ROLES, parameters_of
+from bbi_utils.study.params import ROLES, Study
+from bbi_utils.study.plan import BYTES, parameters_of
 from bbi_utils.tables import read_columns
 
 INSTALLED_ENCODER = "all-MiniLM-L6-v2"  # a package of the environment holds it
@@ -64,21 +64,20 @@ def check_prompts(study: Study) -> None:
 def check_oracles(study: Study) -> None:
     """Teacher and student differ; each can be loaded safely or asked."""
     kinds = {role: kind_of(getattr(study, role)) for role in ROLES}  # refuses a URL with a password unshown
-    teacher, student = ((study.teacher, study.teacher_revision), (study.student, study.student_revision))
     folders = [path and path.resolve() for path in map(paths.local_model, (study.teacher, study.student))]
-    if teacher == student or (folders[0] and folders[0] == folders[1]):
+    if study.model("teacher") == study.model("student") or (folders[0] and folders[0] == folders[1]):
         message = f"TEACHER and STUDENT are both {study.teacher}: there is nothing to distil or to tell apart"
         raise BadInput(f"{message}; choose two models")
     for role, kind in kinds.items():
-        reference, revision = getattr(study, role), getattr(study, f"{role}_revision")
         if kind == "weights":
-            check_model(role, reference, revision)
+            check_model(role, *study.model(role))
         else:
-            check_without_weights(study, role, reference, revision)
+            check_without_weights(study, role)
 
 
-def check_without_weights(study: Study, role: str, reference: str, revision: str | None) -> None:
+def check_without_weights(study: Study, role: str) -> None:
     """Raise BadInput where an endpoint or recorded answers cannot take a role, or cannot be had."""
+    reference, revision = study.model(role)
     what = WORDS[kind_of(reference)]
     if role == "student":
         way = "to compare two models as they are, `python -m bbi_utils sample` both and `audit` the answers"
@@ -87,14 +86,8 @@ def check_without_weights(study: Study, role: str, reference: str, revision: str
         raise BadInput(f"TEACHER {reference} is {what}: it has no 4-bit form here; set TEACHER_4BIT=false")
     price: tuple[float, ...] | None = getattr(study, f"{role}_price")
     terms = Terms(price, max_spend=study.max_spend, concurrency=study.concurrency, timeout=study.timeout)
-    oracle = load_oracle(
-        reference,
-        revision=revision,
-        sampling=Sampling(),
-        key_env=getattr(study, f"{role}_key"),
-        terms=terms,
-    )
-    oracle.check([])
+    key = getattr(study, f"{role}_key")
+    load_oracle(reference, revision=revision, sampling=Sampling(), key_env=key, terms=terms).check([])
 
 
 def check_model(role: str, reference: str, revision: str | None) -> None:
@@ -138,17 +131,14 @@ def check_downloads(study: Study) -> None:
     """Raise BadInput where the hub models that are not in the cache yet would not fit on its disk."""
     from huggingface_hub import constants
 
-    models = {(getattr(study, role), getattr(study, f"{role}_revision")) for role in ROLES}
-    models = {whole_model(name, revision) for name, revision in models if kind_of(name) == "weights"}
-    absent = [name for name, revision in models if wanted_from_hub(name, revision)]
+    models = {whole_model(*study.model(role)) for role in ROLES if kind_of(getattr(study, role)) == "weights"}
+    absent = sorted(name for name, revision in models if wanted_from_hub(name, revision))
     needed = sum((parameters_of(name) or 0) * BYTES["bfloat16"] for name in absent)
     cache = Path(constants.HF_HUB_CACHE)
     disk = next(path for path in (cache, *cache.parents) if path.exists())
     free = shutil.disk_usage(disk).free
     if needed > free:
-        what = (
-            f"{', '.join(sorted(absent))} need {needed / 1e9:.0f} GB, {free / 1e9:.0f} GB are free at {disk}"
-        )
+        what = f"{', '.join(absent)} need {needed / 1e9:.0f} GB, {free / 1e9:.0f} GB are free at {disk}"
         raise BadInput(f"not enough disk for the models: {what}; free some or set HF_HOME=another/folder")
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
+from subprocess import DEVNULL, STDOUT, Popen, TimeoutExpired
 from typing import Any, TextIO
 
 import filelock
@@ -18,11 +18,12 @@ from bbi_utils.errors import BadInput
 from bbi_utils.files import read_json, write_json
 from bbi_utils.oracles.adapters import whole_model
 from bbi_utils.oracles.hub import cached_commit
+from bbi_utils.progress import FILE_VARIABLE
 from bbi_utils.provenance import cores, write_manifest
 from bbi_utils.report.claims import show_claims
 from bbi_utils.study import preflight
 from bbi_utils.study.display import Display, Lane, clock
-from bbi_utils.study.params import DEFAULT_PAIRS, DEFAULT_PROFILE, Study, load_study
+from bbi_utils.study.params import DEFAULT_PAIRS, DEFAULT_PROFILE, ROLES, Study, load_study
 from bbi_utils.study.plan import plan, runs_on_gpu
 from bbi_utils.study.settings import write_settings
 from bbi_utils.study.stages import (
@@ -36,8 +37,6 @@ from bbi_utils.study.stages import (
     write_record,
 )
 
-OFFLINE_PROFILES = ("pocket",)
-OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 DONE = object()
 SECONDS_BETWEEN_LOOKS = 0.3
 SECONDS_TO_END = 5.0
@@ -87,44 +86,31 @@ def run_task(task: Task, *, threads: int) -> Generator[None, None, dict[str, Any
     return record
 
 
-def spawn(job: Path, log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def spawn(job: Path, log: Path, environment: dict[str, str]) -> Popen[bytes]:
     """A process that runs a job, in a session of its own, so that Ctrl-C reaches this process alone."""
     command = [sys.executable, "-m", "bbi_utils.study.execute", str(job)]
+    where: dict[str, Any] = {"cwd": paths.ROOT, "env": environment, "start_new_session": True}
     with log.open("wb") as said:
-        return subprocess.Popen(
-            command,
-            cwd=paths.ROOT,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        return Popen(command, stdin=DEVNULL, stdout=said, stderr=STDOUT, **where)
 
 
-def end(child: subprocess.Popen[bytes]) -> None:
+def end(child: Popen[bytes]) -> None:
     """End a process that still runs, and with it its kernel."""
     if child.poll() is None:
         child.terminate()
         try:
             child.wait(SECONDS_TO_END)
-        except subprocess.TimeoutExpired:
+        except TimeoutExpired:
             child.kill()
 
 
 def environment_of(*, threads: int, progress: Path) -> dict[str, str]:
     """The environment of a notebook's process: threads, nothing that changes results at random."""
-    fixed = {
-        "BBI_PROGRESS": str(progress),
-        "OMP_NUM_THREADS": str(threads),
-        "MKL_NUM_THREADS": str(threads),
-        "OPENBLAS_NUM_THREADS": str(threads),
-        "TOKENIZERS_PARALLELISM": "false",
-        "PYTHONHASHSEED": "0",
-        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    fixed = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads)) | {
+        FILE_VARIABLE: str(progress), "TOKENIZERS_PARALLELISM": "false", "PYTHONHASHSEED": "0",
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, (str(paths.ROOT), os.environ.get("PYTHONPATH")))),
-    }
+    }  # fmt: skip
     return {**os.environ, **fixed}
 
 
@@ -149,18 +135,17 @@ def failure_of(task: Task, failure: dict[str, Any] | None, *, partial: Path, log
 def note_in_manifest(study: Study) -> None:
     """Write the pair's manifest (contract C8) where it lacks a stage's record as it is now."""
     path = paths.RunPaths(study.run_dir, study.pair).manifest
-    records = {stage.notebook: read_json(record_file(stage, study)) for stage in STAGES}
-    stages = {name: record for name, record in records.items() if record is not None}
+    found = {stage.notebook: read_json(record_file(stage, study)) for stage in STAGES}
+    stages = {notebook: record for notebook, record in found.items() if record is not None}
     if (read_json(path) or {}).get("stages") != stages:
-        parameters, models = study.parameters(), models_of(study)
-        write_manifest(path, parameters=parameters, models=models, stages=stages)
+        write_manifest(path, parameters=study.parameters(), models=models_of(study), stages=stages)
 
 
 def models_of(study: Study) -> dict[str, dict[str, str | None]]:
     """Each model's reference, asked revision, resolved commit (hub) and content hash (folder, file)."""
     found: dict[str, dict[str, str | None]] = {}
-    for role in ("teacher", "student", "judge"):
-        reference, revision = getattr(study, role), getattr(study, f"{role}_revision")
+    for role in ROLES:
+        reference, revision = study.model(role)
         base, pinned = whole_model(reference, revision)  # an adapter's base, else the model itself
         commit = cached_commit(base, pinned) if content_of(base) == base else None
         content = content_of(reference)
@@ -187,9 +172,9 @@ def load_studies(
     if not pairs or len(set(pairs)) < len(pairs):
         raise BadInput(f"pairs are {', '.join(pairs) or 'none'}; name each pair once")
     studies = [load_study(profile, pair, overrides, pairs=pairs, folder=parameters) for pair in pairs]
-    if profile in OFFLINE_PROFILES:
-        for name, value in OFFLINE.items():
-            os.environ.setdefault(name, value)
+    if profile == "pocket":  # its models ship with the repository
+        for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+            os.environ.setdefault(name, "1")
     preflight.check_all(studies)
     return studies
 
@@ -220,12 +205,9 @@ def reproduce(
     stream = stream or sys.stdout
     with locked(run.folder):
         for scope in ("suite", "pair", "all"):
-            shared = scope != "pair"
-            lanes = [
-                Lane(scope if shared else study.pair, [task for task in own if task.stage.scope == scope])
-                for study, own in zip(studies, tasks, strict=True)
-            ]
-            run_lanes(lanes[:1] if shared else lanes, studies, stream=stream)
+            staged = [[task for task in own if task.stage.scope == scope] for own in tasks]
+            lanes = [Lane(study.pair, own) for study, own in zip(studies, staged, strict=True)]
+            run_lanes(lanes if scope == "pair" else [Lane(scope, staged[0])], studies, stream=stream)
     show_claims(run, stream=stream, seconds=time.monotonic() - began)
 
 

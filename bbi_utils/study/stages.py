@@ -67,57 +67,22 @@ GAMES = (*ANSWERS, "bbi_utils/games")
 PLAYERS = (*GAMES, "bbi_utils/adversaries")
 STAGES = (
     Stage("01_build_probes", "suite", PROBES, inputs=(), outputs=("probes", "card"), seconds=15),
-    Stage(
-        "02_sample_teacher",
-        "pair",
-        (*ANSWERS, SETTINGS),
-        inputs=("probes",),
-        outputs=(STORE,),
-        seconds=145,
-    ),
-    Stage(
-        "03_distill_student",
-        "pair",
-        (*ANSWERS, SETTINGS, "bbi_utils/distillation", "pocket/answers", "pocket/content.py"),
-        inputs=("probes", STORE),
-        outputs=("adapter", "loss", "answers"),
-        seconds=100,
-    ),
-    Stage(
-        "04_train_adversaries",
-        "pair",
-        (*PLAYERS, SETTINGS),
-        inputs=("answers",),
-        outputs=("similarity", "learned_scores", "removals"),
-        seconds=200,
-    ),
-    Stage(
-        "05_identify_teacher",
-        "pair",
-        (*PLAYERS, SETTINGS),
-        inputs=("answers", "learned_scores"),
-        outputs=("judgements", "scores", "tests", "wealth", "certificates", "recorded"),
-        seconds=40,
-    ),
-    Stage(
-        "06_spend_query_budget",
-        "pair",
-        (*GAMES, SETTINGS, "bbi_utils/distillation"),
-        inputs=("probes", STORE, "similarity"),
-        outputs=("budget",),
-        seconds=280,
-    ),
-    Stage(
-        "07_make_figures",
-        "all",
-        (*PLAYERS, "bbi_utils/report"),
-        inputs=(
-            "loss", "answers", "similarity", "scores", "judgements", "removals", "wealth",
-            "tests", "certificates", "budget",
-        ),
-        outputs=("figures", "claims"),
-        seconds=20,
-    ),
+    Stage("02_sample_teacher", "pair", (*ANSWERS, SETTINGS),
+          inputs=("probes",), outputs=(STORE,), seconds=145),
+    Stage("03_distill_student", "pair",
+          (*ANSWERS, SETTINGS, "bbi_utils/distillation", "pocket/answers", "pocket/content.py"),
+          inputs=("probes", STORE), outputs=("adapter", "loss", "answers"), seconds=100),
+    Stage("04_train_adversaries", "pair", (*PLAYERS, SETTINGS),
+          inputs=("answers",), outputs=("similarity", "learned_scores", "removals"), seconds=200),
+    Stage("05_identify_teacher", "pair", (*PLAYERS, SETTINGS),
+          inputs=("answers", "learned_scores"),
+          outputs=("judgements", "scores", "tests", "wealth", "certificates", "recorded"), seconds=40),
+    Stage("06_spend_query_budget", "pair", (*GAMES, SETTINGS, "bbi_utils/distillation"),
+          inputs=("probes", STORE, "similarity"), outputs=("budget",), seconds=280),
+    Stage("07_make_figures", "all", (*PLAYERS, "bbi_utils/report"),
+          inputs=("loss", "answers", "similarity", "scores", "judgements", "removals", "wealth", "tests",
+                  "certificates", "budget"),
+          outputs=("figures", "claims"), seconds=20),
 )  # fmt: skip
 
 
@@ -180,13 +145,12 @@ def content_of(reference: str) -> str:
 
     An adapter's folder stands for the adapter and for what its base stands for.
     """
-    if kind_of(reference) == "recorded":
+    if (kind := kind_of(reference)) == "recorded":
         file, _, column = reference.partition("#")
         return f"sha256:{hash_of(paths.script(file))}#{column}"
-    if kind_of(reference) == "endpoint":
+    if kind == "endpoint":
         return reference
-    adapter = adapter_folder(reference)
-    if adapter is not None:
+    if (adapter := adapter_folder(reference)) is not None:
         base, revision = base_of(adapter)
         version = f"@{revision}" if revision else ""
         return f"adapter:{adapter_hash(adapter)} on {content_of(base)}{version}"
@@ -218,22 +182,17 @@ def made_from(task: Task) -> dict[str, str]:
     others add to it (03 its students' answers, 05 an endpoint's verdicts) spares only asking twice.
     An edit that leaves an input's bytes as they were does not go on to the stages that read it.
     """
-    parts = {f"code: {name}": value for name, value in code_of(task.stage).items()}
+    shared = sorted(file for file in (ROOT / "bbi_utils").glob("*.py") if file.name not in ASIDE)
+    beneath = sha256_json({file.name: sha256_file(file) for file in shared})  # what all rooms stand on
+    parts = {f"code: {room}": hash_of(ROOT / room) for room in task.stage.rooms}
+    parts |= {"code: bbi_utils": beneath, f"lock: {LOCK}": hash_of(ROOT / LOCK)}
     parts[f"code: {task.notebook.name}"] = code_hash(read(task.notebook))
-    parts[f"lock: {LOCK}"] = hash_of(ROOT / LOCK)
     for name, value in {**task.parameters, **task.settings}.items():
         if name not in WITHOUT_EFFECT:
             parts[f"parameter: {name}"] = sha256_json(meaning_of(name, value))
     for name, path in task.files(task.stage.inputs).items():
         parts[f"input: {name}"] = filled_by(task, path) if path.suffix == ".sqlite" else hash_of(path)
     return parts
-
-
-def code_of(stage: Stage) -> dict[str, str]:
-    """Hashes of the rooms that make a stage's outputs, data included, and of what all rooms stand on."""
-    shared = sorted(file for file in (ROOT / "bbi_utils").glob("*.py") if file.name not in ASIDE)
-    beneath = sha256_json({file.name: sha256_file(file) for file in shared})
-    return {"bbi_utils": beneath, **{room: hash_of(ROOT / room) for room in stage.rooms}}
 
 
 def filled_by(task: Task, store: Path) -> str:
@@ -285,9 +244,7 @@ def reason_to_run(task: Task) -> str | None:
 def write_record(task: Task, before: dict[str, str], measured: dict[str, Any]) -> dict[str, Any]:
     """Record a completed stage; raises BadInput where it left an output unwritten."""
     outputs = outputs_of(task)
-    unwritten = [name for name, value in outputs.items() if value in ("missing", -1)]
-    if unwritten:
-        names = ", ".join(unwritten)
+    if names := ", ".join(name for name, value in outputs.items() if value in ("missing", -1)):
         raise BadInput(f"{task.notebook.name} ended without writing {names}; does it use RUN_DIR and PAIR?")
     record = {"made_from": before, "outputs": outputs, **measured}
     write_json(task.record_file, record)

@@ -14,9 +14,8 @@ from typing import Any
 
 from bbi_utils import __version__
 from bbi_utils.errors import BadInput, OutOfMemory, one_line, printable
-from bbi_utils.study.cli.command import DEFAULT, add_command
-from bbi_utils.study.cli.sample import add_sample, add_store_commands
-from bbi_utils.study.cli.verdict import add_audit, add_certify
+from bbi_utils.paths import RunPaths
+from bbi_utils.study.cli import sample, verdict
 
 BAD_INPUT, FAILED, FAULT, INTERRUPTED = 2, 1, 70, 130
 FULL = "free some space, or choose another folder"
@@ -46,32 +45,29 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for add in (add_reproduce, add_sample, add_audit, add_certify, add_store_commands, add_verify):
-        add(commands)
+    for name, text, add_options, run, epilog in COMMANDS:
+        command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        command.epilog, command.formatter_class = epilog, argparse.RawDescriptionHelpFormatter
+        command.set_defaults(run=run)
+        add_options(command)
     return top
 
 
-def add_reproduce(commands: Any) -> None:
-    """The command that runs the study."""
-    text = "run the study: prompts, teacher, student, adversaries, judge, budget, figures"
-    command = add_command(commands, "reproduce", run=run_reproduce, text=text, epilog=EPILOG)
+def add_reproduce(command: argparse.ArgumentParser) -> None:
+    """What the run of the study may be told."""
     command.description = "Run every stage of the study that is not up to date, then print the claims."
     profiles = "how much work: a file of notebooks/params/profiles (default: pocket)"
     command.add_argument("--profile", default="pocket", help=profiles)
     pairs = "which models: files of notebooks/params/pairs (default: qwen llama)"
     command.add_argument("--pair", nargs="+", action="extend", metavar="PAIR", help=pairs)
     settings = "any parameter of the study, such as seed=1; may be repeated"
-    command.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings", help=settings
-    )
+    command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=settings)
     command.add_argument("--dry-run", action="store_true", help="print models, memory and work, run nothing")
 
 
-def add_verify(commands: Any) -> None:
-    """The command that compares a run with the expected one."""
-    text = "compare a run's tables and figures with the expected ones"
-    command = add_command(commands, "verify", run=run_verify, text=text)
-    command.add_argument("--profile", default="pocket", help=f"whose run to take {DEFAULT}")
+def add_run(command: argparse.ArgumentParser) -> None:
+    """Which run to take."""
+    command.add_argument("--profile", default="pocket", help="whose run to take (default: %(default)s)")
     command.add_argument("--run-dir", metavar="DIR", help="its folder (default: runs/PROFILE)")
 
 
@@ -81,7 +77,7 @@ def run_reproduce(options: argparse.Namespace) -> int:
     from bbi_utils.study.run import StageFailed, reproduce
 
     named = [name for names in options.pair or DEFAULT_PAIRS for name in names.replace(",", " ").split()]
-    overrides = dict(parse_setting(setting) for setting in options.settings)
+    overrides = dict(parse_setting(setting) for setting in options.set)
     try:
         reproduce(options.profile, named, overrides, dry_run=options.dry_run)
     except StageFailed as failure:
@@ -92,10 +88,27 @@ def run_reproduce(options: argparse.Namespace) -> int:
 
 def run_verify(options: argparse.Namespace) -> int:
     """`verify`: 1 when a number or a figure is not as expected."""
-    from bbi_utils.paths import RunPaths
     from bbi_utils.study.verify import verify
 
     return 0 if verify(RunPaths(options.run_dir or f"runs/{options.profile}")) else FAILED
+
+
+# Name, what it does in a few words, its options, what runs it, and what its help ends with.
+COMMANDS = (
+    ("reproduce", "run the study: prompts, teacher, student, adversaries, judge, budget, figures",
+     add_reproduce, run_reproduce, EPILOG),
+    ("sample", "ask two models the same prompts and record the answers for `audit`",
+     sample.add_sample, sample.run_sample, sample.EPILOG),
+    ("audit", "judge two models by their recorded answers",
+     verdict.add_audit, verdict.run_audit, verdict.AUDIT_EPILOG),
+    ("certify", "judge a table of scores",
+     verdict.add_certify, verdict.run_certify, verdict.CERTIFY_EPILOG),
+    ("export", "write a response store's answers to a file",
+     sample.add_export, sample.run_export, sample.STORE_EPILOG),
+    ("import", "append a file's answers to a response store",
+     sample.add_import, sample.run_import, sample.STORE_EPILOG),
+    ("verify", "compare a run's tables and figures with the expected ones", add_run, run_verify, None),
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bbi_utils.errors import BadInput
-from bbi_utils.study.cli.command import DEFAULT, add_command
+from bbi_utils.files import replacing
+from bbi_utils.oracles import Oracle, Request, Sampling, Terms, load_oracle
+from bbi_utils.tables import FEWEST_PROMPTS, SUFFIXES, check_kind, expect_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bbi_utils.oracles import Oracle, Terms
     from bbi_utils.probes import Probe
 
+DEFAULT = "(default: %(default)s)"  # as argparse fills it in
 SIDES = ("teacher", "student")
 EPILOG = """\
 PROMPTS is a .jsonl, .csv or .parquet file with a column prompt (and, if you like, category and group),
@@ -38,17 +40,15 @@ examples:
 exit status: 0 done, 2 bad input (one line on stderr, nothing exported or imported)"""
 
 
-def add_sample(commands: Any) -> None:
-    """The command from two models to recorded answers."""
-    text = "ask two models the same prompts and record the answers for `audit`"
-    command = add_command(commands, "sample", run=run_sample, text=text, epilog=EPILOG)
+def add_sample(command: argparse.ArgumentParser) -> None:
+    """From two models to recorded answers."""
     command.add_argument("prompts", metavar="PROMPTS", help="a file of prompts, or how many of the suite's")
     for side in SIDES:
         command.add_argument(f"--{side}", required=True, metavar="MODEL", help=f"the {side}")
     command.add_argument("--out", required=True, metavar="OUT", help="a new .jsonl, .csv or .parquet file")
     for side in SIDES:
         _add_side(command, side)
-    _add_sampling(command)
+    _add_sampling(command.add_argument_group("sampling, of both alike"))
     group = command.add_argument_group("endpoints")
     group.add_argument("--max-spend", type=float, metavar="X", help="stop before both cost more (no limit)")
     group.add_argument("--concurrency", type=int, default=8, help=f"requests at a time {DEFAULT}")
@@ -65,8 +65,7 @@ def _add_side(command: argparse.ArgumentParser, side: str) -> None:
     group.add_argument(f"--{side}-price", nargs=2, type=float, metavar=("IN", "OUT"), help=price)
 
 
-def _add_sampling(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("sampling, of both alike")
+def _add_sampling(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--temperature", type=float, default=0.7, help=DEFAULT)
     group.add_argument("--top-p", type=float, default=1.0, help=DEFAULT)
     group.add_argument("--max-new-tokens", type=int, default=256, help=DEFAULT)
@@ -81,7 +80,6 @@ def _add_sampling(command: argparse.ArgumentParser) -> None:
 
 def run_sample(options: argparse.Namespace) -> int:
     """`sample`: everything is checked first; OUT is written last, whole or not at all."""
-    from bbi_utils.oracles import Request
     from bbi_utils.responses.sampling import sample
     from bbi_utils.responses.store import ResponseStore
 
@@ -110,8 +108,6 @@ def run_sample(options: argparse.Namespace) -> int:
 
 def out_file(name: str) -> Path:
     """OUT, if it can be written and is not there yet."""
-    from bbi_utils.tables import SUFFIXES
-
     out = Path(name)
     if out.suffix.lower() not in SUFFIXES:
         raise BadInput(f"OUT is {name}; expected a name that ends in .jsonl, .csv or .parquet")
@@ -125,7 +121,6 @@ def out_file(name: str) -> Path:
 def probes_of(prompts: str, *, seed: int) -> list[Probe]:
     """The prompts of a file, or so many of the suite's."""
     from bbi_utils.probes import build_suite, read_probes
-    from bbi_utils.tables import FEWEST_PROMPTS
 
     if not prompts.isascii() or not prompts.isdigit():
         return read_probes(prompts, seed=seed)
@@ -136,16 +131,12 @@ def probes_of(prompts: str, *, seed: int) -> list[Probe]:
 
 def terms_of(side: str, options: argparse.Namespace) -> Terms:
     """The terms on which an endpoint is asked."""
-    from bbi_utils.oracles import Terms
-
     price = getattr(options, f"{side}_price")
     return Terms(price, max_spend=options.max_spend, concurrency=options.concurrency, timeout=options.timeout)
 
 
 def oracle_of(side: str, options: argparse.Namespace) -> Oracle:
     """The oracle that a side names; both are sampled alike."""
-    from bbi_utils.oracles import Sampling, load_oracle
-
     names = ("temperature", "top_p", "max_new_tokens", "seed", "system_prompt")
     return load_oracle(
         getattr(options, side),
@@ -162,8 +153,6 @@ def oracle_of(side: str, options: argparse.Namespace) -> Oracle:
 def write_answers(probes: list[Probe], answers: dict[str, pd.DataFrame], out: Path) -> None:
     """The file of contract C2."""
     import pandas as pd
-
-    from bbi_utils.files import replacing
 
     names = {"prompt_id": "id", "prompt": "prompt", "category": "category", "group": "group"}
     labels = {column: [getattr(probe, name) for probe in probes] for column, name in names.items()}
@@ -184,30 +173,28 @@ def report(answers: dict[str, pd.DataFrame], bill: str, out: Path) -> str:
         ends = said["finish_reason"].value_counts().to_dict()
         cut = ", ".join(f"{count:,} {reason}" for reason, count in ends.items() if reason != "stop")
         empty = int((said["answer"] == "").sum())
-        lines.append(
-            f"{name:<10} {len(said):,} answers; not ended by themselves: {cut or 'none'}; empty: {empty}"
-        )
+        how = f"not ended by themselves: {cut or 'none'}; empty: {empty}"
+        lines.append(f"{name:<10} {len(said):,} answers; {how}")
     lines += [f"requests to endpoints: {bill}", f"recorded in {out}; next:"]
     return "\n".join([*lines, f"  python -m bbi_utils audit {out} --epsilon 0.1"])
 
 
-def add_store_commands(commands: Any) -> None:
-    """`export STORE FILE` and `import FILE STORE`."""
-    for name, run, text, places in (
-        ("export", run_export, "write a response store's answers to a file", ("store", "file")),
-        ("import", run_import, "append a file's answers to a response store", ("file", "store")),
-    ):
-        command = add_command(commands, name, run=run, text=text, epilog=STORE_EPILOG)
-        helps = {"store": "a responses.sqlite", "file": "a .jsonl or .parquet file"}
-        for place in places:
-            command.add_argument(place, metavar=place.upper(), help=helps[place], type=Path)
+def add_export(command: argparse.ArgumentParser) -> None:
+    """`export STORE FILE`."""
+    command.add_argument("store", metavar="STORE", help="a responses.sqlite", type=Path)
+    command.add_argument("file", metavar="FILE", help="a .jsonl or .parquet file", type=Path)
+
+
+def add_import(command: argparse.ArgumentParser) -> None:
+    """`import FILE STORE`."""
+    command.add_argument("file", metavar="FILE", help="a .jsonl or .parquet file", type=Path)
+    command.add_argument("store", metavar="STORE", help="a responses.sqlite", type=Path)
 
 
 def run_export(options: argparse.Namespace) -> int:
     """`export`: a store that is not there is not made."""
     from bbi_utils.responses.export import KINDS, export_answers
     from bbi_utils.responses.store import ResponseStore
-    from bbi_utils.tables import check_kind, expect_file
 
     check_kind(options.file, KINDS)
     expect_file(options.store, give="the responses.sqlite of a run")

@@ -6,15 +6,12 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from bbi_utils.errors import BadInput, printable
-from bbi_utils.study.cli.command import DEFAULT, add_command
+from bbi_utils.files import write_json
 
 EXIT = {"certified": 0, "refuted": 1, "inconclusive": 3}
-STATUS = (
-    "exit status: 0 certified, 1 refuted, 3 inconclusive, 2 bad input (one line on stderr, nothing written)"
-)
+STATUS = "0 certified, 1 refuted, 3 inconclusive, 2 bad input (one line on stderr, nothing written)"
 AUDIT_EPILOG = f"""\
 FILE is JSONL, Parquet or CSV with one row a prompt and the columns
   prompt_id, prompt, teacher, student     the question and one answer of each
@@ -24,40 +21,38 @@ examples:
   python -m bbi_utils audit answers.jsonl --epsilon 0.1
   python -m bbi_utils audit answers.csv --epsilon 0.05 --confidence 0.99 --game pairwise --out audits/mine
   python -m bbi_utils audit answers.parquet --epsilon 0.1 --own my_adversary.py:MyAdversary
-{STATUS}"""
+exit status: {STATUS}"""
 CERTIFY_EPILOG = f"""\
 SCORES is a scores.parquet with the columns pair, contrast, adversary, game, prompt_id, correct.
 examples:
   python -m bbi_utils certify runs/audit/answers/scores.parquet --epsilon 0.1 --contrast student
   python -m bbi_utils certify runs/pocket/qwen/scores.parquet --epsilon 0.2 --contrast distilled
-{STATUS}"""
+exit status: {STATUS}"""
 
 
-def add_audit(commands: Any) -> None:
-    """The command from recorded answers to a verdict (C2 to C5)."""
-    text = "judge two models by their recorded answers"
-    command = add_command(commands, "audit", run=run_audit, text=text, epilog=AUDIT_EPILOG)
+def add_audit(command: argparse.ArgumentParser) -> None:
+    """From recorded answers to a verdict (C2 to C5)."""
     command.add_argument("file", metavar="FILE", help="the recorded answers: .jsonl, .parquet or .csv")
     _add_epsilon(command)
     games = ("both", "single", "pairwise")
     command.add_argument("--game", choices=games, default="both", help="games that count (default: both)")
-    command.add_argument("--folds", type=int, default=5, help=f"folds of cross-fitting {DEFAULT}")
-    command.add_argument("--seed", type=int, default=0, help=f"of folds and tests {DEFAULT}")
+    command.add_argument("--folds", type=int, default=5, help="folds of cross-fitting (default: 5)")
+    command.add_argument("--seed", type=int, default=0, help="of folds and tests (default: 0)")
     own = "a further adversary; may be repeated"
     command.add_argument("--own", action="append", default=[], metavar="FILE.py:CLASS", help=own)
     command.add_argument("--name", help="the pair's name in tables and figures (default: the file's)")
     command.add_argument("--out", metavar="DIR", help="where it goes (default: runs/audit/<file's name>)")
 
 
-def add_certify(commands: Any) -> None:
-    """The command from scores to a verdict (C3 to C5)."""
-    text = "judge a table of scores"
-    command = add_command(commands, "certify", run=run_certify, text=text, epilog=CERTIFY_EPILOG)
+def add_certify(command: argparse.ArgumentParser) -> None:
+    """From scores to a verdict (C3 to C5)."""
     command.add_argument("scores", metavar="SCORES", help="the scores of every adversary, a .parquet file")
     _add_epsilon(command)
     command.add_argument("--pair", help="which pair, where the table has several")
     command.add_argument("--contrast", help="which contrast, where the table has several")
-    command.add_argument("--queries", type=int, default=1, metavar="Q", help="prompts a game (default: 1)")
+    command.add_argument(
+        "--queries", type=int, default=1, dest="q", metavar="Q", help="prompts a game (default: 1)"
+    )
     costs = "what they cost (default: costs.parquet beside SCORES, if it is there)"
     command.add_argument("--costs", metavar="FILE", help=costs)
     command.add_argument("--out", metavar="FILE", help="default: certificate.json beside SCORES")
@@ -66,8 +61,8 @@ def add_certify(commands: Any) -> None:
 def _add_epsilon(command: argparse.ArgumentParser) -> None:
     epsilon = "the advantage that nobody should exceed"
     command.add_argument("--epsilon", type=fraction, required=True, metavar="E", help=epsilon)
-    confidence = f"of the verdict {DEFAULT}"
-    command.add_argument("--confidence", type=fraction, default=0.95, metavar="C", help=confidence)
+    verdict = "of the verdict (default: 0.95)"
+    command.add_argument("--confidence", type=fraction, default=0.95, metavar="C", help=verdict)
 
 
 def fraction(text: str) -> float:
@@ -95,17 +90,13 @@ def run_audit(options: argparse.Namespace) -> int:
     settings = Settings(**{name: getattr(options, name) for name in names}, name=options.name or source.stem)
     done = audit(read_answers(source), settings, shown=sys.stderr.isatty())
     files = write_audit(done, folder, source=source)
-    print(
-        printable(
-            f"{source}: {render_audit(done)}\n{len(files)} files in {folder}, the verdict in {files[0].name}"
-        )
-    )
+    where = f"{len(files)} files in {folder}, the verdict in {files[0].name}"
+    print(printable(f"{source}: {render_audit(done)}\n{where}"))
     return EXIT[done.certificate.verdict]
 
 
 def run_certify(options: argparse.Namespace) -> int:
     """`certify`: prints the certificate and writes it beside the scores."""
-    from bbi_utils.files import write_json
     from bbi_utils.games.certificate import certify
     from bbi_utils.games.scores import costs_for, read_scores
     from bbi_utils.report.text import render
@@ -115,13 +106,9 @@ def run_certify(options: argparse.Namespace) -> int:
     if out.exists() and (not out.is_file() or out.resolve() == source.resolve()):
         raise BadInput(f"{out} is no file that a certificate may replace; give another name to --out")
     scores = read_scores(source, pair=options.pair, contrast=options.contrast)
-    certificate = certify(
-        scores,
-        epsilon=options.epsilon,
-        confidence=options.confidence,
-        q=options.queries,
-        costs=costs_for(scores, source, options.costs),
-    )
+    costs = costs_for(scores, source, options.costs)
+    asked = {name: getattr(options, name) for name in ("epsilon", "confidence", "q")}
+    certificate = certify(scores, **asked, costs=costs)
     write_json(out, certificate.to_json())
     print(printable(f"{render(certificate)}\nthe verdict is in {out}"))
     return EXIT[certificate.verdict]
