@@ -51,11 +51,8 @@ def declared_parameters(path: Path) -> dict[str, Any]:
     Not papermill.inspect_notebook: it cuts a text at `#` and passes over what is no assignment.
     Raises BadInput where that cell holds anything but UPPER_CASE = literal.
     """
-    values: dict[str, Any] = {}
-    for cell in code_cells(read(path)):
-        if PARAMETERS in tags(cell):
-            values |= dict(literal(statement, path) for statement in parsed(cell["source"], path).body)
-    return values
+    cells = [parsed(cell["source"], path) for cell in code_cells(read(path)) if PARAMETERS in tags(cell)]
+    return dict(literal(statement, path) for cell in cells for statement in cell.body)
 
 
 def parsed(code: str, path: Path) -> ast.Module:

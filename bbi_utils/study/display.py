@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
+from tqdm import tqdm
+
 from bbi_utils.files import read_json
 from bbi_utils.study.stages import Task
 
@@ -80,14 +82,9 @@ class Display:
 
     def __init__(self, lanes: Sequence[Lane], stream: TextIO) -> None:
         self.lanes, self.stream, self.said = lanes, stream, time.monotonic()
-        self.bars: list[Any] = []  # in a terminal, one a lane
-        if stream.isatty():
-            from tqdm import tqdm
-
-            self.bars = [
-                tqdm(file=stream, position=at, total=100, bar_format=LIVE, leave=False, dynamic_ncols=True)
-                for at in range(len(lanes))
-            ]
+        look: dict[str, Any] = {"total": 100, "bar_format": LIVE, "leave": False, "dynamic_ncols": True}
+        live = range(len(lanes) if stream.isatty() else 0)  # in a terminal, one bar a lane
+        self.bars = [tqdm(file=stream, position=at, **look) for at in live]
 
     def close(self) -> None:
         """Take the live lines off the screen."""

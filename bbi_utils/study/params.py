@@ -42,17 +42,6 @@ def once_each(values: tuple[T, ...]) -> tuple[T, ...]:
     return values
 
 
-def like(pattern: str, words: str) -> AfterValidator:
-    """Takes only texts of a pattern, which an error states in words."""
-
-    def fitting(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(words)
-        return text
-
-    return AfterValidator(fitting)
-
-
 Number = Annotated[float, BeforeValidator(read_number), Field(allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
@@ -60,13 +49,12 @@ Listed = Annotated[tuple[T, ...], Field(strict=False)]  # YAML has lists
 Distinct = Annotated[Listed[T], AfterValidator(once_each)]
 Several = Annotated[Distinct[T], Field(min_length=1)]
 Strategy = Literal["stratified_random", "disagreement", "disagreement_known", "diversity"]
-Device = Annotated[str, like(r"auto|cpu|cuda(:\d+)?", "auto, cpu, cuda or cuda:N")]
-PAIR = r"(?!(executed|figures|stages)$)[A-Za-z0-9][A-Za-z0-9._-]*"  # a folder in that of the run
-PAIR_WORDS = "letters, digits, '.', '_' and '-', and none of executed, figures, stages"
-PairName = Annotated[str, like(PAIR, PAIR_WORDS)]
+DEVICE = r"\A(auto|cpu|cuda(:\d+)?)\Z"
+PAIR = r"\A(?!(executed|figures|stages)\Z)[A-Za-z0-9][A-Za-z0-9._-]*\Z"  # a folder in that of the run
+PairName = Annotated[str, Field(pattern=PAIR)]
 
 
-class Study(BaseModel, strict=True, frozen=True, extra="forbid"):
+class Study(BaseModel, strict=True, frozen=True, extra="forbid", regex_engine="python-re"):
     """Everything a run depends on. A notebook's parameters are these names in UPPER CASE."""
 
     profile: str
@@ -87,7 +75,7 @@ class Study(BaseModel, strict=True, frozen=True, extra="forbid"):
     system_prompt: str | None = None
     batch_size: Count
     dtype: Literal["auto", "float32", "bfloat16", "float16"]
-    device: Device
+    device: Annotated[str, Field(pattern=DEVICE)]
     # models
     teacher: str
     teacher_revision: str | None = None
@@ -174,12 +162,14 @@ class Study(BaseModel, strict=True, frozen=True, extra="forbid"):
         return {name.upper(): list(value) if isinstance(value, tuple) else value for name, value in self}
 
 
-# What pydantic expected, in our words: the kind of a value, then its range.
+# What pydantic expected, in our words: the kind of a value, then its range or pattern.
 KINDS = {"int_type": "whole number", "float_type": "number", "string_type": "text", "bool_type": "true/false"}
 RANGES = {
     "tuple_type": "list, such as [a, b]", "too_short": "a list of at least one", "value_error": "{error}",
     "greater_than": "more than {gt}", "greater_than_equal": "{ge} or more", "less_than": "below {lt}",
     "less_than_equal": "at most {le}", "finite_number": "a finite number",
+    DEVICE: "auto, cpu, cuda or cuda:N",
+    PAIR: "letters, digits, '.', '_' and '-', and none of executed, figures, stages",
 }  # fmt: skip
 
 
@@ -193,10 +183,11 @@ def unknown(what: str, name: str, known: Iterable[str]) -> BadInput:
 
 def wanted(error: ErrorDetails) -> str:
     """What pydantic expected; the place of a list's item is a number."""
-    kind, in_list = error["type"], any(isinstance(place, int) for place in error["loc"])
+    context, in_list = error.get("ctx", {}), any(isinstance(place, int) for place in error["loc"])
+    kind = context.get("pattern", error["type"])
     if kind in KINDS:
         return f"list of {KINDS[kind]}s, such as [a, b]" if in_list else KINDS[kind]
-    words = RANGES[kind].format(**error.get("ctx", {})) if kind in RANGES else error["msg"]
+    words = RANGES[kind].format(**context) if kind in RANGES else error["msg"]
     return f"list, each {words}" if in_list else words
 
 

@@ -76,24 +76,21 @@ def memory_of(reference: str, *, kind: str) -> float | None:
 
 def work_of(study: Study) -> list[Work]:
     """How often each model answers; tokens are upper bounds, for every answer may stop early."""
-
-    def answers(stage: str, what: str, times: int) -> Work:
-        return Work(stage, what, times, times * study.max_new_tokens)
-
-    rounds = len(study.strategies) * len(study.budgets) * study.budget_seeds
-    bought = len(study.strategies) * study.budget_seeds * sum(study.budgets)
-    return [
-        answers("02", "teacher answers the distillation prompts", study.n_distill),
-        answers("02", "teacher answers the test prompts, twice (the null control)", 2 * study.n_test),
-        answers("02", "the teacher's 4-bit form answers the test prompts", study.teacher_4bit * study.n_test),
-        answers("03", "base student answers the test prompts", study.n_test),
-        answers("03", "distilled student answers the test prompts", study.n_test),
-        Work("03", "examples seen in distillation", study.n_distill * study.epochs, 0),
-        Work("05", "pairs read by the judge, in both orders, for three contrasts", 6 * study.n_judge, 0),
-        answers("06", "base student answers the pool, to find disagreement", study.n_distill),
-        Work("06", f"examples seen in {rounds} distillations on a budget", bought * study.epochs, 0),
-        answers("06", "answers of the students on a budget", rounds * study.n_budget_test),
+    trainings, most = len(study.strategies) * study.budget_seeds, study.max_new_tokens
+    rounds, bought = trainings * len(study.budgets), trainings * sum(study.budgets)
+    rows = [
+        ("02", "teacher answers the distillation prompts", study.n_distill, most),
+        ("02", "teacher answers the test prompts, twice (the null control)", 2 * study.n_test, most),
+        ("02", "the teacher's 4-bit form answers the test prompts", study.teacher_4bit * study.n_test, most),
+        ("03", "base student answers the test prompts", study.n_test, most),
+        ("03", "distilled student answers the test prompts", study.n_test, most),
+        ("03", "examples seen in distillation", study.n_distill * study.epochs, 0),
+        ("05", "pairs read by the judge, in both orders, for three contrasts", 6 * study.n_judge, 0),
+        ("06", "base student answers the pool, to find disagreement", study.n_distill, most),
+        ("06", f"examples seen in {rounds} distillations on a budget", bought * study.epochs, 0),
+        ("06", "answers of the students on a budget", rounds * study.n_budget_test, most),
     ]
+    return [Work(stage, what, times, times * each) for stage, what, times, each in rows]
 
 
 def gigabytes(size: float | None) -> str:

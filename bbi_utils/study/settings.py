@@ -17,13 +17,13 @@ from bbi_utils.study.params import Study, check, load_study, unknown
 OF_THE_RUN = ("PROFILE", "PAIR", "PAIRS", "RUN_DIR")  # what says where the settings lie
 NAME = "study"  # what a notebook calls them
 # What is taken from the settings as a whole: its fields, and the setting behind each.
-SAMPLING = {name: name for name in ("temperature", "top_p", "max_new_tokens", "seed", "system_prompt")}
-LORA = {name: f"lora_{name}" for name in ("r", "alpha", "dropout", "targets")} | {
-    "learning_rate": "learning_rate", "epochs": "epochs", "batch_size": "train_batch_size",
-    "max_length": "max_length", "quantisation": "quantisation", "revision": "student_revision",
+GROUPS = {
+    "sampling": {name: name for name in ("temperature", "top_p", "max_new_tokens", "seed", "system_prompt")},
+    "lora": {name: f"lora_{name}" for name in ("r", "alpha", "dropout", "targets")}
+    | {name: name for name in ("learning_rate", "epochs", "max_length", "quantisation")}
+    | {"batch_size": "train_batch_size", "revision": "student_revision"},
+    "place": {"dtype": "dtype", "device": "device"}, "run": {},
 }  # fmt: skip
-PLACE = {name: name for name in ("dtype", "device")}
-GROUPS = {"sampling": SAMPLING, "lora": LORA, "place": PLACE, "run": {}}
 
 
 class Settings(SimpleNamespace):
@@ -58,8 +58,7 @@ def open_study(notebook: Mapping[str, Any]) -> Settings:
     Raises BadInput where the pair has none yet, and for a parameter that has no such value.
     """
     run = RunPaths(notebook["RUN_DIR"], notebook["PAIR"])
-    known = read_json(run.settings)
-    if known is None:
+    if (known := read_json(run.settings)) is None:
         found = f"{shown(run.folder)} has no run of the pair '{run.pair}'"
         raise BadInput(f"{found}; run the notebooks from 01_build_probes on, or `make reproduce`, first")
     return _settle(run, known, notebook)

@@ -9,7 +9,7 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from bbi_utils import __version__
@@ -123,8 +123,7 @@ def carried_out(commands: argparse.ArgumentParser, arguments: Sequence[str] | No
     """
     try:
         options = commands.parse_args(arguments)
-        run: Callable[[argparse.Namespace], int] = options.run
-        return run(options)
+        return int(options.run(options))
     except KeyboardInterrupt:
         print("stopped; give the same command again (`reproduce` continues from here)", file=sys.stderr)
         return INTERRUPTED

@@ -58,7 +58,8 @@ def add_sample(command: argparse.ArgumentParser) -> None:
 def _add_side(command: argparse.ArgumentParser, side: str) -> None:
     group = command.add_argument_group(f"the {side}")
     group.add_argument(f"--{side}-revision", metavar="REV", help="branch, tag or commit of a hub model")
-    group.add_argument(f"--{side}-4bit", action="store_true", help="load its weights in 4 bits")
+    bits = "load its weights in 4 bits"
+    group.add_argument(f"--{side}-4bit", action="store_const", const="nf4", default="none", help=bits)
     key = f"for an endpoint: the environment variable with its key {DEFAULT}"
     group.add_argument(f"--{side}-key", default="OPENAI_API_KEY", metavar="NAME", help=key)
     price = "for an endpoint: the price of a million prompt and of a million answer tokens"
@@ -88,9 +89,8 @@ def run_sample(options: argparse.Namespace) -> int:
     oracles = {side: oracle_of(side, options) for side in SIDES}
     if oracles["teacher"].fingerprint == oracles["student"].fingerprint:
         raise BadInput(f"teacher and student are both {options.teacher}; there is nothing to tell apart")
-    wanted = {"teacher": ("teacher", 0), "teacher_2": ("teacher", 1), "student": ("student", 0)}
-    if options.once:
-        del wanted["teacher_2"]
+    again = {} if options.once else {"teacher_2": ("teacher", 1)}
+    wanted = {"teacher": ("teacher", 0), **again, "student": ("student", 0)}
     for side, index in wanted.values():
         oracles[side].check([Request(probe.id, probe.prompt, index) for probe in probes])
     answers: dict[str, pd.DataFrame] = {}
@@ -137,17 +137,12 @@ def terms_of(side: str, options: argparse.Namespace) -> Terms:
 
 def oracle_of(side: str, options: argparse.Namespace) -> Oracle:
     """The oracle that a side names; both are sampled alike."""
+    given = vars(options)
     names = ("temperature", "top_p", "max_new_tokens", "seed", "system_prompt")
-    return load_oracle(
-        getattr(options, side),
-        revision=getattr(options, f"{side}_revision"),
-        quantisation="nf4" if getattr(options, f"{side}_4bit") else "none",
-        dtype=options.dtype,
-        device=options.device,
-        sampling=Sampling(**{name: getattr(options, name) for name in names}),
-        key_env=getattr(options, f"{side}_key"),
-        terms=terms_of(side, options),
-    )
+    sampling = Sampling(**{name: given[name] for name in names})
+    its = {"revision": given[f"{side}_revision"], "key_env": given[f"{side}_key"]}
+    where = {"dtype": options.dtype, "device": options.device, "terms": terms_of(side, options)}
+    return load_oracle(given[side], sampling=sampling, quantisation=given[f"{side}_4bit"], **its, **where)
 
 
 def write_answers(probes: list[Probe], answers: dict[str, pd.DataFrame], out: Path) -> None:
