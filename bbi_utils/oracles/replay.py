@@ -28,11 +28,8 @@ class ReplayOracle:
     def __init__(self, reference: str) -> None:
         file, _, column = reference.partition("#")
         self.path, self.column = paths.script(file), column or "teacher"
-        self.settings: dict[str, Any] = {
-            "kind": "replay",
-            "file": sha256_file(self.path) if self.path.is_file() else None,
-            "column": self.column,
-        }
+        digest = sha256_file(self.path) if self.path.is_file() else None
+        self.settings: dict[str, Any] = {"kind": "replay", "file": digest, "column": self.column}
         self.fingerprint = fingerprint_of(self.settings)
         self.stream = self.fingerprint  # nothing is drawn here; notebook 02 shows every oracle's
         again = f"{self.column}_2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -77,15 +78,14 @@ def read_reply(body: bytes, prompt_id: str, *, seconds: float, logprobs: bool = 
     """
     try:
         content = json.loads(body)
-        tokens = _tokens(content.get("usage"))
+        asked, said = _tokens(content.get("usage")) or (None, None)
     except (ValueError, RecursionError, AttributeError):
         return Reply("malformed", retry=True)
-    counted = tokens or (None, None)
     try:
-        reply = _read_choice(content, Answer(prompt_id, "", "stop", *(tokens or (0, 0)), seconds), logprobs)
+        reply = _read_choice(content, Answer(prompt_id, "", "stop", asked or 0, said or 0, seconds), logprobs)
     except (TypeError, KeyError, IndexError, AttributeError, ValueError):
         reply = Reply("malformed", retry=True)
-    return replace(reply, prompt_tokens=counted[0], answer_tokens=counted[1])
+    return replace(reply, prompt_tokens=asked, answer_tokens=said)
 
 
 def _read_choice(content: dict[str, Any], answer: Answer, logprobs: bool) -> Reply:
@@ -177,13 +177,11 @@ def _seconds(header: str | None) -> float | None:
     """Retry-After as seconds from now; it may be a number or a date."""
     if header is None:
         return None
-    try:
+    with contextlib.suppress(ValueError):
         return max(0.0, float(header))
-    except ValueError:
-        try:
-            return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-        except (ValueError, OverflowError):
-            return None
+    with contextlib.suppress(ValueError, OverflowError):
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    return None
 
 
 def _shown(said: str, *, hide: str) -> str:
