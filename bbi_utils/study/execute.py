@@ -19,6 +19,7 @@ from bbi_utils import paths
 from bbi_utils.files import json_object, write_json
 from bbi_utils.provenance import peak_memory
 
+COLOURS = r"\x1b\[[0-9;]*m"  # a terminal's
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_FOR_AN_OLD_ONE_TO_END = 10.0
 
@@ -56,16 +57,12 @@ def run_notebook(job: dict[str, Any]) -> dict[str, Any] | None:
     try:
         where = {"cwd": str(paths.ROOT), "kernel_name": "python3", "progress_bar": False}
         papermill.execute_notebook(job["notebook"], job["output"], parameters=job["parameters"], **where)
+        return None
     except papermill.PapermillExecutionError as error:
-        return {"cell": error.exec_count, "error": error.ename, "message": plain(error.evalue)}
+        cell, name, message = error.exec_count, error.ename, error.evalue
     except Exception as error:  # a kernel that dies or cannot start: there is no cell to name
-        return {"cell": None, "error": type(error).__name__, "message": plain(str(error))}
-    return None
-
-
-def plain(text: str) -> str:
-    """The text without terminal colours."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", text).strip()
+        cell, name, message = None, type(error).__name__, str(error)
+    return {"cell": cell, "error": name, "message": re.sub(COLOURS, "", message).strip()}
 
 
 def main(job_file: Path) -> int:

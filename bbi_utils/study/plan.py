@@ -119,17 +119,13 @@ def model_line(study: Study, role: str) -> str:
 
 def cost_lines(study: Study) -> list[str]:
     """How often endpoints are asked, if there are any, and what their answers may cost."""
-    lines = []
-    answers = study.n_distill + 2 * study.n_test
-    for role, times, tokens, price in (
-        ("teacher", answers, study.max_new_tokens, study.teacher_price),
-        ("judge", 6 * study.n_judge, VERDICT_TOKENS, study.judge_price),
-    ):
+    answers = study.n_distill + 2 * study.n_test, study.max_new_tokens, study.teacher_price
+    verdicts, lines = (6 * study.n_judge, VERDICT_TOKENS, study.judge_price), []
+    for role, (times, tokens, price) in {"teacher": answers, "judge": verdicts}.items():
         if kind_of(getattr(study, role)) == "endpoint":
-            known = "price not given"
-            if price is not None:
-                known = f"answers cost at most {times * tokens * price[1] / 1e6:.4g}, prompts are extra"
-            lines.append(f"  {role}: {times:,} requests, at most {times * tokens:,} answer tokens ({known})")
+            cost = price and f"answers cost at most {times * tokens * price[1] / 1e6:.4g}, prompts are extra"
+            asked = f"{times:,} requests, at most {times * tokens:,} answer tokens"
+            lines.append(f"  {role}: {asked} ({cost or 'price not given'})")
     limit = "no MAX_SPEND" if study.max_spend is None else f"MAX_SPEND {study.max_spend:g}"
     return ["", f"endpoints ({limit})", *lines] if lines else []
 

@@ -21,21 +21,12 @@ from bbi_utils.oracles.hub import cached_commit
 from bbi_utils.progress import FILE_VARIABLE
 from bbi_utils.provenance import cores, write_manifest
 from bbi_utils.report.claims import show_claims
-from bbi_utils.study import preflight
+from bbi_utils.study import preflight, stages
 from bbi_utils.study.display import Display, Lane, clock
 from bbi_utils.study.params import DEFAULT_PAIRS, DEFAULT_PROFILE, ROLES, Study, load_study
 from bbi_utils.study.plan import plan, runs_on_gpu
 from bbi_utils.study.settings import write_settings
-from bbi_utils.study.stages import (
-    STAGES,
-    Task,
-    content_of,
-    made_from,
-    make_task,
-    reason_to_run,
-    record_file,
-    write_record,
-)
+from bbi_utils.study.stages import STAGES, Task, content_of, make_task
 
 DONE = object()
 SECONDS_BETWEEN_LOOKS = 0.3
@@ -66,7 +57,7 @@ def run_task(task: Task, *, threads: int) -> Generator[None, None, dict[str, Any
         old.unlink(missing_ok=True)
     if task.stage.scope == "pair":
         write_settings(paths.RunPaths(task.study.run_dir, task.study.pair), task.study.parameters())
-    before = made_from(task)
+    before = stages.made_from(task)
     files = {"notebook": str(task.notebook), "output": str(partial)}
     write_json(job, {**files, "parameters": task.parameters})
     child = spawn(job, log, environment_of(threads=threads, progress=progress))
@@ -79,7 +70,7 @@ def run_task(task: Task, *, threads: int) -> Generator[None, None, dict[str, Any
     if result is None or result["failure"]:
         raise failure_of(task, result and result["failure"], partial=partial, log=log)
     measured = {name: result[name] for name in ("seconds", "peak_memory_bytes")}
-    record = write_record(task, before, {**measured, "threads": threads, "again": again})
+    record = stages.write_record(task, before, {**measured, "threads": threads, "again": again})
     os.replace(partial, task.executed)
     for leftover in (job, job.with_suffix(".lock"), outcome, progress):
         leftover.unlink(missing_ok=True)
@@ -135,22 +126,21 @@ def failure_of(task: Task, failure: dict[str, Any] | None, *, partial: Path, log
 def note_in_manifest(study: Study) -> None:
     """Write the pair's manifest (contract C8) where it lacks a stage's record as it is now."""
     path = paths.RunPaths(study.run_dir, study.pair).manifest
-    found = {stage.notebook: read_json(record_file(stage, study)) for stage in STAGES}
-    stages = {notebook: record for notebook, record in found.items() if record is not None}
-    if (read_json(path) or {}).get("stages") != stages:
-        write_manifest(path, parameters=study.parameters(), models=models_of(study), stages=stages)
+    found = {stage.notebook: read_json(stages.record_file(stage, study)) for stage in STAGES}
+    records = {notebook: record for notebook, record in found.items() if record is not None}
+    if (read_json(path) or {}).get("stages") != records:
+        write_manifest(path, parameters=study.parameters(), models=models_of(study), stages=records)
 
 
 def models_of(study: Study) -> dict[str, dict[str, str | None]]:
     """Each model's reference, asked revision, resolved commit (hub) and content hash (folder, file)."""
-    found: dict[str, dict[str, str | None]] = {}
+    found = {}
     for role in ROLES:
         reference, revision = study.model(role)
         base, pinned = whole_model(reference, revision)  # an adapter's base, else the model itself
         commit = cached_commit(base, pinned) if content_of(base) == base else None
-        content = content_of(reference)
-        own = {"commit": commit, "content": None if content == reference else content}
-        found[role] = {"reference": reference, "revision": revision, **own}
+        content = None if (known := content_of(reference)) == reference else known
+        found[role] = {"reference": reference, "revision": revision, "commit": commit, "content": content}
     return found
 
 
@@ -166,7 +156,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def load_studies(
-    profile: str, pairs: Sequence[str], overrides: Mapping[str, Any], *, parameters: Path = paths.PARAMETERS
+    profile: str, pairs: Sequence[str], overrides: Mapping[str, Any], *, parameters: Path
 ) -> list[Study]:
     """The studies of a run, one a pair, checked; raises BadInput for anything that cannot work."""
     if not pairs or len(set(pairs)) < len(pairs):
@@ -193,16 +183,16 @@ def reproduce(
 
     Raises BadInput before anything runs, StageFailed when a notebook fails, KeyboardInterrupt when stopped.
     """
+    stream = stream or sys.stdout
     studies = load_studies(profile, pairs, overrides or {}, parameters=parameters)
     if dry_run:
-        print(plan(studies), file=stream or sys.stdout)
+        print(plan(studies), file=stream)
         return
     tasks = [[make_task(stage, study, notebooks) for stage in STAGES] for study in studies]
     for study in studies:
         preflight.check_disk(study)
         preflight.check_downloads(study)
     began, run = time.monotonic(), paths.RunPaths(studies[0].run_dir)
-    stream = stream or sys.stdout
     with locked(run.folder):
         for scope in ("suite", "pair", "all"):
             staged = [[task for task in own if task.stage.scope == scope] for own in tasks]
@@ -233,16 +223,14 @@ def run_lane(
 ) -> Generator[None, None, None]:
     """Bring each stage of a lane up to date in turn, yielding while one runs."""
     for task in lane.tasks:
-        title, why = f"{lane.name:<8} {task.stage.number} {task.stage.title}", reason_to_run(task)
-        record = None
-        if why is not None:
+        title = f"{lane.name:<8} {task.stage.number} {task.stage.title}"
+        record, result = None, "unchanged"
+        if (why := stages.reason_to_run(task)) is not None:
             display.say(f"{title} ({why})", plain_only=True)
             lane.start(task)
             record = yield from run_task(task, threads=threads)
+            result = f"done in {clock(record['seconds'])}, {record['peak_memory_bytes'] / 1e9:.1f} GB at most"
         lane.finish(task, record)
         for study in [task.study] if task.stage.scope == "pair" else studies:
             note_in_manifest(study)
-        result = "unchanged"
-        if record is not None:
-            result = f"done in {clock(record['seconds'])}, {record['peak_memory_bytes'] / 1e9:.1f} GB at most"
         display.say(f"{title}: {result}")

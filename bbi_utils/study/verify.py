@@ -39,7 +39,7 @@ def verify(run: paths.RunPaths, *, figures: Path = paths.FIGURES, stream: TextIO
     if not run.claims.is_file():  # a run that did not end lacks this table: say that first
         raise BadInput(f"{paths.shown(run.claims)} is missing; `make reproduce` writes it")
     checks = compare_tables(run.figures, figures / "expected")
-    stale = stale_figures(run.figures) + (stale_figures(figures) if figures != run.figures else [])
+    stale = [line for folder in dict.fromkeys((run.figures, figures)) for line in stale_figures(folder)]
     about_figures = stale or ["every figure is the one its manifest lists"]
     print(report(checks), *about_figures, sep="\n", file=stream or sys.stdout)
     return not failures(checks) and not stale
