@@ -83,9 +83,8 @@ class LocalOracle:
         )
         self.stops = stop_ids(self.tokenizer, model)
         # A checkpoint's own defaults (top-k, repetition penalty, ...) would make arms sample differently.
-        model.generation_config = GenerationConfig(
-            do_sample=False, eos_token_id=self.stops, pad_token_id=self.tokenizer.pad_token_id
-        )
+        pad = self.tokenizer.pad_token_id
+        model.generation_config = GenerationConfig(do_sample=False, eos_token_id=self.stops, pad_token_id=pad)
         adapter = self.adapter or self.checkpoint.adapter
         return attach_adapter(model, adapter) if adapter else model
 

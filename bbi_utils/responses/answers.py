@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 NULL = "teacher_resample"  # the teacher's second, independent answer: what nobody should be able to tell
 ARMS = ("teacher", "base", "distilled")  # those whose health is looked at
-CONTRASTS = ("base", "distilled", NULL)
 FEWEST = 3  # prompts; with fewer there is not even anything to read
 ABOUT = ["prompt_id", "prompt", "category", "group"]
 COLUMNS = ("pair", "arm", *ABOUT, "answer", "finish_reason", "content_correct")

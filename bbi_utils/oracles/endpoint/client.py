@@ -28,7 +28,6 @@ from bbi_utils.oracles.endpoint.replies import Reply, read_refusal, read_reply, 
 KEY_ENV = "OPENAI_API_KEY"
 KEY_NAME = re.compile(r"\w*API_KEY", re.ASCII)
 SHORTEST_KEY = 12  # letters
-HIDDEN = b"[key]"
 PROTOCOL = 2  # raise it when what is sent changes, so that old answers are not reused
 TEMPLATE = "chat_template_kwargs"  # the field in which vLLM and its kin take a template's variables
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -213,7 +212,7 @@ class EndpointOracle:
     def without_key(self, body: bytes) -> bytes:
         """A reply without the key, which some servers repeat; words like "none" and "EMPTY" are no keys."""
         key = self.key().encode()
-        return body.replace(key, HIDDEN) if len(key) >= SHORTEST_KEY else body
+        return body.replace(key, b"[key]") if len(key) >= SHORTEST_KEY else body
 
     def seed_for(self, request: Request) -> int:
         """31 bits that depend on everything that names this answer."""

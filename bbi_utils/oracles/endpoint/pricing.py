@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from bbi_utils.errors import BadInput
 
-MILLION = 1_000_000
-
 
 @dataclass(frozen=True)
 class Terms:
@@ -47,7 +45,7 @@ class Terms:
     def cost(self, prompt_tokens: int, answer_tokens: int) -> float:
         """The price of so many tokens; 0 where it is not known."""
         of_prompt, of_answer = self.price or (0.0, 0.0)
-        return (prompt_tokens * of_prompt + answer_tokens * of_answer) / MILLION
+        return (prompt_tokens * of_prompt + answer_tokens * of_answer) / 1_000_000
 
     def say(self, committed: float) -> str:
         """The running cost in a few words."""
