@@ -45,7 +45,7 @@ def once_each(values: tuple[T, ...]) -> tuple[T, ...]:
 Number = Annotated[float, BeforeValidator(read_number), Field(allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
-Listed = Annotated[tuple[T, ...], Field(strict=False)]  # YAML has lists
+Listed = Annotated[tuple[T, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)]
 Distinct = Annotated[Listed[T], AfterValidator(once_each)]
 Several = Annotated[Distinct[T], Field(min_length=1)]
 Strategy = Literal["stratified_random", "disagreement", "disagreement_known", "diversity"]
