@@ -29,7 +29,9 @@ from bbi_utils.games.scores import checked
 Transform = Callable[[pd.DataFrame], pd.DataFrame]
 EMPTY = "empty"  # stands for a text of which nothing is left, on both sides alike
 LIST_NUMBER = re.compile(r"(?m)^[ \t]*\d{1,2}[.)][ \t]+(?=\S)")
+WORD = re.compile(r"(?<!\S)\S*[^\W_]")  # from where it begins to its last letter or digit
 NUMBER = re.compile(r"((?:(?<!\w)-)?\d+(?:[.,:/-]\d+)*)")
+SIDES = ["teacher", "student"]
 NOTHING = "nothing"
 ALL = "all"
 LINE = ["pair", "contrast", "adversary", "removed", "category"]  # of the table of costs
@@ -61,33 +63,15 @@ def same_length(pairs: pd.DataFrame) -> pd.DataFrame:
     A word has a letter or a digit. Closing punctuation goes from both: a full stop at the end would say which
     one was not cut. Number of words is not number of characters: longer words remain longer.
     """
-    ends = [[_word_ends(text) for text in pairs[side]] for side in ("teacher", "student")]
-    counts = [min(len(one), len(other)) for one, other in zip(*ends, strict=True)]
-    cut = {
-        side: [_cut(*row) for row in zip(pairs[side], found, counts, strict=True)]
-        for side, found in zip(("teacher", "student"), ends, strict=True)
-    }
-    return pairs.assign(**cut)
-
-
-def _word_ends(text: str) -> list[int]:
-    return [word.end() for word in re.finditer(r"\S+", text) if any(map(str.isalnum, word.group()))]
-
-
-def _cut(text: str, ends: list[int], count: int) -> str:
-    end = ends[count - 1] if count else 0
-    while end and not text[end - 1].isalnum():
-        end -= 1
-    return text[:end]
+    ends = pairs[SIDES].map(lambda text: [0, *(word.end() for word in WORD.finditer(text))])
+    last = ends.map(len).min(axis=1) - 1
+    rows = {side: zip(pairs[side], ends[side], last, strict=True) for side in SIDES}
+    return pairs.assign(**{side: [text[: at[n]] for text, at, n in row] for side, row in rows.items()})
 
 
 def each_answer(change: Callable[[str], str]) -> Transform:
     """A transform that changes every answer by itself."""
-
-    def transform(pairs: pd.DataFrame) -> pd.DataFrame:
-        return pairs.assign(teacher=pairs["teacher"].map(change), student=pairs["student"].map(change))
-
-    return transform
+    return lambda pairs: pairs.assign(**{side: pairs[side].map(change) for side in SIDES})
 
 
 TRANSFORMS: dict[str, Transform] = {
@@ -105,13 +89,11 @@ def neutralised(pairs: pd.DataFrame, transform: Transform) -> pd.DataFrame:
     since costs compare the same prompts in the same folds.
     """
     changed = transform(pairs)
-    about = [name for name in pairs if name not in ("teacher", "student")]
+    about = [name for name in pairs if name not in SIDES]
     if not set(pairs) <= set(changed) or not changed[about].equals(pairs[about]):
         raise BadInput(f"a removal changed more than the answers; expected {about} as they were, row by row")
-    sides = {
-        side: changed[side].where(changed[side].str.strip() != "", EMPTY) for side in ("teacher", "student")
-    }
-    return changed.assign(**sides)
+    said = {side: changed[side].where(changed[side].str.strip() != "", EMPTY) for side in SIDES}
+    return changed.assign(**said)
 
 
 def attribute(

@@ -190,8 +190,6 @@ def _costs(costs: pd.DataFrame | None) -> dict[str, tuple[float, int]]:
     """adversary -> (fit + score seconds, parameters)."""
     if costs is None:
         return {}
-    seconds = costs["fit_seconds"] + costs["score_seconds"]
-    return {
-        str(name): (float(spent), int(parameters))
-        for name, spent, parameters in zip(costs["adversary"], seconds, costs["parameters"], strict=True)
-    }
+    seconds = (costs["fit_seconds"] + costs["score_seconds"]).astype(float)
+    spent = zip(seconds, costs["parameters"].astype(int), strict=True)
+    return dict(zip(costs["adversary"].astype(str), spent, strict=True))

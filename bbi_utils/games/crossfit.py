@@ -6,8 +6,6 @@ score is fixed in training and never by an absolute value on test data.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from bbi_utils.errors import BadInput
@@ -17,13 +15,7 @@ from bbi_utils.games.scores import SCORE_COLUMNS
 
 
 def play(
-    make_adversary: Maker | Player,
-    pairs: pd.DataFrame,
-    *,
-    pair: str,
-    contrast: str,
-    folds: int = 2,
-    seed: int = 0,
+    make: Maker | Player, pairs: pd.DataFrame, *, pair: str, contrast: str, folds: int = 2, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Cross-fits an adversary and plays both games with it on every prompt (only the pairwise one, if it has
     no ``score``).
@@ -43,15 +35,10 @@ def play(
     if folds < 2 or asked < 2 * folds:
         raise BadInput(f"{folds} folds over {asked} distinct prompts; take folds >= 2 and two prompts a fold")
     pairs = pairs.assign(fold=assign_folds(pairs, folds=folds, seed=seed))
-    found = [held_out(make_adversary, pairs, [fold], seed=seed) for fold in range(folds)]
+    found = [held_out(make, pairs, [fold], seed=seed) for fold in range(folds)]
     labels = {"pair": pair, "contrast": contrast, "adversary": found[0].adversary}
     table = pd.concat([one.scores for one in found]).assign(**labels)[SCORE_COLUMNS]
-    over_folds: dict[str, Any] = {
-        "fit_seconds": sum,
-        "score_seconds": sum,
-        "parameters": max,
-        "truncated_share": max,
-    }
-    cost = {name: over(getattr(one, name) for one in found) for name, over in over_folds.items()}
+    cost = {name: sum(getattr(one, name) for one in found) for name in ("fit_seconds", "score_seconds")}
+    cost |= {name: max(getattr(one, name) for one in found) for name in ("parameters", "truncated_share")}
     table = table.sort_values(["game", "prompt_id", "shown"]).reset_index(drop=True)
     return table, pd.DataFrame([labels | cost])

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -92,11 +93,12 @@ def audit(recorded: Recorded, settings: Settings, *, shown: bool = False) -> Aud
         outcomes = prequential(makers[GAMBLER], recorded.pairs, seed=settings.seed)
         sequential = bet(outcomes, error=round(1 - settings.confidence, 12))
         bar.update()
-    verdicts = {contrast: judge(scores, costs, contrast, settings) for contrast in contrasts}
-    spent = time.perf_counter() - began
-    return Audit(
-        settings, recorded, scores, costs, verdicts[STUDENT], verdicts.get(NULL), kernel, sequential, spent
-    )
+    verdicts, asked = {}, {"epsilon": settings.epsilon, "confidence": settings.confidence}
+    for contrast in contrasts:
+        played, spent = (table[table["contrast"] == contrast] for table in (scores, costs))
+        verdicts[contrast] = certify(played, costs=spent, **asked)
+    found = (verdicts[STUDENT], verdicts.get(NULL), kernel, sequential)
+    return Audit(settings, recorded, scores, costs, *found, seconds=time.perf_counter() - began)
 
 
 def attack(
@@ -113,24 +115,13 @@ def attack(
     scores, costs = [], []
     for contrast, pairs in contrasts.items():
         folds = max(2, min(settings.folds, pairs["group"].nunique() // 2))
+        how: dict[str, Any] = {"pair": settings.name, "folds": folds, "seed": settings.seed}
         for make in makers.values():
-            table, cost = games.play(
-                make, pairs, pair=settings.name, contrast=contrast, folds=folds, seed=settings.seed
-            )
+            table, cost = games.play(make, pairs, contrast=contrast, **how)
             scores.append(table[table["game"].isin(GAMES[settings.game])])
             costs.append(cost)
             done()
     return pd.concat(scores, ignore_index=True), pd.concat(costs, ignore_index=True)
-
-
-def judge(scores: pd.DataFrame, costs: pd.DataFrame, contrast: str, settings: Settings) -> Certificate:
-    """The certificate of one contrast."""
-    return certify(
-        scores[scores["contrast"] == contrast],
-        epsilon=settings.epsilon,
-        confidence=settings.confidence,
-        costs=costs[costs["contrast"] == contrast],
-    )
 
 
 def kernel_of(pairs: pd.DataFrame, *, seed: int = 0) -> KernelTest:

@@ -55,10 +55,6 @@ class Claim:
     signed: bool = False
     above_0: bool = False
 
-    def of_paper(self, pair: str) -> str:
-        """What the paper reports for a pair, or a dash."""
-        return self.paper if isinstance(self.paper, str) else self.paper.get(pair, NOTHING)
-
     def rows(self, frames: Frames) -> pd.DataFrame:
         """The rows of a pair's frame that this claim is about; none where the run had no such contrast."""
         frame = frames[self.frame]
@@ -97,7 +93,8 @@ def claim_table(frames: Mapping[str, pd.DataFrame], *, confidence: float = 0.95)
             if (rows := claim.rows(of_pair)).empty:
                 continue
             row, text, holds = TOLD[claim.told](claim, rows, of_pair, confidence)
-            said = {"claim": claim.claim.format(**row), "pair": pair, "paper": claim.of_paper(pair)}
+            paper = claim.paper if isinstance(claim.paper, str) else claim.paper.get(pair, NOTHING)
+            said = {"claim": claim.claim.format(**row), "pair": pair, "paper": paper}
             verdict = NOTHING if holds is None else "yes" if holds else "no"
             said |= {"this run": text, "interval": _interval(row), "holds": verdict}
             table.append({"claim_id": claim_id, **said})

@@ -16,11 +16,13 @@ from bbi_utils.files import json_object
 from bbi_utils.games import similarity
 from bbi_utils.games.ablation import costs_of_removal
 from bbi_utils.games.certificate import Certificate
+from bbi_utils.games.estimates import intervals
 from bbi_utils.games.inference.simultaneous import simultaneous
 from bbi_utils.games.queries import SIZES, advantage_of_queries
 from bbi_utils.paths import RunPaths
 from bbi_utils.responses.answers import ARMS
 
+ASKED = ("pair", "contrast", "epsilon", "confidence", "q", "prompts", "verdict")  # of a certificate
 REFERENCE = "stratified_random"  # what every strategy of buying is compared with
 
 
@@ -58,12 +60,9 @@ def table_files(run_dir: Path | str, pairs: Sequence[str]) -> dict[str, list[Pat
 
 def load_tables(files: Mapping[str, Sequence[Path]]) -> Tables:
     """What these files hold, which are those of `table_files`."""
-    verdicts = [Certificate.from_json(json_object(path)) for path in files["certificates"]]
-    tables = {
-        name: pd.concat([pd.read_parquet(path) for path in paths])
-        for name, paths in files.items()
-        if name != "certificates"
-    }
+    saved = dict(files)
+    verdicts = [Certificate.from_json(json_object(path)) for path in saved.pop("certificates")]
+    tables = {name: pd.concat(map(pd.read_parquet, paths)) for name, paths in saved.items()}
     return Tables(**tables, certificates=verdicts)
 
 
@@ -149,12 +148,11 @@ def judge_by_order(judgements: pd.DataFrame, *, confidence: float = 0.95, seed: 
     )
     orders = ["teacher_first_advantage", "teacher_second_advantage"]
     long = won.melt(["pair", "contrast"], orders, "quantity", "won")
-    return _by_group(
-        long,
-        ["pair", "contrast", "quantity"],
-        ["n", "estimate", "lower", "upper"],
-        lambda part: _mean_bounds(part["won"], confidence=confidence, seed=seed),
-    )
+
+    def mean(part: pd.DataFrame) -> tuple[float, ...]:
+        return _mean_bounds(part["won"], confidence=confidence, seed=seed)
+
+    return _by_group(long, ["pair", "contrast", "quantity"], ["n", "estimate", "lower", "upper"], mean)
 
 
 def judge_drop(judgements: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
@@ -241,15 +239,12 @@ def artifacts_by_category(scores: pd.DataFrame, *, confidence: float = 0.95, see
     Returns pair, contrast, category, n, advantage, lower, upper, the largest advantage of a pair and contrast
     first; the intervals hold together over its categories.
     """
-    tables = []
-    for (pair, contrast), part in scores.groupby(["pair", "contrast"]):
-        units = 2 * part.groupby(["prompt_id", "category"])["correct"].mean().unstack("category") - 1
-        bounds = simultaneous(units.to_numpy(float), confidence=confidence, seed=seed)
-        table = bounds.rename(columns={"mean": "advantage"}).assign(category=list(units.columns))
-        table = table.sort_values("advantage", ascending=False, kind="stable")
-        tables.append(table.assign(pair=pair, contrast=contrast))
-    columns = ["pair", "contrast", "category", "n", "advantage", "lower", "upper"]
-    return pd.concat(tables, ignore_index=True)[columns]
+    family = ["pair", "contrast"]
+    units = scores.groupby([*family, "category", "prompt_id"], as_index=False)["correct"].mean()
+    units = units.assign(value=2 * units["correct"] - 1)
+    row = [*family, "category"]
+    found = intervals(units, family, row, confidence=confidence, seed=seed, largest=1.0)
+    return found.sort_values([*family, "advantage"], ascending=[True, True, False], ignore_index=True)
 
 
 def _permute(labels: np.ndarray, values: np.ndarray, *, draws: int, seed: int) -> tuple[float, float]:
@@ -275,11 +270,10 @@ def verdicts(certificates: Iterable[Certificate]) -> pd.DataFrame:
     rows = []
     for one in certificates:
         best = max(one.rows, key=lambda row: row.floor)
-        asked = (one.epsilon, one.confidence, one.q, one.prompts, one.verdict)
-        named = f"{best.adversary} ({best.game})"
-        rows.append((one.pair, one.contrast, *asked, named, best.floor, one.certified_epsilon))
-    names = ("epsilon", "confidence", "q", "prompts", "verdict", "strongest", "floor", "ceiling")
-    return pd.DataFrame(rows, columns=["pair", "contrast", *names])
+        asked = {name: getattr(one, name) for name in ASKED}
+        named = {"strongest": f"{best.adversary} ({best.game})"}
+        rows.append({**asked, **named, "floor": best.floor, "ceiling": one.certified_epsilon})
+    return pd.DataFrame(rows)
 
 
 def bounds(certificates: Iterable[Certificate]) -> pd.DataFrame:

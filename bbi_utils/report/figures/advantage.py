@@ -23,8 +23,7 @@ def advantage_figure(advantage: pd.DataFrame, *, confidence: float = 0.95) -> Fi
     """
     arms = in_order(advantage["contrast"], ARMS)
     names = {(name, game): game_of(name, game) for name, game in _rows(advantage)}
-    height = 0.9 + 0.34 * len(names)
-    fig, _ = forest_figure(advantage, names, by=["adversary", "game"], arms=arms, height=height)
+    fig, _ = forest_figure(advantage, names, arms=arms, height=0.9 + 0.34 * len(names))
     legend_below(fig, [ARMS[arm] for arm in arms], chance_handle())
     fig.set_label(CAPTION.format(level=confidence))
     return fig

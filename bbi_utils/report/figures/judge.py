@@ -33,9 +33,8 @@ def judge_figure(judge: pd.DataFrame, *, confidence: float = 0.95) -> Figure:
     pairs, arms = pairs_in(judge["pair"]), in_order(judge["contrast"], ARMS)
     fig, axes = pair_columns(pairs, rows=2, height=3.6, sharey="row", sharex="row", height_ratios=[2, 1])
     for (above, below), pair in zip(axes.T, pairs, strict=True):
-        part = judge[judge["pair"] == pair]
-        _panel(above, part, ADVANTAGES, arms)
-        _panel(below, part, SHARES, arms)
+        for ax, quantities in ((above, ADVANTAGES), (below, SHARES)):
+            _panel(ax, judge[judge["pair"] == pair], quantities, arms)
         above.set_xlabel("advantage of the judge")
         below.set(xlabel="share", xlim=(0, 1.02))
     legend_below(fig, [ARMS[arm] for arm in arms], chance_handle())

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
@@ -10,8 +11,8 @@ from matplotlib.collections import Collection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from bbi_utils.report.figures.style import ARMS, CHANCE, Mark, Marks, pair_columns
-from bbi_utils.report.labels import as_drawn, in_order, pairs_in, words
+from bbi_utils.report.figures.style import ARMS, CHANCE, Mark, Marks, Size, canvas, pair_columns
+from bbi_utils.report.labels import as_drawn, in_order, pair_title, pairs_in, words
 
 RowNames = Mapping[Any, str]  # what identifies a row of a forest plot -> its name
 STUDENTS = ("base", "distilled", "student")
@@ -44,8 +45,8 @@ def forest(
     table: pd.DataFrame,
     names: RowNames,
     *,
-    by: list[str],
     arms: Sequence[str],
+    by: Sequence[str] = ("adversary", "game"),
     value: str = "advantage",
     step: float = 0.24,
     shaded: bool = True,
@@ -58,9 +59,9 @@ def forest(
     rows = list(names)
     for odd in range(1, len(rows), 2) if shaded else ():
         ax.axhspan(odd - 0.5, odd + 0.5, color="#f5f5f5", zorder=0)
-    keys = table[by].itertuples(index=False, name=None)
-    for key, found in zip(keys, table.to_dict("records"), strict=True):
-        y = rows.index(key) + beside(arms.index(found["contrast"]), len(arms), step)
+    for found in table.to_dict("records"):
+        row = rows.index(tuple(found[name] for name in by))
+        y = row + beside(arms.index(found["contrast"]), len(arms), step)
         point(ax, found[value], y, (found["lower"], found["upper"]), mark=ARMS[found["contrast"]])
     name_rows(ax, list(names.values()))
 
@@ -134,12 +135,11 @@ def heat_map(
         ax.text(x + 0.5, y + 0.74, ends, fontsize=5.6, **text)
         if framed and marked:
             ax.add_patch(Rectangle((x + 0.03, y + 0.04), 0.94, 0.92, fill=False, ec="black", linewidth=1.1))
-    slanted = (
-        {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if len(names) > 6 else {"rotation": 0}
-    )
-    ax.set_xticks([i + 0.5 for i in range(len(names))], list(columns.values()), **slanted)
+    turned: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+    across_names = np.arange(len(names)) + 0.5
+    ax.set_xticks(across_names, list(columns.values()), **(turned if len(names) > 6 else {"rotation": 0}))
     labels = [as_drawn(words(category)) for category in categories]
-    ax.set_yticks([i + 0.5 for i in range(len(labels))], labels, rotation=0)
+    ax.set_yticks(np.arange(len(labels)) + 0.5, labels, rotation=0)
     ax.set(xlabel="", ylabel="")
     ax.grid(visible=False)
     ax.tick_params(length=0)
@@ -147,10 +147,28 @@ def heat_map(
     return ax.collections[0]
 
 
-def colour_bar(fig: Figure, cells: Collection, axes: Any, label: str) -> None:
-    """One colour bar beside all heat maps of a figure."""
-    bar = fig.colorbar(cells, ax=axes, label=label, fraction=0.025, pad=0.015)
+def heat_maps(
+    table: pd.DataFrame, columns: RowNames, *, size: Size, label: str, stacked: bool = False, **cells: Any
+) -> Figure:
+    """A heat map a student of one pair, side by side or stacked, and one colour bar with the label.
+
+    Categories with the first student's largest mean are on top; cells: as `heat_map` takes them.
+    """
+    arms, pair = students_in(table), as_drawn(pair_title(table["pair"].iloc[0]))
+    order = means_first(table[table["contrast"] == arms[0]], "category", cells["value"])
+    grid = (len(arms), 1) if stacked else (1, len(arms))
+    fig, axes = canvas(*grid, size=size, sharey=True, sharex=True)
+    for ax, arm in zip(axes.flat, arms, strict=True):
+        drawn = heat_map(ax, table[table["contrast"] == arm], categories=order, columns=columns, **cells)
+        ax.set_title(f"{pair}, {ARMS[arm].name}", color=ARMS[arm].colour)
+    bar = fig.colorbar(drawn, ax=axes, label=label, fraction=0.025, pad=0.015)
     bar.outline.set_visible(False)  # type: ignore[operator]
+    return fig
+
+
+def students_in(table: pd.DataFrame) -> list[str]:
+    """The students found, in the order in which they are drawn."""
+    return [arm for arm in STUDENTS if arm in set(table["contrast"])]
 
 
 def means_first(table: pd.DataFrame, column: str, value: str) -> list[str]:

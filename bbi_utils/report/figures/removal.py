@@ -1,5 +1,7 @@
 """Where the artifact sits: what an adversary loses when one kind of difference is taken out."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -31,13 +33,9 @@ def removal_figure(costs: pd.DataFrame, *, confidence: float = 0.95) -> Figure:
     table = costs[costs["category"] == "all"]
     arms, rows = in_order(table["contrast"], ARMS), _rows(table)
     alone = len({adversary for adversary, _ in rows}) == 1
-    names = {
-        (adversary, removed): kind_of(removed) if alone else _without(adversary, removed)
-        for adversary, removed in rows
-    }
-    look = {"height": 0.95 + 0.36 * len(names), "step": 0.2}
-    by, label = ["adversary", "removed"], "advantage lost"
-    fig, axes = forest_figure(table, names, by=by, value="cost", arms=arms, label=label, **look)
+    names = {row: kind_of(row[1]) if alone else _without(*row) for row in rows}
+    what: dict[str, Any] = {"by": ("adversary", "removed"), "value": "cost", "label": "advantage lost"}
+    fig, axes = forest_figure(table, names, arms=arms, height=0.95 + 0.36 * len(names), step=0.2, **what)
     if alone:
         for ax, pair in zip(axes, pairs_in(table["pair"]), strict=True):
             ax.set_title(f"{pair_title(pair)}, {words(rows[0][0])}")

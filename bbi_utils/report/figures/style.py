@@ -16,6 +16,7 @@ from bbi_utils.report.labels import as_drawn, pair_title
 
 COLUMN = 3.35  # inches: one column of a two-column page
 PAGE = 6.9  # inches: both columns
+Size = tuple[float, float]  # of a figure: width and height in inches
 LEGEND_COLUMN = 1.3  # inches: the longest name of an arm or strategy
 
 # `@use_style()` or `with use_style():` draws in the house style, and leaves matplotlib as it was.
@@ -67,7 +68,7 @@ STRATEGIES = Marks(
 CHANCE: dict[str, Any] = {"color": "#333333", "linewidth": 0.9, "linestyle": (0, (4, 2)), "zorder": 1}
 
 
-def canvas(rows: int, columns: int, *, size: tuple[float, float], **kwargs: Any) -> tuple[Figure, Any]:
+def canvas(rows: int, columns: int, *, size: Size, **kwargs: Any) -> tuple[Figure, Any]:
     """An empty figure and its axes (always a 2-d array), closed so that a notebook shows it only once."""
     fig, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **kwargs)
     plt.close(fig)

@@ -13,11 +13,13 @@ from bbi_utils.report.labels import as_drawn, game_of, pair_title
 
 ASKED: dict[str, Any] = {"color": "#333333", "linewidth": 1.1, "linestyle": ":", "zorder": 1}
 CAPTION = (
-    "{verdict} at epsilon = {epsilon:g}: distinguishing advantage, 2 Pr[correct] - 1, of each adversary on "
-    "{n} prompts it was not trained on, the strongest first. Lines are exact {level:.0%} bounds, "
-    "simultaneous over all rows of one colour. Dashed: chance. Dotted: epsilon.{null}"
+    "{verdict} at epsilon = {0.epsilon:g}: distinguishing advantage, 2 Pr[correct] - 1, of each adversary on "
+    "{0.prompts:,} prompts it was not trained on, the strongest first. Lines are exact {0.confidence:.0%} "
+    "bounds, simultaneous over all rows of one colour. Dashed: chance. Dotted: epsilon.{null}"
 )
-NULL = " 'Teacher again', the floor to compare with: the teacher against its own second answer, {n} prompts."
+NULL = (
+    " 'Teacher again', the floor to compare with: the teacher against its own second answer, {n:,} prompts."
+)
 
 
 @use_style()
@@ -29,21 +31,11 @@ def verdict_figure(certificate: Certificate, null: Certificate | None = None) ->
     names = {(row.adversary, row.game): game_of(row.adversary, row.game) for row in best}
     rows = [{"contrast": one.contrast, **asdict(row)} for one in shown for row in one.rows]
     table, height = pd.DataFrame(rows).assign(pair=certificate.pair), 1.1 + 0.36 * len(names)
-    by = ["adversary", "game"]
-    fig, (ax,) = forest_figure(table, names, by=by, arms=arms, shaded=False, height=height)
+    fig, (ax,) = forest_figure(table, names, arms=arms, shaded=False, height=height)
     asked = ax.axvline(certificate.epsilon, label=f"ε = {certificate.epsilon:g}", **ASKED)
     heading = as_drawn(pair_title(certificate.pair))
-    ax.set_title(f"{heading}: {certificate.verdict} at ε = {certificate.epsilon:g}")
+    ax.set_title(f"{heading}: {certificate.verdict} at {asked.get_label()}")
     legend_below(fig, [ARMS[arm] for arm in arms], chance_handle(), asked)
-    fig.set_label(_caption(certificate, null))
+    floor = "" if null is None else NULL.format(n=null.prompts)
+    fig.set_label(CAPTION.format(certificate, verdict=certificate.verdict.capitalize(), null=floor))
     return fig
-
-
-def _caption(certificate: Certificate, null: Certificate | None) -> str:
-    return CAPTION.format(
-        verdict=certificate.verdict.capitalize(),
-        epsilon=certificate.epsilon,
-        n=f"{certificate.prompts:,}",
-        level=certificate.confidence,
-        null="" if null is None else NULL.format(n=f"{null.prompts:,}"),
-    )
