@@ -17,8 +17,7 @@ from bbi_utils.games.scores import SCORE_COLUMNS
 def play(
     make: Maker | Player, pairs: pd.DataFrame, *, pair: str, contrast: str, folds: int = 2, seed: int = 0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Cross-fits an adversary and plays both games with it on every prompt (only the pairwise one, if it has
-    no ``score``).
+    """Cross-fits an adversary and plays both games on every prompt (without its ``score`` the pairwise only).
 
     ``pairs`` has columns prompt_id, prompt, category, teacher, student and optionally group. Returns
 

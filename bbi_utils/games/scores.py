@@ -41,9 +41,8 @@ def checked(scores: pd.DataFrame, *needed: str, key: Sequence[str] = ()) -> pd.D
     table = _numbers(scores)
     if len(twice := table[table.duplicated([*ROW, *key, "shown", "prompt_id"])]):
         first = twice.iloc[0]
-        raise BadInput(
-            f"prompt {first['prompt_id']} has {first['adversary']} ({first['game']}) twice; one row a prompt"
-        )
+        who = f"{first['adversary']} ({first['game']})"
+        raise BadInput(f"prompt {first['prompt_id']} has {who} twice; one row a prompt")
     return table
 
 
@@ -54,10 +53,8 @@ def of_one_contrast(scores: pd.DataFrame) -> pd.DataFrame:
     """
     table = checked(scores)
     for name in ("pair", "contrast"):
-        if (found := table[name].astype(str).unique()).size > 1:
-            raise BadInput(
-                f"scores of {len(found)} {name}s ({', '.join(sorted(found)[:5])}); certify one at a time"
-            )
+        if len(found := sorted(set(table[name].astype(str)))) > 1:
+            raise BadInput(f"scores of {len(found)} {name}s ({', '.join(found[:5])}); certify one at a time")
     sets = table.groupby(["adversary", "game", "shown"], sort=False)["prompt_id"].agg(frozenset)
     for adversary, own in sets.groupby(level="adversary", sort=False):
         if own.nunique() > 1:
@@ -65,9 +62,8 @@ def of_one_contrast(scores: pd.DataFrame) -> pd.DataFrame:
     largest = max(sets, key=len)
     for (adversary, *_), own in sets.items():
         if not own <= largest:
-            raise BadInput(
-                f"{adversary} was scored on prompts that others were not; expected the same, or some of them"
-            )
+            other = "was scored on prompts that others were not"
+            raise BadInput(f"{adversary} {other}; expected the same, or some of them")
     return table
 
 
@@ -94,11 +90,11 @@ def _check_games(scores: pd.DataFrame) -> None:
 def _numbers(scores: pd.DataFrame) -> pd.DataFrame:
     """The table with `correct` as numbers and, where the game shows two sides, which one."""
     correct = pd.to_numeric(scores["correct"], errors="coerce")
-    wrong = {"correct": ~correct.isin((0.0, 0.5, 1.0))}
+    wrong = [("correct", ~correct.isin((0.0, 0.5, 1.0)), "0, 0.5 or 1")]
     if "score" in scores:
-        score = pd.to_numeric(scores["score"], errors="coerce").to_numpy(dtype=float)
-        wrong["score"] = pd.Series(~np.isfinite(score), index=scores.index)
-    for (name, bad), expected in zip(wrong.items(), ("0, 0.5 or 1", "a finite number"), strict=False):
+        score = pd.to_numeric(scores["score"], errors="coerce").astype(float)
+        wrong.append(("score", ~np.isfinite(score), "a finite number"))
+    for name, bad, expected in wrong:
         if bad.any():
             first = scores[bad].iloc[0]
             raise BadInput(

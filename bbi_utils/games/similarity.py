@@ -13,8 +13,7 @@ from bbi_utils.oracles.sentence_encoder import embed
 def compare(pairs: pd.DataFrame, encoder: Any, *, pair: str, contrast: str) -> tuple[pd.DataFrame, float]:
     """Similarity of the columns ``teacher`` and ``student`` of each row, and the truncated share.
 
-    Returns rows pair, contrast, prompt_id, category, similarity (cosine, -1 to 1; exactly 1 for equal
-    answers).
+    Returns pair, contrast, prompt_id, category, similarity (cosine, -1 to 1; exactly 1 for equal answers).
     """
     embedded = embed([*pairs["teacher"], *pairs["student"]], encoder)
     teacher, student = np.split(embedded.vectors.astype(float), 2)
@@ -26,8 +25,7 @@ def compare(pairs: pd.DataFrame, encoder: Any, *, pair: str, contrast: str) -> t
 
 
 def mean_similarity(similarity: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
-    """Mean similarity of each contrast, and of each pair's distilled - base on common prompts, with
-    intervals.
+    """Mean similarity, with intervals, of each contrast and of distilled - base on a pair's common prompts.
 
     Returns pair, quantity ("base", "distilled", ..., "distilled - base"), n, mean, lower, upper. The
     intervals are percentile bootstrap over prompts (5,000 resamples), each at ``confidence`` on its own.

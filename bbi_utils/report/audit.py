@@ -24,7 +24,6 @@ from bbi_utils.responses.recorded import Recorded
 STUDENT = "student"  # the contrast of a file, which does not say whether its student was distilled
 GAMES = {"both": ("single", "pairwise"), "single": ("single",), "pairwise": ("pairwise",)}
 GAMBLER = "word_ngrams"  # the adversary that the sequential test bets on
-PERMUTATIONS = 1000
 MOST_FOR_KERNEL = 2000  # prompts; the kernel's memory grows with their square
 
 
@@ -93,7 +92,7 @@ def audit(recorded: Recorded, settings: Settings, *, shown: bool = False) -> Aud
         outcomes = prequential(makers[GAMBLER], recorded.pairs, seed=settings.seed)
         sequential = bet(outcomes, error=round(1 - settings.confidence, 12))
         bar.update()
-    verdicts, asked = {}, {"epsilon": settings.epsilon, "confidence": settings.confidence}
+    verdicts, asked = {}, dict[str, Any](epsilon=settings.epsilon, confidence=settings.confidence)
     for contrast in contrasts:
         played, spent = (table[table["contrast"] == contrast] for table in (scores, costs))
         verdicts[contrast] = certify(played, costs=spent, **asked)
@@ -129,5 +128,4 @@ def kernel_of(pairs: pd.DataFrame, *, seed: int = 0) -> KernelTest:
     if len(pairs) > MOST_FOR_KERNEL:
         drawn = np.random.default_rng(seed).choice(len(pairs), MOST_FOR_KERNEL, replace=False)
         pairs = pairs.iloc[np.sort(drawn)]
-    gram = string_kernel([*pairs["teacher"], *pairs["student"]])
-    return swap_test(gram, permutations=PERMUTATIONS, seed=seed)
+    return swap_test(string_kernel([*pairs["teacher"], *pairs["student"]]), seed=seed)

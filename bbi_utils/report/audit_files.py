@@ -90,7 +90,8 @@ def figures_of(audit: Audit, tables: dict[str, pd.DataFrame]) -> dict[str, Figur
 
 def _manifest(audit: Audit, source: Path, partial: Path) -> dict[str, object]:
     """What the audit was made from and what it made (contract C8)."""
-    recorded, sequential = audit.recorded, audit.sequential
+    recorded = audit.recorded
+    sequential = {name: getattr(audit.sequential, name) for name in ("queries", "p_value", "error")}
     files = sorted(file for file in partial.rglob("*") if file.is_file())
     return {
         "parameters": asdict(audit.settings),
@@ -99,12 +100,7 @@ def _manifest(audit: Audit, source: Path, partial: Path) -> dict[str, object]:
             "compared": len(recorded.pairs), "dropped": recorded.dropped, "silent": dict(recorded.silent),
             "identical": recorded.identical,
         },
-        "tests": {
-            "kernel": asdict(audit.kernel),
-            "sequential": {
-                "queries": sequential.queries, "p_value": sequential.p_value, "error": sequential.error
-            },
-        },
+        "tests": {"kernel": asdict(audit.kernel), "sequential": sequential},
         "outputs": {file.relative_to(partial).as_posix(): sha256_file(file) for file in files},
         "seconds": round(audit.seconds, 3),
         "peak_memory_bytes": peak_memory(),
@@ -119,11 +115,10 @@ def _check_room(new: list[Path], folder: Path, *, source: Path) -> None:
     """
     if source.resolve() in [(folder / name).resolve() for name in new]:
         raise BadInput(f"the audit would write over {source}; give another folder to --out")
-    for name in new:
-        parent = (folder / name).parent
-        in_the_way = folder / name if (folder / name).is_dir() else parent
-        if in_the_way != parent or not (parent.is_dir() or not parent.exists()):
-            raise BadInput(f"{in_the_way} is in the way; move it, or give another folder to --out")
+    for file in (folder / name for name in new):
+        if file.is_dir() or (file.parent.exists() and not file.parent.is_dir()):
+            where = file if file.is_dir() else file.parent
+            raise BadInput(f"{where} is in the way; move it, or give another folder to --out")
 
 
 @contextmanager

@@ -52,9 +52,7 @@ def _table(certificate: Certificate, *, seconds: bool) -> list[str]:
     """One line an adversary and game, the strongest first; what t was only where somebody measured it."""
     rows = sorted(certificate.rows, key=lambda row: -row.advantage)
     titles = ("adversary", "game", "advantage", "lower", "upper", "ties", "parameters", "t (s)")
-    known = 8 if seconds else 7
-    if all(row.parameters is None for row in rows):
-        known = 6
+    known = 6 if all(row.parameters is None for row in rows) else 8 if seconds else 7
     return aligned([cells[:known] for cells in (titles, *map(_cells, rows))], left=2)
 
 

@@ -42,20 +42,18 @@ def swap_test(gram: np.ndarray, *, permutations: int = 1000, seed: int = 0) -> K
     gram = np.asarray(gram, dtype=float)
     n = len(gram) // 2
     if gram.shape != (2 * n, 2 * n) or not np.isfinite(gram).all():
-        raise BadInput(
-            f"Gram matrix of shape {gram.shape}; expected (2n, 2n) finite numbers, n answers of each"
-        )
+        expected = "(2n, 2n) finite numbers, n answers of each"
+        raise BadInput(f"Gram matrix of shape {gram.shape}; expected {expected}")
     if n < FEWEST_PROMPTS:
         raise BadInput(f"{n} prompts are too few for the kernel test; answer at least {FEWEST_PROMPTS}")
     difference = gram[:n, :n] - gram[:n, n:] - gram[n:, :n] + gram[n:, n:]
     rng = np.random.default_rng(seed)
-    observed, as_large, done = difference.sum(), 0, 0
+    observed, as_large = difference.sum(), 0
     slack = 1e-9 * np.abs(difference).sum()  # equal statistics count as equal, however they were summed
-    while done < permutations:
+    for done in range(0, permutations, BLOCK):
         signs = rng.choice((-1.0, 1.0), size=(min(BLOCK, permutations - done), n))
         swapped = ((signs @ difference) * signs).sum(axis=1)
         as_large += int((swapped >= observed - slack).sum())
-        done += len(signs)
     return KernelTest(observed / n**2, (1 + as_large) / (1 + permutations), n, permutations)
 
 

@@ -23,12 +23,10 @@ RESAMPLES = 2000
 def simultaneous(
     values: np.ndarray, *, confidence: float = 0.95, seed: int = 0, largest: float = 1.0
 ) -> pd.DataFrame:
-    """Means of the columns of ``values`` (prompts x rows; NaN where a row lacks a prompt) with joint
-    intervals.
+    """Means with joint intervals of the columns of ``values`` (prompts x rows; NaN: a row lacks a prompt).
 
     Values lie in [-largest, largest], and so do the bounds. Returns n, mean, lower, upper, one line per
-    column.
-    Raises BadInput for a confidence outside (0, 1) or an empty column.
+    column. Raises BadInput for a confidence outside (0, 1) or an empty column.
     """
     check_confidence(confidence)
     present = ~np.isnan(values)
@@ -45,9 +43,8 @@ def simultaneous(
     spread = np.sqrt((np.nansum(values**2, axis=0) + critical**2) / total - centre**2)
     half = critical * spread / np.sqrt(total)
     lower, upper = (centre - half).clip(-largest, largest), (centre + half).clip(-largest, largest)
-    return pd.DataFrame(
-        {"n": n, "mean": mean, "lower": np.minimum(lower, mean), "upper": np.maximum(upper, mean)}
-    )
+    ends = {"lower": np.minimum(lower, mean), "upper": np.maximum(upper, mean)}
+    return pd.DataFrame({"n": n, "mean": mean, **ends})
 
 
 def critical_value(residual: np.ndarray, *, confidence: float, seed: int) -> float:

@@ -17,10 +17,7 @@ from bbi_utils.report.figures.style import use_style
 
 MANIFEST = "MANIFEST.json"
 # Dates and versions in a file's metadata would change its bytes while the picture stays the same.
-NO_METADATA = {
-    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
-    "png": {"Software": None},
-}
+NO_METADATA = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None}, "png": {"Software": None}}
 
 
 def show(fig: Figure) -> None:
@@ -61,8 +58,7 @@ def save_table(
     caption: str = "",
 ) -> None:
     """Write `name`.csv (six decimals, rows in the table's order) and its row in MANIFEST.json."""
-    row = _begun(Path(folder), notebook, inputs)
-    path = Path(folder) / f"{name}.csv"
+    row, path = _begun(Path(folder), notebook, inputs), Path(folder) / f"{name}.csv"
     with replacing(path) as partial:
         table.to_csv(partial, index=False, float_format="%.6f", lineterminator="\n")
     _record(path.parent, path.name, [path], caption=caption, **row)
@@ -86,9 +82,8 @@ def _record(folder: Path, name: str, files: list[Path], **row: Any) -> None:
     with FileLock(lock):
         rows = {r["name"]: r for r in json.loads(path.read_text(encoding="utf-8"))} if path.exists() else {}
         rows[name] = {"name": name, "files": {f.name: sha256_file(f) for f in files}, **row}
-        _write_text(
-            path, json.dumps([rows[k] for k in sorted(rows)], indent=1, sort_keys=True, ensure_ascii=False)
-        )
+        in_order = [rows[name] for name in sorted(rows)]
+        _write_text(path, json.dumps(in_order, indent=1, sort_keys=True, ensure_ascii=False))
 
 
 def _write_text(path: Path, text: str) -> None:

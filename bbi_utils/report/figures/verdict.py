@@ -17,9 +17,7 @@ CAPTION = (
     "{0.prompts:,} prompts it was not trained on, the strongest first. Lines are exact {0.confidence:.0%} "
     "bounds, simultaneous over all rows of one colour. Dashed: chance. Dotted: epsilon.{null}"
 )
-NULL = (
-    " 'Teacher again', the floor to compare with: the teacher against its own second answer, {n:,} prompts."
-)
+NULL = " 'Teacher again', the floor to compare with: the teacher against its own second answer, {n} prompts."
 
 
 @use_style()
@@ -36,6 +34,6 @@ def verdict_figure(certificate: Certificate, null: Certificate | None = None) ->
     heading = as_drawn(pair_title(certificate.pair))
     ax.set_title(f"{heading}: {certificate.verdict} at {asked.get_label()}")
     legend_below(fig, [ARMS[arm] for arm in arms], chance_handle(), asked)
-    floor = "" if null is None else NULL.format(n=null.prompts)
+    floor = "" if null is None else NULL.format(n=f"{null.prompts:,}")
     fig.set_label(CAPTION.format(certificate, verdict=certificate.verdict.capitalize(), null=floor))
     return fig
