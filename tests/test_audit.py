@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from recorded_files import Rows, answers, rows, write
 
+from bbi_utils.adversaries import cheap_adversaries
 from bbi_utils.adversaries.features import LengthAdversary
 from bbi_utils.adversaries.ngrams import WORD_GRAMS, GramCounts, NgramAdversary
 from bbi_utils.errors import BadInput, OutOfMemory
@@ -56,14 +57,15 @@ def audited(folder: Path, table: Rows, *, epsilon: float = 0.1, **settings: obje
 def test_a_strong_difference_is_refuted_by_the_default_adversaries(tmp_path: Path) -> None:
     found = audited(tmp_path, rows(80))
     assert found.certificate.verdict == "refuted"
-    assert set(found.scores["adversary"]) == {"length", "word_ngrams", "char_ngrams", "stylometric"}
+    assert set(found.scores["adversary"]) == set(cheap_adversaries())
     assert found.kernel.p_value < 0.01 and found.sequential.queries is not None
     assert all(row.seconds is not None and row.seconds > 0 for row in found.certificate.rows)
 
 
 def test_identical_answers_have_exactly_no_advantage(tmp_path: Path) -> None:
     found = audited(tmp_path, identical(80))
-    assert [row.advantage for row in found.certificate.rows] == [0.0] * 8
+    rows_found = found.certificate.rows
+    assert len(rows_found) >= 8 and all(row.advantage == 0.0 for row in rows_found)
     assert found.certificate.verdict != "refuted"
     assert found.kernel.p_value == 1.0 and found.sequential.queries is None
     assert "80 prompts (100%) have identical answers, which are ties" in render_audit(found)

@@ -194,6 +194,8 @@ def _fresh(notebook: Notebook) -> Iterator[str]:
     recorded = notebook["metadata"].get("bbi", {}).get("code_hash")
     if not any(cell.get("outputs") for cell in code_cells(notebook)):
         yield "has no outputs; refresh it from an executed copy"
+    elif any(cell["execution_count"] is None for cell in code_cells(notebook)):
+        yield "a code cell has not been run; refresh it from an executed copy"
     elif recorded != code_hash(notebook):
         yield "outputs are stale: the code has changed since they were made; run and refresh it"
 
