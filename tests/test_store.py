@@ -16,7 +16,7 @@ import pytest
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer, Request
 from bbi_utils.oracles.endpoint.replies import Reply
-from bbi_utils.responses.store import ResponseStore
+from bbi_utils.responses.store import MANY, ResponseStore
 
 # Written out and not derived from today's schema: what lies on disks does not change with it.
 ON_DISKS = """
@@ -96,7 +96,9 @@ def test_a_key_is_fingerprint_prompt_and_sample(path: Path) -> None:
         assert store.answers("f2")["p1"].answer == "other"
 
 
-def test_some_answers_are_found_among_many(path: Path) -> None:
+@pytest.mark.parametrize("many", [MANY, 1])  # by looking each one up, and by reading them all
+def test_some_answers_are_found_among_many(many: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bbi_utils.responses.store.MANY", many)
     odd = ["", "a\0b", "it's", "p2%", "P2", "π"]
     with ResponseStore(path) as store:
         store.add("f1", [an_answer(prompt_id) for prompt_id in (*odd, *(f"q{i}" for i in range(2500)))])

@@ -65,6 +65,7 @@ INSERT = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 AT_ONCE = 900  # prompt ids in one query; older builds of SQLite stop at 999
+MANY = 100_000  # from so many prompt ids on it is faster to read all answers than to look each one up
 WAIT = "wait for that one or stop it, then run again"
 # What SQLite says -> what to do about it.
 WAYS_OUT = {
@@ -230,8 +231,10 @@ class ResponseStore:
         """The stored answers as rows, in no order that can be relied on and not all of them in memory."""
         query = f"SELECT {', '.join(columns)} FROM responses WHERE fingerprint = ? AND sample_index = ?"
         with self.explained():
-            if among is None:
-                yield from self.connection.execute(query, (fingerprint, sample_index))
+            if among is None or len(among) >= MANY:
+                wanted = None if among is None else set(among)
+                found = self.connection.execute(query, (fingerprint, sample_index))
+                yield from (row for row in found if wanted is None or row[0] in wanted)
                 return
             ids = sorted(among)  # neighbours lie on one page of the file
             for start in range(0, len(ids), AT_ONCE):
