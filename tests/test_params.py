@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from bbi_utils.distillation import acquisition
 from bbi_utils.errors import BadInput
-from bbi_utils.study.params import DEFAULT_PAIRS, SETTINGS_ONLY, Study, load_study, parse_setting
+from bbi_utils.probes import build_suite
+from bbi_utils.study.params import (
+    DEFAULT_PAIRS,
+    SETTINGS_ONLY,
+    TEST_SHARE,
+    Strategy,
+    Study,
+    load_study,
+    parse_setting,
+)
 
 
 @pytest.mark.parametrize("pair", DEFAULT_PAIRS)
@@ -129,3 +140,9 @@ def test_settings_of_the_command_line(setting: str, parsed: tuple[str, Any]) -> 
 def test_settings_without_a_name_or_value_are_refused(setting: str) -> None:
     with pytest.raises(BadInput, match="expected name=value"):
         parse_setting(setting)
+
+
+def test_what_params_says_without_loading_a_room_is_what_the_room_does() -> None:
+    """Stated twice so that a bad setting does not wait for pandas; held together here."""
+    assert get_args(Strategy) == acquisition.STRATEGIES
+    assert inspect.signature(build_suite).parameters["test_fraction"].default == TEST_SHARE
