@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from bbi_utils.errors import BadInput
-from bbi_utils.probes import CATEGORIES, Probe, build_suite, take
+from bbi_utils.probes import CATEGORIES, Probe, build_suite, take, take_development
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +45,13 @@ def test_too_many_probes_and_unknown_splits_are_refused(suite: list[Probe]) -> N
         take(suite, "test", 121, 0)
     with pytest.raises(BadInput, match="'train' does not exist; choose from distil, test"):
         take(suite, "train", 1, 0)
+
+
+def test_development_prompts_share_no_question_with_lessons_or_test_prompts(suite: list[Probe]) -> None:
+    lessons = {probe.group for probe in take(suite, "distil", 100, 0)}
+    tested = {probe.group for probe in suite if probe.split == "test"}
+    chosen = take_development(suite, 60, 0, n_distill=100)
+    assert len(chosen) == 60 and not {probe.group for probe in chosen} & (lessons | tested)
+    assert take_development(suite, 20, 0, n_distill=100) == chosen[:20]
+    with pytest.raises(BadInput, match="400 development prompts asked, but .* left .* N_DISTILL=100"):
+        take_development(suite, 400, 0, n_distill=100)

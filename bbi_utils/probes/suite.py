@@ -149,6 +149,20 @@ def take(probes: Sequence[Probe], split: str, n: int, seed: int) -> list[Probe]:
     return [probe for probe in rounds if probe is not None][:n]
 
 
+def take_development(probes: Sequence[Probe], n: int, seed: int, *, n_distill: int) -> list[Probe]:
+    """n prompts to make choices on: no lesson, no test prompt, and never scored.
+
+    They come from the distillation split, without the first `n_distill` prompts of `take` and without other
+    wordings of their questions. A smaller n gives a prefix. Raises BadInput where fewer than n are left.
+    """
+    questions = {probe.group for probe in take(probes, "distil", n_distill, seed)}
+    left = [probe for probe in probes if probe.split == "distil" and probe.group not in questions]
+    if n > len(left):
+        left_over = f"but {len(left)} are left of the distil split beside N_DISTILL={n_distill}"
+        raise BadInput(f"{n} development prompts asked, {left_over}; ask for fewer or raise N_PROBES")
+    return take(left, "distil", n, seed)
+
+
 def _place(probe: Probe, seed: int) -> str:
     """A place in the order that depends on the seed and the prompt alone."""
     return hashlib.sha256(f"take/{seed}/{probe.id}".encode()).hexdigest()
