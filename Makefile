@@ -50,7 +50,7 @@ $(VENV)/.ready: env/requirements.lock pyproject.toml
 reproduce: $(READY) ## run the study; what has not changed is not run again (DRY_RUN=1: only the plan)
 	@$(RUN) -m bbi_utils reproduce $(OPTIONS)
 
-verify: $(READY) ## compare the last run's numbers with figures/expected
+verify: $(READY) ## compare the last run's numbers with those kept in figures/PROFILE
 	@$(RUN) -m bbi_utils verify --profile '$(PROFILE)' $(if $(RUN_DIR),--run-dir '$(RUN_DIR)')
 
 test: $(READY) ## run the tests (MARK=gpu or MARK=download for those that need one)
@@ -66,7 +66,7 @@ format: $(READY) ## bring the code into the style that lint checks
 	@$(RUN) -m ruff check --fix $(wildcard $(ALL_CODE))
 	@$(RUN) -m ruff format $(wildcard $(ALL_CODE))
 
-refresh: $(READY) ## put the last pocket run's outputs and figures into the repository
+refresh: $(READY) ## put the last run's figures into figures/PROFILE, a pocket run's outputs into the notebooks
 	@$(RUN) -m tools.refresh --profile '$(PROFILE)' $(if $(RUN_DIR),--run-dir '$(RUN_DIR)')
 
 pocket: $(READY) ## rebuild the pocket models from scratch (two cores, up to two hours)

@@ -15,6 +15,11 @@ WEIGHTS = ROOT / "pocket" / "weights"
 POCKET_PREFIX = "pocket/"
 
 
+def committed(profile: str) -> Path:
+    """The folder of the results that the repository keeps of a profile's run; it need not exist."""
+    return FIGURES / profile
+
+
 def resolve(path: str | Path) -> Path:
     """The path, taken from the repository's root when it is relative, whatever the working folder is."""
     return ROOT / Path(path).expanduser()

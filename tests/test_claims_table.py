@@ -10,10 +10,10 @@ import pytest
 
 from bbi_utils.errors import BadInput
 from bbi_utils.files import sha256_file
-from bbi_utils.paths import RunPaths
+from bbi_utils.paths import RunPaths, committed
 from bbi_utils.report.claims import as_text, read_claims
-from bbi_utils.study.verify import stale_figures, verify
-from tools.refresh import refresh_figures
+from bbi_utils.study.verify import TOLERANCES, stale_figures, verify
+from tools.refresh import begin_expected, refresh_figures
 
 ROW = {"claim_id": "s", "claim": "similar", "pair": "qwen", "paper": "0.8",
        "this run": "0.912 (ours, 2 of 3)", "interval": "[0.9, 1.0]", "holds": "yes"}  # fmt: skip
@@ -59,14 +59,26 @@ def test_a_run_that_is_committed_verifies_and_a_changed_one_does_not(tmp_path: P
     (figures / "expected" / "tolerances.yaml").write_text(json.dumps(rules))
     refresh_figures(run, figures)
     assert not (figures / "old.png").exists() and (figures / "expected" / "claims.csv").is_file()
-    assert verify(run, figures=figures, stream=io.StringIO())
+    assert verify(run, figures, stream=io.StringIO())
     (figures / "claims.csv").write_text("edited")
-    assert len(stale_figures(figures)) == 1 and not verify(run, figures=figures, stream=io.StringIO())
+    assert len(stale_figures(figures)) == 1 and not verify(run, figures, stream=io.StringIO())
     refresh_figures(run, figures)
     write(run.claims, {**ROW, "this run": "0.5"})
     said = io.StringIO()
-    assert not verify(run, figures=figures, stream=said)
+    assert not verify(run, figures, stream=said)
     assert "expected 0.912 (ours, 2 of 3), found 0.5" in said.getvalue()
+
+
+def test_a_profile_of_which_nothing_is_kept_is_named_and_its_first_run_begins_it(tmp_path: Path) -> None:
+    run, figures = RunPaths(tmp_path / "run"), tmp_path / "figures" / "mine"
+    with pytest.raises(BadInput, match="no results of profile 'mine' are kept; .* PROFILE=mine"):
+        verify(run, figures, stream=io.StringIO())
+    with pytest.raises(BadInput, match=r"claims\.csv is missing"):
+        refresh_figures(run, figures)
+    assert not figures.exists()
+    begin_expected(figures / "expected")
+    kept = committed("pocket") / "expected" / TOLERANCES
+    assert (figures / "expected" / TOLERANCES).read_bytes() == kept.read_bytes()
 
 
 def test_a_figure_that_is_gone_is_noticed(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ ROWS = [
         ("similarity_base", "similarity with the teacher, base student", "llama", "0.814", "0.25"),
     )
 ]
-TOLERANCES = load_tolerances(paths.FIGURES / "expected" / "tolerances.yaml")
+TOLERANCES = load_tolerances(paths.committed("pocket") / "expected" / "tolerances.yaml")
 
 
 def test_pairs_stand_side_by_side_with_paper_and_tolerance() -> None:
@@ -84,13 +84,13 @@ def test_time_is_that_of_the_slower_pair_and_memory_that_of_both(tmp_path: Path)
 
 def test_the_committed_readme_has_its_markers_and_names_what_exists() -> None:
     text = readme.README.read_text(encoding="utf-8")
-    for name in ("results", "measured"):
+    for name in ("results pocket", "measured pocket"):
         assert readme.between(text, name, "x") != text
     links = re.findall(r"\]\((?!https?:)([^)]+)\)", text)
     tree = text.split("```text")[1].split("```")[0]
     named = [line.split()[0] for line in tree.strip().splitlines()]
     names = [*links, *(name for name in named if name.endswith("/") and name != "runs/")]
     rooms = [paths.PACKAGE / room for room in ("games", "report", "study")]
-    folders = (paths.ROOT, paths.PACKAGE, *rooms, paths.NOTEBOOKS, paths.FIGURES)
+    folders = (paths.ROOT, paths.PACKAGE, *rooms, paths.NOTEBOOKS, paths.FIGURES, paths.committed("pocket"))
     missing = [name for name in names if not any((folder / name).exists() for folder in folders)]
     assert not [name for name in missing if not name.endswith(".png")]  # figures come with `make refresh`

@@ -87,5 +87,5 @@ def test_saving_expected_tables_makes_them_agree(folders: tuple[Path, Path]) -> 
 
 
 def test_the_shipped_tolerances_are_well_formed() -> None:
-    shipped = Path(__file__).parent.parent / "figures" / "expected" / "tolerances.yaml"
+    shipped = Path(__file__).parent.parent / "figures" / "pocket" / "expected" / "tolerances.yaml"
     assert "advantage.csv" in load_tolerances(shipped)

@@ -18,16 +18,20 @@ from bbi_utils.study.verify import TOLERANCES, load_tolerances
 README = paths.ROOT / "README.md"
 
 
-def refresh_readme(study: Study, *, figures: Path = paths.FIGURES, readme: Path = README) -> None:
-    """Write the committed claims, and the time and machine of the run of `study`, between their markers."""
+def refresh_readme(study: Study, *, figures: Path, readme: Path = README) -> None:
+    """Write the claims in `figures`, and time and machine of the run of `study`, between their markers."""
     tolerances = load_tolerances(figures / "expected" / TOLERANCES)
     text = readme.read_text(encoding="utf-8")
-    text = between(text, "results", "\n" + results(read_claims(figures / "claims.csv"), tolerances) + "\n")
+    text = between(
+        text,
+        f"results {study.profile}",
+        "\n" + results(read_claims(figures / "claims.csv"), tolerances) + "\n",
+    )
     took = measured(study)
     if took is None:
         print("README.md keeps its time and memory: part of this run had been run before in its folder")
     else:
-        text = between(text, "measured", took)
+        text = between(text, f"measured {study.profile}", took)
     with replacing(readme) as partial:
         partial.write_text(text, encoding="utf-8")
 

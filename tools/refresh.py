@@ -1,4 +1,4 @@
-"""Commit a run: its outputs into the notebooks, its figures into figures/, with bytes that repeat."""
+"""Commit a run: its figures into figures/PROFILE, a pocket run's outputs into the notebooks; bytes repeat."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from bbi_utils.study.stages import STAGES, make_task
 from bbi_utils.study.verify import TOLERANCES, load_tolerances, read_table
 from tools import notebooks
 from tools.readme import README, refresh_readme
+
+SHOWN = "pocket"  # the profile whose run the committed notebooks show
 
 
 def check_defaults(notebook: Path, study: Study) -> None:
@@ -54,9 +56,10 @@ def refresh_notebooks(study: Study, folder: Path = paths.NOTEBOOKS) -> list[Path
     return [path for path, copy in copies.items() if notebooks.refresh(copy, path, root=paths.ROOT)]
 
 
-def refresh_figures(run: paths.RunPaths, figures: Path = paths.FIGURES) -> None:
+def refresh_figures(run: paths.RunPaths, figures: Path) -> None:
     """Replace the committed figures and tables by the run's, and the expected tables with them."""
     read_claims(run.claims)  # a run that did not get that far replaces nothing
+    begin_expected(figures / "expected")
     save_expected(run.figures, figures / "expected")
     for old in figures.iterdir():
         if old.is_file():
@@ -64,6 +67,17 @@ def refresh_figures(run: paths.RunPaths, figures: Path = paths.FIGURES) -> None:
     for file in sorted(run.figures.iterdir()):
         if file.is_file() and not file.name.startswith("."):
             shutil.copyfile(file, figures / file.name)
+
+
+def begin_expected(expected: Path) -> None:
+    """Tolerances for a profile of which nothing was kept yet: the pocket run's, to be looked at."""
+    file = expected / TOLERANCES
+    if not file.is_file():
+        expected.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(paths.committed(SHOWN) / "expected" / TOLERANCES, file)
+        print(
+            f"{paths.shown(file)} is a copy of profile {SHOWN!r}'s: see whether its tolerances fit this run"
+        )
 
 
 def save_expected(tables: Path, expected: Path) -> None:
@@ -76,11 +90,12 @@ def save_expected(tables: Path, expected: Path) -> None:
 
 
 def refresh(study: Study) -> None:
-    """Notebooks, figures and the README's numbers from a run; prints what changed."""
-    changed = refresh_notebooks(study)
-    refresh_figures(paths.RunPaths(study.run_dir))
-    refresh_readme(study)
-    for path in (*changed, paths.FIGURES, README):
+    """Notebooks (a pocket run's), figures and the README's numbers from a run; prints what changed."""
+    figures = paths.committed(study.profile)
+    changed = refresh_notebooks(study) if study.profile == SHOWN else []
+    refresh_figures(paths.RunPaths(study.run_dir), figures)
+    refresh_readme(study, figures=figures)
+    for path in (*changed, figures, README):
         print(paths.shown(path))
 
 
@@ -93,7 +108,7 @@ def run_refresh(options: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `python -m tools.refresh`."""
-    text = "Put a run's outputs into the committed notebooks and figures."
+    text = "Put a run's figures into the repository, and a pocket run's outputs into the notebooks."
     command = Parser(prog="python -m tools.refresh", description=text)
     command.add_argument("--profile", default="pocket", help="whose run to take (default: %(default)s)")
     command.add_argument("--run-dir", metavar="DIR", help="its folder (default: runs/PROFILE)")

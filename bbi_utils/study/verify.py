@@ -1,4 +1,4 @@
-"""Compare a run's tables with figures/expected, under written tolerances, and figures with their manifest."""
+"""Compare a run's tables with those kept of its profile, under written tolerances; figures with manifests."""
 
 from __future__ import annotations
 
@@ -31,11 +31,15 @@ class Check:
     ok: bool
 
 
-def verify(run: paths.RunPaths, *, figures: Path = paths.FIGURES, stream: TextIO | None = None) -> bool:
-    """Print how the run's tables compare with the expected ones; True when all agree and no figure is stale.
+def verify(run: paths.RunPaths, figures: Path, *, stream: TextIO | None = None) -> bool:
+    """Print how the run's tables compare with those in `figures`; True when all agree and no figure is stale.
 
-    Raises BadInput where the run or the expected tables are missing.
+    figures: the results kept of its profile, `paths.committed`. Raises BadInput where these or the run's are
+    missing.
     """
+    if not figures.is_dir():
+        way = f"keep a run's by `make refresh PROFILE={figures.name}`"
+        raise BadInput(f"{paths.shown(figures)}: no results of profile {figures.name!r} are kept; {way}")
     if not run.claims.is_file():  # a run that did not end lacks this table: say that first
         raise BadInput(f"{paths.shown(run.claims)} is missing; `make reproduce` writes it")
     checks = compare_tables(run.figures, figures / "expected")

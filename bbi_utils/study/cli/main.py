@@ -14,7 +14,7 @@ from typing import Any
 
 from bbi_utils import __version__
 from bbi_utils.errors import BadInput, OutOfMemory, one_line, printable
-from bbi_utils.paths import RunPaths
+from bbi_utils.paths import RunPaths, committed
 from bbi_utils.study.cli import sample, verdict
 
 BAD_INPUT, FAILED, FAULT, INTERRUPTED = 2, 1, 70, 130
@@ -90,7 +90,8 @@ def run_verify(options: argparse.Namespace) -> int:
     """`verify`: 1 when a number or a figure is not as expected."""
     from bbi_utils.study.verify import verify
 
-    return 0 if verify(RunPaths(options.run_dir or f"runs/{options.profile}")) else FAILED
+    run = RunPaths(options.run_dir or f"runs/{options.profile}")
+    return 0 if verify(run, committed(options.profile)) else FAILED
 
 
 # Name, what it does in a few words, its options, what runs it, and what its help ends with.
