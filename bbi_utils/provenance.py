@@ -60,6 +60,16 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def patience() -> dict[str, str]:
+    """Environment under which idle threads sleep; nothing where the user has set how they wait.
+
+    By default they spin, and beside any other busy process the working thread waits for its turn
+    (benchmarks/threads.py). It takes effect in a process that has not loaded torch yet.
+    """
+    asked = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys()
+    return {} if asked else {"OMP_WAIT_POLICY": "passive"}
+
+
 def package_versions() -> dict[str, str | None]:
     """The installed version of each package that can change a result; None where one is missing."""
     versions: dict[str, str | None] = dict.fromkeys(PACKAGES)

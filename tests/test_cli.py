@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import pytest
 import bbi_utils
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
+from bbi_utils.provenance import patience
 from bbi_utils.study.cli.main import main
+from bbi_utils.study.run import environment_of
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -147,3 +150,38 @@ def test_make_help_lists_every_target() -> None:
     ]
     for target in targets:
         assert f"\n  {target} " in done.stdout
+
+
+# The library of threads says itself how often it will look before it sleeps.
+LOADS = (
+    "from bbi_utils.study.cli import main as cli; cli.main = lambda: __import__('torch') and 0; cli.program()"
+)
+
+
+@pytest.fixture
+def unset(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A user who has not said how threads wait."""
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("unset")
+def test_idle_threads_sleep_in_commands_and_in_stages(tmp_path: Path) -> None:
+    staged = environment_of(threads=2, progress=tmp_path / "progress.json")
+    for code, environment in ((LOADS, dict(os.environ)), ("import torch", staged)):
+        shown = {**environment, "OMP_DISPLAY_ENV": "verbose"}
+        done = subprocess.run([sys.executable, "-c", code], env=shown, capture_output=True, text=True)
+        assert done.returncode == 0 and "GOMP_SPINCOUNT = '0'" in done.stderr
+
+
+@pytest.mark.parametrize(("name", "value"), [("OMP_WAIT_POLICY", "active"), ("GOMP_SPINCOUNT", "7")])
+def test_threads_wait_as_the_user_has_said(
+    name: str, value: str, unset: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    unset.setenv(name, value)
+    staged = environment_of(threads=2, progress=tmp_path / "progress.json")
+    assert patience() == {}
+    assert {key: staged[key] for key in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT") if key in staged} == {
+        name: value
+    }

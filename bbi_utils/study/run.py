@@ -19,7 +19,7 @@ from bbi_utils.files import read_json, write_json
 from bbi_utils.oracles.adapters import whole_model
 from bbi_utils.oracles.hub import cached_commit
 from bbi_utils.progress import FILE_VARIABLE
-from bbi_utils.provenance import cores, write_manifest
+from bbi_utils.provenance import cores, patience, write_manifest
 from bbi_utils.report.claims import show_claims
 from bbi_utils.study import preflight, stages
 from bbi_utils.study.display import Display, Lane, clock
@@ -96,13 +96,13 @@ def end(child: Popen[bytes]) -> None:
 
 
 def environment_of(*, threads: int, progress: Path) -> dict[str, str]:
-    """The environment of a notebook's process: threads, nothing that changes results at random."""
+    """The environment of a notebook's process: threads that sleep, nothing that changes results at random."""
     fixed = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads)) | {
         FILE_VARIABLE: str(progress), "TOKENIZERS_PARALLELISM": "false", "PYTHONHASHSEED": "0",
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, (str(paths.ROOT), os.environ.get("PYTHONPATH")))),
     }  # fmt: skip
-    return {**os.environ, **fixed}
+    return {**os.environ, **patience(), **fixed}
 
 
 def failure_of(task: Task, failure: dict[str, Any] | None, *, partial: Path, log: Path) -> StageFailed:

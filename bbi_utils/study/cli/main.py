@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import io
+import os
 import signal
 import sys
 import traceback
@@ -15,6 +16,7 @@ from typing import Any
 from bbi_utils import __version__
 from bbi_utils.errors import BadInput, OutOfMemory, one_line, printable
 from bbi_utils.paths import RunPaths, committed
+from bbi_utils.provenance import patience
 from bbi_utils.study.cli import sample, verdict
 
 BAD_INPUT, FAILED, FAULT, INTERRUPTED = 2, 1, 70, 130
@@ -155,6 +157,7 @@ def program() -> int:
 
     An old terminal's encoding may lack a character; it shows a question mark instead.
     """
+    os.environ |= patience()  # before anything loads torch
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does: children are stopped too
     warnings.formatwarning = lambda message, *_, **__: f"warning: {one_line(str(message))}\n"
     if isinstance(sys.stdout, io.TextIOWrapper):
