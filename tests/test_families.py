@@ -144,7 +144,7 @@ def test_a_system_turn_that_a_template_refuses_is_explained(tmp_path: Path) -> N
     refusal = "{%- if messages[0]['role'] == 'system' %}{{ raise_exception('No system role') }}{%- endif %}"
     tokenizer = tokenizer_of(tmp_path / "model", refusal + CHATML)
     assert "Hello." in render(tokenizer, "Hello.")
-    with pytest.raises(BadInput, match="No system role; .* needs system_prompt null"):
+    with pytest.raises(BadInput, match="No system role; .* needs its system prompt null"):
         render(tokenizer, "Hello.", system_prompt="Be brief.")
 
 

@@ -114,11 +114,25 @@ def test_true_passes_for_no_number_text_or_list(name: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_a_product_s_prompt_may_stand_in_a_pair_file_and_the_one_name_is_two_now(tmp_path: Path) -> None:
+    from bbi_utils.paths import PARAMETERS
+
+    with pytest.raises(BadInput, match="SYSTEM_PROMPT in the settings is .*; set TEACHER_SYSTEM_PROMPT and"):
+        load_study("pocket", "qwen", {"system_prompt": "Be brief."})
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "profiles").symlink_to(PARAMETERS / "profiles")
+    models = "{teacher: a, student: b, judge: c, teacher_system_prompt: Be brief.}"
+    (tmp_path / "pairs" / "mine.yaml").write_text(f"pocket: {models}")
+    study = load_study("pocket", "mine", folder=tmp_path)
+    assert (study.teacher_system_prompt, study.student_system_prompt) == ("Be brief.", None)
+
+
 def test_numbers_that_yaml_reads_as_text_still_fit() -> None:
-    settings = {"learning_rate": "1e-4", "temperature": 1, "teacher_price": [1, "2e1"], "system_prompt": None}
+    settings = {"learning_rate": "1e-4", "temperature": 1, "teacher_price": [1, "2e1"]}
+    settings |= {"teacher_system_prompt": None}
     study = load_study("pocket", "qwen", {**settings, "lora_targets": ["a"]})
     assert study.learning_rate == 1e-4 and study.temperature == 1.0 and study.teacher_price == (1.0, 20.0)
-    assert study.lora_targets == ("a",) and study.system_prompt is None
+    assert study.lora_targets == ("a",) and study.teacher_system_prompt is None
     assert load_study("pocket", "qwen", {"lora_targets": "all-linear"}).lora_targets == "all-linear"
 
 
@@ -128,8 +142,8 @@ def test_numbers_that_yaml_reads_as_text_still_fit() -> None:
         ("SEED=1", ("seed", 1)),
         ("budgets=[40, 80]", ("budgets", [40, 80])),
         ("teacher=a=b", ("teacher", "a=b")),
-        ("system_prompt=null", ("system_prompt", None)),
-        ("system_prompt=a: b: c", ("system_prompt", "a: b: c")),
+        ("student_system_prompt=null", ("student_system_prompt", None)),
+        ("teacher_system_prompt=a: b: c", ("teacher_system_prompt", "a: b: c")),
     ],
 )
 def test_settings_of_the_command_line(setting: str, parsed: tuple[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import tiny_study
+from conftest import CHATML, make_qwen
 
 from bbi_utils.errors import BadInput
 from bbi_utils.study import plan, preflight
@@ -89,6 +90,40 @@ def test_teacher_and_student_must_differ(study: Study) -> None:
     same = study.model_copy(update={"student": study.teacher + "/../teacher"})
     with pytest.raises(BadInput, match="nothing to distil"):
         preflight.check_study(same)
+
+
+def test_one_model_behind_another_prompt_is_another_arm(study: Study, tiny_qwen: Path) -> None:
+    both = {"teacher": str(tiny_qwen), "student": str(tiny_qwen)}
+    product = changed(study, {**both, "teacher_system_prompt": "Be brief."})
+    preflight.check_study(product)
+    same = changed(product, {"student_system_prompt": "Be brief."})
+    with pytest.raises(BadInput, match="are both .*; choose two models, or set TEACHER_SYSTEM_PROMPT"):
+        preflight.check_study(same)
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{%- if messages[0]['role'] == 'system' %}{{ raise_exception('No system role') }}{%- endif %}",
+         "No system role; .* needs its system prompt null"),
+        ("{%- set messages = messages[-1:] %}", "leaves the system prompt out .'Be brief.'.; set it to null"),
+    ],
+)  # fmt: skip
+def test_a_template_without_room_for_a_system_prompt_is_found_before_anything_runs(
+    study: Study, tmp_path: Path, template: str, message: str
+) -> None:
+    model = make_qwen(tmp_path / "plain", template=template + CHATML)
+    preflight.check_study(changed(study, {"student": str(model)}))
+    with pytest.raises(BadInput, match=message) as error:
+        preflight.check_study(changed(study, {"student": str(model), "student_system_prompt": "Be brief."}))
+    assert "\n" not in str(error.value)
+
+
+def test_recorded_answers_take_no_system_prompt(study: Study, tmp_path: Path) -> None:
+    (tmp_path / "said.jsonl").write_text("")
+    said = {"teacher": str(tmp_path / "said.jsonl"), "teacher_4bit": False, "teacher_system_prompt": "Hi"}
+    with pytest.raises(BadInput, match="TEACHER .* given already: set TEACHER_SYSTEM_PROMPT=null"):
+        preflight.check_system_prompt(changed(study, said), "teacher")
 
 
 def test_a_folder_without_safetensors_is_no_model(study: Study) -> None:

@@ -235,6 +235,16 @@ def test_fingerprints_differ_by_setting_but_not_by_place(
     assert len({base} | {oracle.fingerprint for oracle in others}) == 1 + len(others)
 
 
+def test_one_model_behind_two_prompts_shares_no_noise_and_none_changes_what_it_was(tiny_qwen: Path) -> None:
+    bare, product = (
+        LocalOracle(tiny_qwen, sampling=replace(SAMPLING, system_prompt=text)) for text in (None, "Be brief.")
+    )
+    assert bare.stream == f"{bare.checkpoint.identity}|none|False"  # as ever: known answers stay the same
+    assert product.stream != bare.stream
+    request = [Request(probe.id, probe.prompt) for probe in PROBES[:1]]
+    assert product.answer(request)[0].prompt_tokens > bare.answer(request)[0].prompt_tokens
+
+
 def test_a_prompt_longer_than_the_context_is_named_before_anything_runs(
     tiny_qwen: Path, tmp_path: Path
 ) -> None:

@@ -67,8 +67,10 @@ def test_what_the_driver_writes_is_what_a_notebook_reads(tmp_path: Path) -> None
 
 
 def test_groups_are_what_they_are_made_for(tmp_path: Path) -> None:
-    study = begin_study(opened(tmp_path, SEED=4, LORA_R=2, STUDENT_REVISION="main"))
-    assert Sampling(**study.sampling) == Sampling(0.7, 1.0, 80, seed=4)
+    own = {"SEED": 4, "LORA_R": 2, "STUDENT_REVISION": "main", "TEACHER_SYSTEM_PROMPT": "Be brief."}
+    study = begin_study(opened(tmp_path, **own))
+    assert Sampling(**study.student_sampling) == Sampling(0.7, 1.0, 80, seed=4)
+    assert Sampling(**study.teacher_sampling) == Sampling(0.7, 1.0, 80, seed=4, system_prompt="Be brief.")
     settings = LoraSettings(**study.lora)
     assert (settings.r, settings.revision, settings.batch_size) == (2, "main", study.train_batch_size)
     assert study.place == {"dtype": study.dtype, "device": study.device}

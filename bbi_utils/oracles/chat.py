@@ -25,6 +25,9 @@ SENTINEL = "bbi-sentinel"
 def render(tokenizer: Any, prompt: str, *, system_prompt: str | None = None) -> str:
     """The prompt as one user turn of the template, opened for the assistant's answer."""
     text = written(tokenizer, turns(prompt, system_prompt), add_generation_prompt=True)
+    if " ".join((system_prompt or "").split()) not in " ".join(text.split()):
+        what = f"leaves the system prompt out ({system_prompt!r:.60})"
+        raise BadInput(f"chat template of {tokenizer.name_or_path} {what}; set it to null for this model.")
     if not text.rstrip().endswith(THOUGHT):
         return text
     what = f"opens every answer with a thought ({THOUGHT}) that cannot be switched off"
@@ -45,7 +48,7 @@ def written(tokenizer: Any, messages: list[dict[str, str]], *, add_generation_pr
         options = {"add_generation_prompt": add_generation_prompt, "tokenize": False, **VARIABLES}
         return tokenizer.apply_chat_template(messages, chat_template=template, **options)
     except (jinja2.TemplateError, ValueError, TypeError) as error:
-        way = "takes these turns (a template without system turns needs system_prompt null)"
+        way = "takes these turns (a template without system turns needs its system prompt null)"
         said = f"chat template of {tokenizer.name_or_path}: {error}"
         raise BadInput(f"{said}; expected an instruct model whose template {way}.") from error
 

@@ -71,7 +71,9 @@ class LocalOracle:
     @property
     def stream(self) -> str:
         """Names this oracle's noise: arms that are compared with each other must not share it."""
-        return f"{self.checkpoint.identity}|{self.quantisation}|{self.adapter is not None}"
+        hidden = self.sampling.system_prompt
+        behind = "" if hidden is None else f"|{hidden}"  # one model behind two prompts is two arms
+        return f"{self.checkpoint.identity}|{self.quantisation}|{self.adapter is not None}{behind}"
 
     @functools.cached_property
     def model(self) -> Any:

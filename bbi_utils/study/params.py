@@ -22,6 +22,8 @@ DEFAULT_PAIRS = ("qwen", "llama")
 ANY_PROFILE = "any"  # a section of a pair file that holds under every profile
 # Where a run writes and whose code it executes: the user's own to say, by a setting, and no file's.
 SETTINGS_ONLY = ("profile", "pair", "pairs", "run_dir", "own_adversaries")
+# What earlier versions had, and what stands in its place.
+REPLACED = {"system_prompt": "TEACHER_SYSTEM_PROMPT and STUDENT_SYSTEM_PROMPT, each for itself"}
 TEST_SHARE = 0.2  # of the probe suite; the rest is for distillation
 ROLES = ("teacher", "student", "judge")
 T = TypeVar("T")
@@ -72,7 +74,9 @@ class Study(BaseModel, strict=True, frozen=True, extra="forbid", regex_engine="p
     temperature: Annotated[Number, Field(ge=0)]
     top_p: Annotated[Number, Field(gt=0, le=1)]
     max_new_tokens: Count
-    system_prompt: str | None = None
+    # the system turn behind which a product hides, of each model alone; null: none, so its template's own
+    teacher_system_prompt: str | None = None
+    student_system_prompt: str | None = None
     batch_size: Count
     dtype: Literal["auto", "float32", "bfloat16", "float16"]
     device: Annotated[str, Field(pattern=DEVICE)]
@@ -200,6 +204,8 @@ def explained(errors: Sequence[ErrorDetails], values: Mapping[str, Any], source:
     """The error for the first parameter that is wrong; one that may be two things has an error for each."""
     first, name = errors[0], str(errors[0]["loc"][0])
     if first["type"] == "extra_forbidden":
+        if name in REPLACED:
+            return BadInput(f"{name.upper()} in {source} is no parameter any more; set {REPLACED[name]}")
         return unknown(f"parameter in {source}", name, Study.model_fields)
     if first["type"] == "literal_error":
         known = re.findall("'(.+?)'", first["ctx"]["expected"])

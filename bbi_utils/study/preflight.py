@@ -10,9 +10,15 @@ from pathlib import Path
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles import Sampling, Terms, load_oracle
-from bbi_utils.oracles.adapters import adapter_folder, base_of, check_adapter, whole_model
-from bbi_utils.oracles.checkpoints import check_files
+from bbi_utils.oracles import Sampling, Terms, chat, load_oracle
+from bbi_utils.oracles.adapters import (
+    adapter_folder,
+    base_of,
+    check_adapter,
+    resolve_adapted,
+    whole_model,
+)
+from bbi_utils.oracles.checkpoints import check_files, load_tokenizer
 from bbi_utils.oracles.hub import cached_commit
 from bbi_utils.oracles.references import WORDS, kind_of
 from bbi_utils.provenance import gpus
@@ -64,15 +70,39 @@ def check_prompts(study: Study) -> None:
 def check_oracles(study: Study) -> None:
     """Teacher and student differ; each can be loaded safely or asked."""
     kinds = {role: kind_of(getattr(study, role)) for role in ROLES}  # refuses a URL with a password unshown
-    folders = [path and path.resolve() for path in map(paths.local_model, (study.teacher, study.student))]
-    if study.model("teacher") == study.model("student") or (folders[0] and folders[0] == folders[1]):
+    if asked_of(study, "teacher") == asked_of(study, "student"):
         message = f"TEACHER and STUDENT are both {study.teacher}: there is nothing to distil or to tell apart"
-        raise BadInput(f"{message}; choose two models")
+        raise BadInput(f"{message}; choose two models, or set TEACHER_SYSTEM_PROMPT")
     for role, kind in kinds.items():
         if kind == "weights":
             check_model(role, *study.model(role))
         else:
             check_without_weights(study, role)
+    for role in ("teacher", "student"):
+        check_system_prompt(study, role)
+
+
+def asked_of(study: Study, role: str) -> tuple[str, str | None, str | None]:
+    """Model, revision and system prompt of a role: what makes it another one than the other."""
+    reference, revision = study.model(role)
+    folder = paths.local_model(reference)
+    return str(folder.resolve() if folder else reference), revision, getattr(study, f"{role}_system_prompt")
+
+
+def check_system_prompt(study: Study, role: str) -> None:
+    """Raise BadInput where a model's template has no place for its system prompt, or it is recorded answers.
+
+    A hub model that is not here yet is found out when it comes.
+    """
+    hidden, (reference, revision) = getattr(study, f"{role}_system_prompt"), study.model(role)
+    kind = kind_of(reference)
+    if hidden is None or kind == "endpoint":
+        return
+    if kind == "recorded":
+        way = f"set {role.upper()}_SYSTEM_PROMPT=null"
+        raise BadInput(f"{role.upper()} {reference} is {WORDS[kind]}, given already: {way}")
+    if not wanted_from_hub(*whole_model(reference, revision)):
+        chat.render(load_tokenizer(resolve_adapted(reference, revision=revision)), "?", system_prompt=hidden)
 
 
 def check_without_weights(study: Study, role: str) -> None:

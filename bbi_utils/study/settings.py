@@ -18,7 +18,11 @@ OF_THE_RUN = ("PROFILE", "PAIR", "PAIRS", "RUN_DIR")  # what says where the sett
 NAME = "study"  # what a notebook calls them
 # What is taken from the settings as a whole: its fields, and the setting behind each.
 GROUPS = {
-    "sampling": {name: name for name in ("temperature", "top_p", "max_new_tokens", "seed", "system_prompt")},
+    **{
+        f"{side}_sampling": {name: name for name in ("temperature", "top_p", "max_new_tokens", "seed")}
+        | {"system_prompt": f"{side}_system_prompt"}
+        for side in ("teacher", "student")
+    },
     "lora": {name: f"lora_{name}" for name in ("r", "alpha", "dropout", "targets")}
     | {name: name for name in ("learning_rate", "epochs", "max_length", "quantisation")}
     | {"batch_size": "train_batch_size", "revision": "student_revision"},
@@ -29,7 +33,8 @@ GROUPS = {
 class Settings(SimpleNamespace):
     """A pair's settings by their names in lower case, groups of them as keywords, and the run's files.
 
-    The groups are `sampling` (for `Sampling`), `lora` (for `LoraSettings`) and `place` (where models run).
+    The groups are `teacher_sampling` and `student_sampling` (for `Sampling`), `lora` (for `LoraSettings`) and
+    `place` (where models run).
     """
 
     run: RunPaths
