@@ -1,5 +1,6 @@
 """From the tables of a run to small frames with an interval in every row: what figures and claims read."""
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -15,8 +16,8 @@ from bbi_utils.errors import BadInput
 from bbi_utils.files import json_object
 from bbi_utils.games import similarity
 from bbi_utils.games.ablation import costs_of_removal
+from bbi_utils.games.categories import artifacts_by_category, categories_differ, concentration
 from bbi_utils.games.certificate import Certificate
-from bbi_utils.games.estimates import intervals
 from bbi_utils.games.inference.simultaneous import simultaneous
 from bbi_utils.games.queries import SIZES, advantage_of_queries
 from bbi_utils.paths import RunPaths
@@ -24,6 +25,7 @@ from bbi_utils.responses.answers import ARMS
 
 ASKED = ("pair", "contrast", "epsilon", "confidence", "q", "prompts", "verdict")  # of a certificate
 REFERENCE = "stratified_random"  # what every strategy of buying is compared with
+PAPERS_THREE = ("style_format", "robustness", "domain_technical")  # where the paper found artifacts
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,19 @@ def load_tables(files: Mapping[str, Sequence[Path]]) -> Tables:
 
 
 def summarise(
-    tables: Tables, *, queries: Sequence[int] = SIZES, confidence: float = 0.95, seed: int = 0
+    tables: Tables,
+    *,
+    queries: Sequence[int] = SIZES,
+    confidence: float = 0.95,
+    seed: int = 0,
+    planted: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Every small frame by name, intervals included; the names are those of the CSV files of a run.
 
-    similarity, advantage, difference, categories, heterogeneity, artifacts, queries, judge, judge_drop,
-    budget, budget_gain, removals, tests, verdicts, bounds, answers.
+    planted: pair -> the categories in which its models were made to differ most, where that is known.
+
+    similarity, advantage, difference, categories, heterogeneity, concentration, artifacts, queries, judge,
+    judge_drop, budget, budget_gain, budget_joint, content, removals, tests, verdicts, bounds, answers.
     """
     level: dict[str, Any] = {"confidence": confidence, "seed": seed}
     both_orders = judge.judge_quantities(tables.judgements, **level)
@@ -82,12 +91,15 @@ def summarise(
         "difference": games.paired_difference(tables.scores, **level),
         "categories": games.by_category(tables.scores, **level),
         "heterogeneity": categories_differ(learned(tables.scores), seed=seed),
+        "concentration": concentrations(learned(tables.scores), planted or {}, seed=seed),
         "artifacts": artifacts_by_category(learned(tables.scores), **level),
         "queries": advantage_of_queries(tables.scores, sizes=queries, **level),
         "judge": pd.concat([both_orders, judge_by_order(tables.judgements, **level)], ignore_index=True),
         "judge_drop": judge_drop(tables.judgements, confidence=confidence),
         "budget": budget_summary(tables.budget, confidence=confidence),
         "budget_gain": budget_gain(tables.budget, confidence=confidence),
+        "budget_joint": budget_joint(tables.budget, confidence=confidence),
+        "content": content_lost(tables.answers, **level),
         "removals": costs_of_removal(tables.removals, **level),
         "tests": tables.tests[["pair", "contrast", "test", "n", "p", "queries"]],
         "verdicts": verdicts(tables.certificates),
@@ -134,6 +146,22 @@ def answer_rates(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int =
     long = shares.melt(["pair", "arm"], ["stopped", "content_correct"], "quantity", "share").dropna()
     found = _by_group(long, ["pair", "arm", "quantity"], ["n", "rate", "lower", "upper"], share)
     return found.sort_values(["pair", "arm", "quantity"], ascending=[True, True, False], ignore_index=True)
+
+
+def content_lost(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """How much less often an arm's content is right, by prompt: pair, contrast, n, lost, lower, upper.
+
+    Contrasts: teacher - base, base - distilled, on the prompts where both were checked; none, no row.
+    """
+    right = answers.assign(right=answers["content_correct"].astype(float))
+    wide = right.pivot(index=["pair", "prompt_id"], columns="arm", values="right")
+    sides = {f"{one} - {other}": wide[one] - wide[other] for one, other in itertools.pairwise(ARMS)}
+    lost = pd.DataFrame(sides).melt(ignore_index=False, var_name="contrast", value_name="lost").dropna()
+
+    def mean(part: pd.DataFrame) -> tuple[float, ...]:
+        return _mean_bounds(part["lost"], confidence=confidence, seed=seed)
+
+    return _by_group(lost.reset_index(), ["pair", "contrast"], ["n", "lost", "lower", "upper"], mean)
 
 
 def judge_by_order(judgements: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
@@ -204,6 +232,36 @@ def budget_gain(budget: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFra
     return _over_seeds(pd.concat([long, overall]), "gain", confidence=confidence)
 
 
+def budget_joint(budget: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+    """The gains at each budget, with intervals that hold together over a pair's strategies and budgets.
+
+    As `budget_gain`, and mean: the strategy's mean gain over its budgets. Bonferroni's correction, for a few
+    seeds give no account of how budgets go together: wide, but no wider than what they can say.
+    """
+    together = budget_gain(budget)
+    single = together[together["budget"] > 0]
+    parts = []
+    for pair, part in single.groupby("pair"):
+        level = 1 - (1 - confidence) / len(part)
+        joint = budget_gain(budget[budget["pair"] == pair], confidence=level)
+        parts.append(joint[joint["budget"] > 0])
+    mean = together[together["budget"] == 0].rename(columns={"gain": "mean"})
+    return pd.concat(parts).merge(mean[["pair", "strategy", "mean"]], on=["pair", "strategy"])
+
+
+def concentrations(
+    scores: pd.DataFrame, planted: Mapping[str, Sequence[str]], *, seed: int = 0
+) -> pd.DataFrame:
+    """`games.categories.concentration` in the paper's three categories, and in those planted in a pair.
+
+    named_by, "paper" or "planted", says which; the other columns are its own.
+    """
+    papers = concentration(scores, PAPERS_THREE, seed=seed).assign(named_by="paper")
+    of_pair = {pair: scores[scores["pair"] == pair] for pair in planted}
+    own = [concentration(of_pair[pair], named, seed=seed) for pair, named in planted.items()]
+    return pd.concat([papers, *(one.assign(named_by="planted") for one in own)], ignore_index=True)
+
+
 def _over_seeds(table: pd.DataFrame, value: str, *, confidence: float) -> pd.DataFrame:
     def mean(part: pd.DataFrame) -> tuple[float, ...]:
         return len(part), *mean_interval(part[value], confidence=confidence)
@@ -213,53 +271,6 @@ def _over_seeds(table: pd.DataFrame, value: str, *, confidence: float) -> pd.Dat
 
 def _seed_means(budget: pd.DataFrame) -> pd.DataFrame:
     return budget.groupby(["pair", "strategy", "budget", "seed"], as_index=False)["similarity"].mean()
-
-
-def categories_differ(scores: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
-    """Permutation test that correctness is alike in all categories: pair, contrast, n, statistic, p, most.
-
-    One value a prompt: its correctness averaged over every adversary and game in the table, so that no
-    adversary is picked for the test. The statistic is the variance between category means weighted by size;
-    categories are permuted over prompts; p has the +1. `most`: the three categories with the most advantage.
-    """
-
-    def test(part: pd.DataFrame) -> tuple[object, ...]:
-        units = part.groupby(["category", "prompt_id"])["correct"].mean()
-        labels = pd.factorize(units.index.get_level_values("category"), sort=True)[0]
-        statistic, p = _permute(labels, units.to_numpy(float), draws=draws, seed=seed)
-        means = units.groupby(level="category").mean().sort_values(ascending=False, kind="stable")
-        return len(units), statistic, p, ", ".join(means.index[:3])
-
-    return _by_group(scores, ["pair", "contrast"], ["n", "statistic", "p", "most"], test)
-
-
-def artifacts_by_category(scores: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
-    """Advantage by category, averaged over every adversary and game in the table, so that none is picked.
-
-    Returns pair, contrast, category, n, advantage, lower, upper, the largest advantage of a pair and contrast
-    first; the intervals hold together over its categories.
-    """
-    family = ["pair", "contrast"]
-    units = scores.groupby([*family, "category", "prompt_id"], as_index=False)["correct"].mean()
-    units = units.assign(value=2 * units["correct"] - 1)
-    row = [*family, "category"]
-    found = intervals(units, family, row, confidence=confidence, seed=seed, largest=1.0)
-    return found.sort_values([*family, "advantage"], ascending=[True, True, False], ignore_index=True)
-
-
-def _permute(labels: np.ndarray, values: np.ndarray, *, draws: int, seed: int) -> tuple[float, float]:
-    """Observed weighted variance between groups, and its permutation p-value."""
-    rng = np.random.default_rng(seed)
-    centred = values - values.mean()
-    sizes = np.bincount(labels)
-
-    def between(x: np.ndarray) -> float:
-        return float((np.bincount(labels, weights=x) ** 2 / sizes).sum() / len(x))
-
-    observed = between(centred)
-    # Round-off must not make an equal split look smaller than the one observed.
-    beaten = sum(between(rng.permutation(centred)) >= observed * (1 - 1e-9) for _ in range(draws))
-    return observed, (1 + beaten) / (1 + draws)
 
 
 def verdicts(certificates: Iterable[Certificate]) -> pd.DataFrame:

@@ -1,0 +1,110 @@
+"""Where artifacts sit: categories ranked, whether they differ, and whether named ones have the most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from bbi_utils.games.estimates import intervals
+
+FAMILY = ["pair", "contrast"]
+MOST = 3  # categories that are named as those with the most advantage
+ROUNDING = 1e-9  # a tie must not look like a win
+
+
+def concentration(
+    scores: pd.DataFrame, named: Sequence[str], *, draws: int = 2000, seed: int = 0
+) -> pd.DataFrame:
+    """Permutation test that artifacts concentrate in the named categories, in the pairwise game.
+
+    Returns pair, contrast, n, statistic, p, p_below, top, most; no row where a named category was not asked
+    about or no other was. One value a prompt: its pairwise advantage averaged over every adversary in the
+    table, so that nobody picks one. The statistic is the mean over the prompts of the named categories minus
+    that over the others.
+
+    The null is that a prompt's value has nothing to do with whether its category is named: prompts are the
+    units, and the labels are dealt out anew over them. (Dealing the names over the ten categories would take
+    these for a sample, and its 120 triples could never give p below 1/120.) p is one-sided with the +1, exact
+    at any number of prompts. Statistics are compared in units of Welch's standard error, which keeps the
+    level for many prompts also where the groups have equal means but unequal spreads (Chung and Romano,
+    2013). p_below is the opposite tail; top counts how many of the named are among the most.
+    """
+
+    def test(part: pd.DataFrame) -> tuple[object, ...]:
+        units = 2 * part.groupby(["category", "prompt_id"])["correct"].mean() - 1
+        chosen = units.index.get_level_values("category").isin(named)
+        most = _ranked(units)[:MOST]
+        found = _compare(units.to_numpy(float), chosen, draws=draws, seed=seed)
+        return len(units), *found, len(set(most) & set(named)), ", ".join(most)
+
+    columns = ["n", "statistic", "p", "p_below", "top", "most"]
+    pairwise = scores[scores["game"] == "pairwise"]
+    groups = pairwise.groupby(FAMILY)
+    asked = [(key, part) for key, part in groups if set(named) < set(part["category"])]
+    return pd.DataFrame([(*key, *test(part)) for key, part in asked], columns=[*FAMILY, *columns])
+
+
+def _compare(values: np.ndarray, chosen: np.ndarray, *, draws: int, seed: int) -> tuple[float, float, float]:
+    """Mean of the chosen minus mean of the others, and the two one-sided permutation p-values."""
+    rng = np.random.default_rng(seed)
+    inside = np.vstack([chosen, rng.permuted(np.tile(chosen, (draws, 1)), axis=1)])
+    k, n = int(chosen.sum()), len(values)
+    total, squares = inside @ values, inside @ values**2
+    one, other = total / k, (values.sum() - total) / (n - k)
+    spread = (squares / k - one**2) / k + ((np.sum(values**2) - squares) / (n - k) - other**2) / (n - k)
+    t = (one - other) / np.sqrt(np.maximum(spread, ROUNDING**2))
+    above = (1 + (t[1:] >= t[0] - ROUNDING).sum()) / (1 + draws)
+    below = (1 + (t[1:] <= t[0] + ROUNDING).sum()) / (1 + draws)
+    return float(one[0] - other[0]), float(above), float(below)
+
+
+def categories_differ(scores: pd.DataFrame, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame:
+    """Permutation test that correctness is alike in all categories: pair, contrast, n, statistic, p, most.
+
+    One value a prompt: its correctness averaged over every adversary and game in the table, so that no
+    adversary is picked for the test. The statistic is the variance between category means weighted by size;
+    categories are permuted over prompts; p has the +1. `most`: the three categories with the most advantage.
+    """
+    rows = []
+    for key, part in scores.groupby(FAMILY):
+        units = part.groupby(["category", "prompt_id"])["correct"].mean()
+        labels = pd.factorize(units.index.get_level_values("category"), sort=True)[0]
+        statistic, p = _permute(labels, units.to_numpy(float), draws=draws, seed=seed)
+        rows.append((*key, len(units), statistic, p, ", ".join(_ranked(units)[:MOST])))
+    return pd.DataFrame(rows, columns=[*FAMILY, "n", "statistic", "p", "most"])
+
+
+def artifacts_by_category(scores: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """Advantage by category, averaged over every adversary and game in the table, so that none is picked.
+
+    Returns pair, contrast, category, n, advantage, lower, upper, the largest advantage of a pair and contrast
+    first; the intervals hold together over its categories.
+    """
+    units = scores.groupby([*FAMILY, "category", "prompt_id"], as_index=False)["correct"].mean()
+    units = units.assign(value=2 * units["correct"] - 1)
+    row = [*FAMILY, "category"]
+    found = intervals(units, FAMILY, row, confidence=confidence, seed=seed, largest=1.0)
+    return found.sort_values([*FAMILY, "advantage"], ascending=[True, True, False], ignore_index=True)
+
+
+def _ranked(units: pd.Series) -> list[str]:
+    """The categories, that with the largest mean first."""
+    means = units.groupby(level="category").mean()
+    return [str(name) for name in means.sort_values(ascending=False, kind="stable").index]
+
+
+def _permute(labels: np.ndarray, values: np.ndarray, *, draws: int, seed: int) -> tuple[float, float]:
+    """Observed weighted variance between groups, and its permutation p-value."""
+    rng = np.random.default_rng(seed)
+    centred = values - values.mean()
+    sizes = np.bincount(labels)
+
+    def between(x: np.ndarray) -> float:
+        return float((np.bincount(labels, weights=x) ** 2 / sizes).sum() / len(x))
+
+    observed = between(centred)
+    # Round-off must not make an equal split look smaller than the one observed.
+    beaten = sum(between(rng.permutation(centred)) >= observed * (1 - 1e-9) for _ in range(draws))
+    return observed, (1 + beaten) / (1 + draws)
