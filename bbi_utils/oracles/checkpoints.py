@@ -1,4 +1,4 @@
-"""Find and load a model: shipped pocket weights, a folder, or a hub id.
+"""Find and load a model: shipped weights, a folder, a GGUF file, or a hub id.
 
 Weights are safetensors only. Code that comes with a model is not run, unless the user sets the environment
 variable BBI_TRUST_REMOTE_CODE to 1: no file that describes a study can switch that on.
@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from bbi_utils import paths
 from bbi_utils.errors import BadInput, OutOfMemory
 from bbi_utils.files import json_object, sha256_file, sha256_text
-from bbi_utils.oracles import hub
+from bbi_utils.oracles import gguf, hub
 
 Quantisation = Literal["none", "nf4"]
 ADAPTER_CONFIG = "adapter_config.json"
@@ -45,7 +45,8 @@ expect_no_kernels()  # whoever loads a model imports this module first
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A resolved model reference. `identity` is "sha256:..." of a folder's files or "hub:id@commit".
+    """A resolved model reference. `identity` is "sha256:..." of a folder's files, "gguf:..." of a
+    GGUF file, whose `folder` is what it was converted into, or "hub:id@commit".
 
     `adapter` is the folder of a LoRA adapter that makes the model what it is; the identity covers it.
     """
@@ -60,7 +61,7 @@ class Checkpoint:
     def label(self) -> str:
         """A short name without the path of a folder: what is shown and stored."""
         is_path = self.commit is None and not paths.is_shipped(self.name)
-        whole = self.folder.resolve().name if is_path else self.name
+        whole = (paths.local_model(self.name) or self.folder).resolve().name if is_path else self.name
         return f"{whole} + {self.adapter.resolve().name}" if self.adapter else whole
 
     @property
@@ -71,23 +72,31 @@ class Checkpoint:
 
 
 def resolve_model(model: str | Path, *, revision: str | None = None) -> Checkpoint:
-    """Turn "pocket/<name>", a folder or a hub id into a Checkpoint, fetching only a hub model's small files.
+    """Turn a reference (shipped, a folder, a GGUF file, a hub id) into a Checkpoint.
 
-    Raises BadInput for a missing, gated or unreachable model, pickled weights, or a revision of a folder.
+    Fetches only a hub model's small files, and converts a GGUF file where that was never done. Raises
+    BadInput for a missing, damaged, gated or unreachable model, pickled weights, or a revision of a folder.
     """
     name = str(model)
-    folder = paths.local_model(name)
+    folder, file = paths.local_model(name), gguf.file_of(name)
+    if revision is not None and (file is not None or (folder is not None and folder.is_dir())):
+        way = "set the revision to null"
+        raise BadInput(
+            f"model {name} is a {'file' if file else 'folder'}, it has no revision {revision}; {way}."
+        )
+    if file is not None:
+        digest = hash_now(file)
+        with loading(f"model {name}"):
+            return Checkpoint(name, gguf.converted(file, digest, name=name), gguf.identity(digest))
     if folder is not None and folder.is_dir():
-        if revision is not None:
-            way = "set the revision to null"
-            raise BadInput(f"model {name} is a folder, it has no revision {revision}; {way}.")
         check_files(folder, name=name)
         return Checkpoint(name, folder, f"sha256:{content_hash(folder)}")
     if paths.is_shipped(name):
         there = sorted(path.name for path in paths.WEIGHTS.glob("*") if path.is_dir()) or "none"
         raise BadInput(f"pocket model {name} not found; there are {there} (`make pocket` builds them).")
     if folder is not None or not hub.is_hub_id(name):
-        raise BadInput(f"model folder {name} not found; expected a folder, a hub id, or pocket/<name>.")
+        way = "expected a folder, a .gguf file, a hub id, or pocket/<name>"
+        raise BadInput(f"model folder {name} not found; {way}.")
     cached = hub.download(name, revision=revision, patterns=hub.SMALL_FILES)
     refuse_adapter(cached, name=name)
     return Checkpoint(name, cached, f"hub:{name}@{cached.name}", commit=cached.name)
@@ -134,8 +143,19 @@ def content_hash(folder: Path) -> str:
     """SHA-256 over the names and contents of all files that loading reads, wherever the folder lies."""
     patterns = hub.files_of_model(hub.FILES)
     paths = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
-    lines = [f"{path.name} {file_hash(path, path.stat().st_size, path.stat().st_mtime_ns)}" for path in paths]
+    lines = [f"{path.name} {hash_now(path)}" for path in paths]
     return sha256_text("\n".join(lines))
+
+
+def identity_of(path: Path, *, name: str) -> str:
+    """What a local model's answers depend on: the content of its folder, or of the GGUF file in or at it."""
+    file = gguf.file_of(name)
+    return f"sha256:{content_hash(path)}" if file is None else gguf.identity(hash_now(file))
+
+
+def hash_now(path: Path) -> str:
+    """SHA-256 of a file as it is now."""
+    return file_hash(path, path.stat().st_size, path.stat().st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -191,6 +211,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", trust_remote_code=trust)
         if tokenizer.chat_template:
             tokenizer.chat_template = tokenizer.get_chat_template()  # the default one where there are several
+    tokenizer.name_or_path = checkpoint.name  # what messages call it
     if not tokenizer.chat_template:
         raise BadInput(f"model {checkpoint.name} has no chat template; expected an instruct model.")
     if tokenizer.pad_token_id is None:

@@ -23,10 +23,10 @@ ENGINE = 1  # raise it when the way of sampling changes, so that old answers are
 class LocalOracle:
     """Answers with one engine for every arm: left-padded `generate`, per-prompt noise, one stop set.
 
-    `model` is "pocket/<name>", a folder, or a hub id at `revision`. The folder may hold a LoRA adapter from
-    peft's save_pretrained: its base is asked with the adapter on it. The tokenizer loads at once, the weights
-    at the first answer; `release` drops them again. Raises BadInput for a missing, gated, pickled or damaged
-    model or adapter, for two adapters at once, and without a chat template.
+    `model` is "pocket/<name>", "smol", a folder, a .gguf file, or a hub id at `revision`. The folder may hold
+    a LoRA adapter from peft's save_pretrained: its base is asked with the adapter on it. The tokenizer loads
+    at once, the weights at the first answer; `release` drops them. Raises BadInput for a missing, gated,
+    pickled or damaged model or adapter, for two adapters at once, and without a chat template.
     """
 
     def __init__(

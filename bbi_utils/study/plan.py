@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bbi_utils import paths
+from bbi_utils.oracles import gguf
 from bbi_utils.oracles.adapters import whole_model
 from bbi_utils.oracles.checkpoints import count_numbers
 from bbi_utils.oracles.endpoint.client import VERDICT_TOKENS
@@ -42,13 +43,15 @@ class Work:
 
 
 def parameters_of(reference: str) -> float | None:
-    """Parameter count: exact for a folder (from its safetensors headers), published or named for a hub id.
+    """Parameter count: exact for a folder or GGUF file (from headers), published or named for a hub id.
 
     An adapter's folder counts as its base. None where it is not known, and for what has no weights here.
     """
     if kind_of(reference) != "weights":
         return None
     reference, _ = whole_model(reference)
+    if (file := gguf.file_of(reference)) is not None:
+        return float(gguf.count_numbers(file, name=reference))
     folder = paths.local_model(reference)
     if folder is not None:
         return float(sum(count_numbers(file) for file in folder.glob("*.safetensors"))) or None
@@ -106,7 +109,7 @@ def model_line(study: Study, role: str) -> str:
     if (kind := kind_of(reference)) != "weights":
         return f"  {role:<8} {reference} ({ELSEWHERE[kind]})"
     how = study.quantisation if role == "student" and study.quantisation != "none" else precision(study)
-    version = "local folder"
+    version = "GGUF file" if gguf.file_of(reference) else "local folder"
     if paths.local_model(reference) is None:
         commit = cached_commit(reference, revision)
         version = f"revision {revision or 'default branch'}"

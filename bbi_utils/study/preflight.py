@@ -7,10 +7,11 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles import Sampling, Terms, chat, load_oracle
+from bbi_utils.oracles import Sampling, Terms, chat, gguf, load_oracle
 from bbi_utils.oracles.adapters import (
     adapter_folder,
     base_of,
@@ -18,7 +19,7 @@ from bbi_utils.oracles.adapters import (
     resolve_adapted,
     whole_model,
 )
-from bbi_utils.oracles.checkpoints import check_files, load_tokenizer
+from bbi_utils.oracles.checkpoints import check_files, hash_now, load_tokenizer
 from bbi_utils.oracles.hub import cached_commit
 from bbi_utils.oracles.references import WORDS, kind_of
 from bbi_utils.provenance import gpus
@@ -26,6 +27,7 @@ from bbi_utils.study.params import ROLES, Study
 from bbi_utils.study.plan import BYTES, parameters_of
 from bbi_utils.tables import read_columns
 
+ENCODERS = ("sentence_encoder", "encoders")
 INSTALLED_ENCODER = "all-MiniLM-L6-v2"  # a package of the environment holds it
 FREE_BYTES = 500 * 2**20  # responses, checkpoints and figures of one pair; a full paper run stays below
 
@@ -102,7 +104,17 @@ def check_system_prompt(study: Study, role: str) -> None:
         way = f"set {role.upper()}_SYSTEM_PROMPT=null"
         raise BadInput(f"{role.upper()} {reference} is {WORDS[kind]}, given already: {way}")
     if not wanted_from_hub(*whole_model(reference, revision)):
-        chat.render(load_tokenizer(resolve_adapted(reference, revision=revision)), "?", system_prompt=hidden)
+        chat.render(tokenizer_of(reference, revision), "?", system_prompt=hidden)
+
+
+def tokenizer_of(reference: str, revision: str | None) -> Any:
+    """A model's tokenizer. A GGUF file that is not converted yet is not converted only to have a look."""
+    file = gguf.file_of(reference)
+    if file is None or gguf.folder_of(hash_now(file)).is_dir():
+        return load_tokenizer(resolve_adapted(reference, revision=revision))
+    tokenizer = gguf.read_tokenizer(file)
+    tokenizer.name_or_path = reference
+    return tokenizer
 
 
 def check_without_weights(study: Study, role: str) -> None:
@@ -123,7 +135,15 @@ def check_without_weights(study: Study, role: str) -> None:
 def check_model(role: str, reference: str, revision: str | None) -> None:
     """Raise BadInput for a folder that is missing or holds no model, or a hub model that cannot be had."""
     folder, named = paths.local_model(reference), f"{role.upper()} {reference}"
-    if folder is None:
+    file = gguf.file_of(reference)
+    if file is not None:
+        if role in ENCODERS or revision is not None:
+            way = (
+                "an encoder is a folder or a hub id" if role in ENCODERS else f"it has no revision {revision}"
+            )
+            raise BadInput(f"{named} is a GGUF file; {way}")
+        gguf.checked(file, name=reference)
+    elif folder is None:
         offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON")
         if offline and wanted_from_hub(reference, revision):
             way = "give a folder that exists, or use PROFILE=laptop or PROFILE=paper, which download models"
@@ -131,7 +151,11 @@ def check_model(role: str, reference: str, revision: str | None) -> None:
     elif not folder.is_dir():
         known = sorted(path.parent.name for path in paths.WEIGHTS.glob("*/config.json"))
         there = f"shipped models: {', '.join(known) or 'none, build them with `make pocket`'}"
-        way = there if paths.is_shipped(reference) else "expected a folder from save_pretrained"
+        way = (
+            there
+            if paths.is_shipped(reference)
+            else "expected a folder from save_pretrained, or a .gguf file"
+        )
         raise BadInput(f"{named} does not exist ({way})")
     elif revision is not None:
         raise BadInput(f"{named} is a folder and has no revision '{revision}'; drop it")

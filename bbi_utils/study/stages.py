@@ -13,7 +13,7 @@ from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.files import read_json, sha256_file, sha256_json, sha256_tree, write_json
 from bbi_utils.oracles.adapters import adapter_folder, adapter_hash, base_of
-from bbi_utils.oracles.checkpoints import content_hash
+from bbi_utils.oracles.checkpoints import identity_of
 from bbi_utils.oracles.references import kind_of
 from bbi_utils.study.cells import code_hash, declared_parameters, read
 from bbi_utils.study.params import Study, check
@@ -154,8 +154,8 @@ def content_of(reference: str) -> str:
         base, revision = base_of(adapter)
         version = f"@{revision}" if revision else ""
         return f"adapter:{adapter_hash(adapter)} on {content_of(base)}{version}"
-    folder = paths.local_model(reference)
-    return f"sha256:{content_hash(folder)}" if folder is not None and folder.is_dir() else reference
+    path = paths.local_model(reference)
+    return identity_of(path, name=reference) if path is not None and path.exists() else reference
 
 
 def meaning_of(name: str, value: Any) -> Any:

@@ -25,7 +25,7 @@ def load_local_judge(
     device: str = "auto",
     **settings: Any,
 ) -> LanguageModelJudge:
-    """A causal language model as judge. ``model``: "pocket/<name>", a folder or a hub id.
+    """A causal language model as judge. ``model``: "pocket/<name>", a folder, a .gguf file or a hub id.
 
     Raises BadInput if it cannot be loaded, has no chat template, or lacks single tokens for "A" and "B".
     """

@@ -35,7 +35,7 @@ def load_judge(
     progress: bool = False,
     **local: Any,
 ) -> LanguageModelJudge | OracleJudge:
-    """The judge that a reference names: "pocket/<name>", a folder, hub id, endpoint, or recorded verdicts.
+    """The judge that a reference names: a model as everywhere, an endpoint, or recorded verdicts.
 
     answers: the response store in which the verdicts of an endpoint are kept. local: what `load_local_judge`
     takes of a model with weights. Raises BadInput where it cannot be had, or where a model has no chat

@@ -22,8 +22,8 @@ SIDES = ("teacher", "student")
 EPILOG = """\
 PROMPTS is a .jsonl, .csv or .parquet file with a column prompt (and, if you like, category and group),
 or a whole number: so many prompts of this project's own suite.
-MODEL is a folder from save_pretrained (a model, or an adapter on one), a hub id, pocket/<name>,
-an endpoint https://host/v1#model, or recorded answers FILE or FILE#column.
+MODEL is a folder from save_pretrained (a model, or an adapter on one), a .gguf file, a hub id,
+pocket/<name>, smol, an endpoint https://host/v1#model, or recorded answers FILE or FILE#column.
 examples:
   python -m bbi_utils sample prompts.csv --teacher https://host/v1#big --student models/small --out said.jsonl
   python -m bbi_utils sample 500 --teacher models/old --student models/new --out said.jsonl
