@@ -90,6 +90,8 @@ class RunPaths:
     """The loss curve of the distillation."""
     answers = RunFile("answers.parquet")
     """Every arm's answers to the test prompts, how they ended and, where checked, whether they are right."""
+    likelihoods = RunFile("likelihoods.parquet")
+    """How likely each model finds the teacher's and each contrast's answers; empty without the weights."""
     similarity = RunFile("similarity.parquet")
     """Semantic similarity of teacher and student answers, one row a prompt and contrast."""
     learned_scores = RunFile("learned_scores.parquet")

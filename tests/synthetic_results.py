@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bbi_utils.games import limit
+
 PAIRS = ("qwen", "llama")
 CATEGORIES = (
     "factual", "arithmetic", "instruction_following", "style_format", "rewriting",
@@ -118,6 +120,19 @@ def removals(n: int = 60) -> pd.DataFrame:
     """Pairwise scores with nothing removed, and with the length, which takes them all."""
     table = scores(n).query("game == 'pairwise' and adversary == 'ngrams'")
     return pd.concat([table.assign(removed="nothing"), table.assign(removed="length", correct=0.5)])
+
+
+def likelihoods(n: int = 100, *, seed: int = 0) -> pd.DataFrame:
+    """Answers whose log-ratio is Gaussian, about as telling as the best adversary of `scores`."""
+    rng, rows = np.random.default_rng(seed), []
+    for pair in PAIRS:
+        for contrast, shift in SHIFT.items():
+            for i in range(n):
+                for shown, sign in (("teacher", 1), ("student", -1)):
+                    ratio = (1.5 * shift) ** 2 / 2 * sign + 1.5 * shift * rng.normal()
+                    about = (pair, contrast, f"p{i:04d}", CATEGORIES[i % 10], shown)
+                    rows.append((*about, -20.0, -20.0 - ratio, True, contrast == "teacher_resample"))
+    return pd.DataFrame(rows, columns=limit.LIKELIHOODS)
 
 
 def loss(steps: int = 250, *, seed: int = 0) -> pd.DataFrame:

@@ -24,6 +24,7 @@ def tables(**changes: pd.DataFrame) -> summaries.Tables:
     scores = pd.concat([changes.pop("scores", made.scores(300)), judge.to_scores(verdicts)])
     found = {"similarity": made.similarity(300), "budget": made.budget(20), "answers": made.answers()}
     found |= {"removals": made.removals(60), "tests": watched(40.0, 0.01), "wealth": pd.DataFrame()}
+    found |= {"likelihoods": made.likelihoods()}
     found |= {"scores": scores, "judgements": verdicts, "certificates": certificates(scores)}
     return summaries.Tables(**(found | changes))
 

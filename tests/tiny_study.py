@@ -41,7 +41,7 @@ CODE: dict[str, tuple[dict[str, Any], str]] = {
         {"RUN_DIR": "runs/pocket", "PAIR": "qwen", "STUDENT": "x", "TEACHER": "x", "EPOCHS": 3},
         'ARM = "distilled"\n' + STORE + '(folder / "adapter").mkdir(exist_ok=True)\n'
         '(folder / "adapter" / "weights").write_text(f"{EPOCHS}")\n'
-        'for name in ("loss", "answers"):\n    (folder / f"{name}.parquet").write_text("1")',
+        'for name in ("loss", "answers", "likelihoods"):\n    (folder / f"{name}.parquet").write_text("1")',
     ),
     "04_train_adversaries": (
         {"RUN_DIR": "runs/pocket", "PAIR": "qwen", "FOLDS": 3},

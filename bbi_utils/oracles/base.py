@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
 
 from bbi_utils.errors import BadInput
@@ -52,7 +52,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer. Token counts exclude the stop token; `seconds` is this answer's share of its batch."""
+    """One answer. Token counts exclude the stop token; `seconds` is this answer's share of its batch.
+
+    `tokens` are the ids that a local model sampled, the stop token included; none where nobody knows them.
+    """
 
     prompt_id: str
     answer: str
@@ -60,6 +63,16 @@ class Answer:
     prompt_tokens: int
     answer_tokens: int
     seconds: float
+    tokens: tuple[int, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer to be weighed: its token ids without a stop token, and whether it ended by itself."""
+
+    prompt: str
+    tokens: tuple[int, ...]
+    ended: bool
 
 
 class Oracle(Protocol):

@@ -6,16 +6,20 @@ import functools
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bbi_utils.errors import BadInput, OutOfMemory
 from bbi_utils.files import sha256_text
-from bbi_utils.oracles import checkpoints
+from bbi_utils.oracles import checkpoints, likelihood
 from bbi_utils.oracles.adapters import adapter_hash, attach_adapter, resolve_adapted
-from bbi_utils.oracles.base import Answer, FinishReason, Request, Sampling, fingerprint_of
+from bbi_utils.oracles.base import Answer, FinishReason, Request, Said, Sampling, fingerprint_of
 from bbi_utils.oracles.chat import prompt_ids, stop_ids
 from bbi_utils.oracles.checkpoints import Quantisation
 from bbi_utils.oracles.seeded import noise_processor
+from bbi_utils.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy
 
 ENGINE = 1  # raise it when the way of sampling changes, so that old answers are not reused
 
@@ -125,6 +129,25 @@ class LocalOracle:
         rows = zip(requests, prompts, new_tokens, strict=True)
         return [self.read(request, len(prompt), tokens, seconds) for request, prompt, tokens in rows]
 
+    def log_likelihoods(self, said: Sequence[Said], *, progress: bool = True) -> numpy.ndarray:
+        """How likely this oracle is to say each of these, in nats: one float64 each, see `likelihood`.
+
+        Raises BadInput for a prompt and answer that do not fit, and OutOfMemory.
+        """
+        import torch
+
+        rows = [(self.encode(one.prompt), list(one.tokens), one.ended) for one in said]
+        if (longest := max((len(p) + len(a) for p, a, _ in rows), default=0)) > self.context:
+            what = f"a prompt and its answer have {longest} tokens; {self.name} takes at most {self.context}"
+            raise BadInput(f"{what}: shorten the prompts or lower max_new_tokens.")
+        try:
+            with Progress(len(rows), f"{self.name} weighs answers", shown=progress) as bar:
+                return likelihood.of_answers(self.model, rows, self.stops, self.sampling, bar=bar)
+        except torch.OutOfMemoryError as error:
+            empty_cache(self.device)
+            way = "lower ELEMENTS in oracles/likelihood.py or set quantisation to nf4"
+            raise OutOfMemory(f"{self.name} ran out of memory weighing answers; {way}.") from error
+
     def generate(self, prompts: list[list[int]], keys: list[tuple[str, int]]) -> list[list[int]]:
         """New token ids of each row, stop token and padding included."""
         import torch
@@ -144,7 +167,8 @@ class LocalOracle:
         text = self.tokenizer.decode(tokens[:end], skip_special_tokens=True).strip()
         reason: FinishReason = "length" if end is None else "stop"
         count = len(tokens) if end is None else end
-        return Answer(request.prompt_id, text, reason, prompt_tokens, count, seconds)
+        sampled = tuple(tokens if end is None else tokens[: end + 1])
+        return Answer(request.prompt_id, text, reason, prompt_tokens, count, seconds, sampled)
 
 
 def empty_cache(device: str) -> None:

@@ -38,6 +38,21 @@ def inverse_cdf(
     """
     import torch
 
+    order, cumulative, kept = nucleus(logits, temperature=temperature, top_p=top_p)
+    mass = cumulative.gather(-1, kept - 1)
+    position = torch.searchsorted(cumulative, noise.double().unsqueeze(-1) * mass, right=True)
+    return order.gather(-1, torch.minimum(position, kept - 1)).squeeze(-1)
+
+
+def nucleus(
+    logits: torch.Tensor, *, temperature: float, top_p: float
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Of each row the ids from the most likely one down, the sums of their probabilities, and how many count.
+
+    Ids beyond those that count may be missing.
+    """
+    import torch
+
     total = torch.logsumexp(logits.double() / temperature, dim=-1, keepdim=True)
     for width in (HEAD, logits.shape[-1]):
         values, order = largest(logits, min(width, logits.shape[-1]))
@@ -47,9 +62,7 @@ def inverse_cdf(
         # A tie with the last value looked at could have been cut apart: then look at all of them.
         if bool((values.gather(-1, kept - 1) > values[:, -1:]).all()):
             break
-    mass = cumulative.gather(-1, kept - 1)
-    position = torch.searchsorted(cumulative, noise.double().unsqueeze(-1) * mass, right=True)
-    return order.gather(-1, torch.minimum(position, kept - 1)).squeeze(-1)
+    return order, cumulative, kept
 
 
 def largest(logits: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:

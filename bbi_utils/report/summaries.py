@@ -14,7 +14,7 @@ from bbi_utils import games
 from bbi_utils.adversaries.judge import verdicts as judge
 from bbi_utils.errors import BadInput
 from bbi_utils.files import json_object
-from bbi_utils.games import similarity
+from bbi_utils.games import limit, similarity
 from bbi_utils.games.ablation import costs_of_removal
 from bbi_utils.games.categories import artifacts_by_category, categories_differ, concentration
 from bbi_utils.games.certificate import Certificate
@@ -40,6 +40,7 @@ class Tables:
     wealth: pd.DataFrame
     tests: pd.DataFrame
     answers: pd.DataFrame
+    likelihoods: pd.DataFrame
     certificates: Sequence[Certificate]
 
 
@@ -64,8 +65,14 @@ def load_tables(files: Mapping[str, Sequence[Path]]) -> Tables:
     """What these files hold, which are those of `table_files`."""
     saved = dict(files)
     verdicts = [Certificate.from_json(json_object(path)) for path in saved.pop("certificates")]
-    tables = {name: pd.concat(map(pd.read_parquet, paths)) for name, paths in saved.items()}
+    tables = {name: _under_one_another(paths) for name, paths in saved.items()}
     return Tables(**tables, certificates=verdicts)
+
+
+def _under_one_another(paths: Sequence[Path]) -> pd.DataFrame:
+    """The tables of all pairs; an empty one, as of likelihoods where a model has none, adds no row."""
+    found = [pd.read_parquet(path) for path in paths]
+    return pd.concat([table for table in found if len(table)] or found[:1])
 
 
 def summarise(
@@ -81,7 +88,8 @@ def summarise(
     planted: pair -> the categories in which its models were made to differ most, where that is known.
 
     similarity, advantage, difference, categories, heterogeneity, concentration, artifacts, queries, judge,
-    judge_drop, budget, budget_gain, budget_joint, content, removals, tests, verdicts, bounds, answers.
+    judge_drop, budget, budget_gain, budget_joint, content, removals, tests, verdicts, bounds, answers,
+    limit, limit_queries, shares.
     """
     level: dict[str, Any] = {"confidence": confidence, "seed": seed}
     both_orders = judge.judge_quantities(tables.judgements, **level)
@@ -105,7 +113,22 @@ def summarise(
         "verdicts": verdicts(tables.certificates),
         "bounds": bounds(tables.certificates),
         "answers": answer_rates(tables.answers, **level),
+        "limit": limits(tables.likelihoods, **level),
+        "limit_queries": limit.of_queries(tables.likelihoods, sizes=queries, **level),
+        "shares": limit.shares(tables.scores, tables.likelihoods, **level),
     }
+
+
+def limits(likelihoods: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """The limit at one query over all prompts and by category, as `games.limit` finds it.
+
+    Returns pair, contrast, game, category ("all" or one), n, ceiling, lower, upper, exact. Intervals hold
+    together over the games of "all", and over the categories of one game.
+    """
+    kinds = (limit.ceilings, limit.by_category)
+    tables = [kind(likelihoods, confidence=confidence, seed=seed) for kind in kinds]
+    table = pd.concat([one for one in tables if len(one)] or tables[:1], ignore_index=True)
+    return table.drop(columns=["adversary", "q"]).rename(columns={"advantage": "ceiling"})
 
 
 def learned(frame: pd.DataFrame) -> pd.DataFrame:

@@ -6,8 +6,9 @@ import contextlib
 import json
 import sqlite3
 import time
+from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,16 @@ SCHEMA_VERSION = 3
 # `requests` is the ledger: one row an HTTP request. outcome is NULL while it is in flight, and for good if
 # the process was killed then; cost is NULL where it is not known, and the reserved amount is then the most it
 # can have been. served is the server's own name of the model that answered: it tells when an alias moves.
+# `tokens` came later, and files without it are as good: ids are the sampled token ids as 32-bit integers.
+TOKENS = """
+CREATE TABLE IF NOT EXISTS tokens (
+    fingerprint TEXT NOT NULL,
+    prompt_id TEXT NOT NULL,
+    sample_index INTEGER NOT NULL,
+    ids BLOB NOT NULL,
+    PRIMARY KEY (fingerprint, prompt_id, sample_index)
+) WITHOUT ROWID;
+"""
 SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS fingerprints (
@@ -59,11 +70,16 @@ PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
 """
-COLUMNS = [field.name for field in fields(Answer)]
+COLUMNS = [field.name for field in fields(Answer) if field.name != "tokens"]
 INSERT = (
     f"INSERT INTO responses (fingerprint, sample_index, {', '.join(COLUMNS)}) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
+# Only beside the answer that they are the tokens of, which may have been there before.
+INSERT_TOKENS = """
+    INSERT INTO tokens SELECT fingerprint, prompt_id, sample_index, ?5 FROM responses
+    WHERE (fingerprint, sample_index, prompt_id, answer) = (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING
+"""
 AT_ONCE = 900  # prompt ids in one query; older builds of SQLite stop at 999
 MANY = 100_000  # from so many prompt ids on it is faster to read all answers than to look each one up
 WAIT = "wait for that one or stop it, then run again"
@@ -79,6 +95,11 @@ WAYS_OUT = {
     "could not be acquired": "another process is buying answers into it; " + WAIT,
     "locked": "another process is writing to it; " + WAIT,
 }
+
+
+def columns_of(answer: Answer) -> tuple[Any, ...]:
+    """An answer as a row of `responses`."""
+    return tuple(getattr(answer, name) for name in COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -205,9 +226,22 @@ class ResponseStore:
 
     def add(self, fingerprint: str, answers: Sequence[Answer], *, sample_index: int = 0) -> None:
         """Append answers in one transaction; an answer that is already there stays as it is."""
-        rows = [(fingerprint, sample_index, *astuple(answer)) for answer in answers]
+        key = (fingerprint, sample_index)
+        known = [(*key, a.prompt_id, a.answer, array("i", a.tokens).tobytes()) for a in answers if a.tokens]
         with self.transaction():
-            self.connection.executemany(INSERT, rows)
+            self.connection.executemany(INSERT, [(*key, *columns_of(answer)) for answer in answers])
+            if known:
+                self.connection.execute(TOKENS)
+                self.connection.executemany(INSERT_TOKENS, known)
+
+    def tokens(self, fingerprint: str, *, sample_index: int = 0) -> dict[str, tuple[int, ...]]:
+        """The sampled token ids of one oracle's answers by prompt id; answers without are not in it."""
+        with self.explained():
+            if not self.connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'tokens'").fetchone():
+                return {}
+            query = "SELECT prompt_id, ids FROM tokens WHERE fingerprint = ? AND sample_index = ?"
+            found = self.connection.execute(query, (fingerprint, sample_index))
+            return {prompt_id: tuple(array("i", ids)) for prompt_id, ids in found}
 
     def answers(self, fingerprint: str, *, sample_index: int = 0) -> dict[str, Answer]:
         """The stored answers of one oracle by prompt id."""
@@ -275,7 +309,7 @@ class ResponseStore:
         with self.transaction():
             key = self.connection.execute(update, (*known, row)).fetchone()
             if reply.answer is not None:
-                self.connection.execute(INSERT, (*key, *astuple(reply.answer)))
+                self.connection.execute(INSERT, (*key, *columns_of(reply.answer)))
 
     def spending(self, fingerprint: str | None = None) -> Spending:
         """What was sent to one endpoint oracle, or to all, since the file was made."""

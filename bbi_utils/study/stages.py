@@ -71,7 +71,7 @@ STAGES = (
           inputs=("probes",), outputs=(STORE,), seconds=145),
     Stage("03_distill_student", "pair",
           (*ANSWERS, SETTINGS, "bbi_utils/distillation", "pocket/answers", "pocket/content.py"),
-          inputs=("probes", STORE), outputs=("adapter", "loss", "answers"), seconds=100),
+          inputs=("probes", STORE), outputs=("adapter", "loss", "answers", "likelihoods"), seconds=130),
     Stage("04_train_adversaries", "pair", (*PLAYERS, SETTINGS),
           inputs=("answers",), outputs=("similarity", "learned_scores", "removals"), seconds=200),
     Stage("05_identify_teacher", "pair", (*PLAYERS, SETTINGS),
@@ -80,8 +80,8 @@ STAGES = (
     Stage("06_spend_query_budget", "pair", (*GAMES, SETTINGS, "bbi_utils/distillation"),
           inputs=("probes", STORE, "similarity"), outputs=("budget",), seconds=280),
     Stage("07_make_figures", "all", (*PLAYERS, "bbi_utils/report"),
-          inputs=("loss", "answers", "similarity", "scores", "judgements", "removals", "wealth", "tests",
-                  "certificates", "budget"),
+          inputs=("loss", "answers", "likelihoods", "similarity", "scores", "judgements", "removals",
+                  "wealth", "tests", "certificates", "budget"),
           outputs=("figures", "claims"), seconds=20),
 )  # fmt: skip
 

@@ -1,0 +1,110 @@
+"""How likely the teacher and each contrast's model find the answers of both: what limits come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from bbi_utils.errors import BadInput
+from bbi_utils.oracles.base import Oracle, Said
+from bbi_utils.oracles.local import LocalOracle
+from bbi_utils.probes import Probe
+from bbi_utils.responses.answers import NULL
+from bbi_utils.responses.store import ResponseStore
+
+if TYPE_CHECKING:
+    import numpy
+    import pandas as pd
+
+KINDS = {"pair": str, "contrast": str, "prompt_id": str, "category": str, "shown": str,
+         "log_teacher": float, "log_student": float, "exact": bool, "same": bool}  # fmt: skip
+Job = tuple[str, str, bool]  # whose likelihood (fingerprint), of which arm's answers, by their kept tokens?
+TEACHER = "teacher"
+
+
+def likelihood_table(
+    probes: Sequence[Probe],
+    told: Mapping[str, pd.DataFrame],
+    oracles: Mapping[str, Oracle],
+    store: ResponseStore,
+    *,
+    pair: str,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Two rows a contrast and prompt, the teacher's answer and the other's, with KINDS as columns.
+
+    `told` has each arm's answers to the probes, as `sample` returns them, `oracles` who gave them. `exact`:
+    both were asked about the very tokens that were sampled, which takes one vocabulary and tokens that the
+    store has kept; else about the text as each one's own tokenizer cuts it. `same`: both are one and the
+    same oracle. A contrast without weights at hand (`weights_of`) has no rows. Each model is loaded once and
+    released.
+    """
+    import pandas as pd
+
+    have = {arm: oracle for arm, oracle in oracles.items() if isinstance(oracle, LocalOracle)}
+    contrasts = [arm for arm in have if arm != TEACHER] if TEACHER in have else []
+    kept = {arm: store.tokens(have[arm].fingerprint, sample_index=int(arm == NULL)) for arm in have}
+    alike = {arm: have[arm].tokenizer.get_vocab() == have[TEACHER].tokenizer.get_vocab() for arm in contrasts}
+    found = _weigh(probes, told, have, kept, alike, progress=progress)
+    parts = [pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in KINDS.items()})]
+    for arm in contrasts:
+        own, other = have[TEACHER].fingerprint, have[arm].fingerprint
+        for shown, by in (("teacher", TEACHER), ("student", arm)):
+            rows = {"prompt_id": [one.id for one in probes], "category": [one.category for one in probes]}
+            part = pd.DataFrame(rows).assign(pair=pair, contrast=arm, shown=shown, same=own == other)
+            part["log_teacher"] = found[own, by, alike[arm]]
+            part["log_student"] = found[other, by, alike[arm]]
+            part["exact"] = [alike[arm] and one.id in kept[by] for one in probes]
+            parts.append(part[list(KINDS)])
+    return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
+def weights_of(oracle: Oracle) -> LocalOracle:
+    """The oracle, if its weights are on this machine; likelihoods of any other cannot be known: BadInput."""
+    if isinstance(oracle, LocalOracle):
+        return oracle
+    what = f"{oracle.name} gives no likelihoods of answers; expected a model with its weights on this machine"
+    raise BadInput(f"{what}: an endpoint's or recorded answers have no limit to be held against.")
+
+
+def _weigh(
+    probes: Sequence[Probe],
+    told: Mapping[str, pd.DataFrame],
+    oracles: Mapping[str, LocalOracle],
+    kept: Mapping[str, Mapping[str, tuple[int, ...]]],
+    alike: Mapping[str, bool],
+    *,
+    progress: bool,
+) -> dict[Job, numpy.ndarray]:
+    """Every log-likelihood that a contrast needs, each once."""
+    model = {oracles[arm].fingerprint: oracles[arm] for arm in (TEACHER, *alike) if alike}
+    jobs: dict[Job, list[Said]] = {}
+    for arm, by_tokens in alike.items():
+        for by in (TEACHER, arm):
+            for oracle in (oracles[TEACHER], oracles[arm]):
+                known = kept[by] if by_tokens else {}
+                job = (oracle.fingerprint, by, by_tokens)
+                jobs[job] = jobs.get(job) or said_by(oracle, probes, told[by], known)
+    found: dict[Job, numpy.ndarray] = {}
+    for fingerprint, oracle in model.items():
+        own = {job: said for job, said in jobs.items() if job[0] == fingerprint}
+        values = oracle.log_likelihoods([one for said in own.values() for one in said], progress=progress)
+        oracle.release()
+        for place, job in enumerate(own):
+            found[job] = values[place * len(probes) : (place + 1) * len(probes)]
+    return found
+
+
+def said_by(
+    oracle: LocalOracle, probes: Sequence[Probe], answers: pd.DataFrame, kept: Mapping[str, tuple[int, ...]]
+) -> list[Said]:
+    """The answers as this oracle would say them: by their kept tokens, or as its tokenizer cuts them."""
+    found = []
+    for probe, text, reason in zip(probes, answers["answer"], answers["finish_reason"], strict=True):
+        ended = reason == "stop"
+        if (sampled := kept.get(probe.id)) is not None:
+            tokens = sampled[:-1] if ended else sampled
+        else:
+            tokens = tuple(oracle.tokenizer(text, add_special_tokens=False)["input_ids"])
+        found.append(Said(probe.prompt, tokens, ended))
+    return found
