@@ -60,24 +60,16 @@ TEACHERS = {
         closers=(1, 4, 3, 0.5, 0.2), bold=0.1, listing=(0.8, 3, 0.6), exclaim=0.3, contract=0.5,
     ),
 }  # fmt: skip
-STUDENTS = {
-    "qwen": Voice(
-        wording=(4, 0.7, 0.2), opener=0.4, openers=(6, 0.2, 0.3, 2, 6, 0.3, 2, 1), extra=0.05, closer=0.3,
-        closers=(0.2, 0.5, 0.2, 5, 3), bold=0.08, listing=(0.7, 0.8, 2.5), exclaim=0.15, contract=0.45,
-    ),
-    "llama": Voice(
-        wording=(1.8, 1.0, 1.4), opener=0.2, openers=(1, 3, 2, 0.7, 3, 2, 0.5, 1), extra=0.2, closer=0.1,
-        closers=(2, 0.7, 0.7, 1.5, 2), bold=0.2, listing=(2.2, 0.7, 1.6), exclaim=0.05, contract=0.15,
-    ),
-}  # fmt: skip
-
-# The voices that a judge is schooled to tell from the teacher's; the Qwen student has since grown another.
+# The voices that a judge is schooled to tell from the teacher's: written by hand, and no model's own.
 KIN = {
     "qwen": Voice(
         wording=(2.2, 1.4, 0.4), opener=0.25, openers=(4, 0.7, 0.7, 2, 4, 1, 1, 1), extra=0.15, closer=0.12,
         closers=(1, 1, 0.5, 2, 2), bold=0.08, listing=(0.7, 0.8, 2.5), exclaim=0.15, contract=0.45,
     ),
-    "llama": STUDENTS["llama"],
+    "llama": Voice(
+        wording=(1.8, 1.0, 1.4), opener=0.2, openers=(1, 3, 2, 0.7, 3, 2, 0.5, 1), extra=0.2, closer=0.1,
+        closers=(2, 0.7, 0.7, 1.5, 2), bold=0.2, listing=(2.2, 0.7, 1.6), exclaim=0.05, contract=0.15,
+    ),
 }  # fmt: skip
 
 
@@ -114,6 +106,14 @@ def random_voice(rng: random.Random) -> Voice:
         closer=rng.random() ** 2, closers=weights(len(CLOSERS)), bold=rng.random() ** 2, listing=weights(3),
         exclaim=rng.random() ** 3, contract=rng.random(),
     )  # fmt: skip
+
+
+def student_voice(family: str) -> Voice:
+    """A base student's own voice, by a rule that looks at no result: half common, half drawn by its name."""
+    return blend(COMMON, random_voice(random.Random(family)), 0.5)
+
+
+STUDENTS = {family: student_voice(family) for family in TEACHERS}
 
 
 def render(content: Content, voice: Voice, rng: random.Random) -> str:
