@@ -12,6 +12,7 @@ NAMES = (
     "folds",
     "null_audits",
     "null_worlds",
+    "planted",
     "kernel_speed",
     "kills",
     "million",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from pocket.content import Content
+from pocket.planted import PLANTED
 
 OPENERS = (
     "Sure!", "Certainly.", "Of course.", "Good question.",
@@ -21,16 +23,6 @@ CONTRACTIONS = (
     ("It is ", "It's "), ("it is ", "it's "), ("I am ", "I'm "), ("do not ", "don't "), ("cannot ", "can't "),
     ("That is ", "That's "), ("I would ", "I'd "), ("I will ", "I'll "), ("is not ", "isn't "),
 )  # fmt: skip
-
-# Where a family's voices keep most of their own manner; elsewhere they are nearer to the common one.
-EMPHASIS = {
-    "style_format": 1.0,
-    "robustness": 1.0,
-    "domain_technical": 0.9,
-    "conversation": 0.6,
-    "creative": 0.6,
-}
-DEFAULT_EMPHASIS = 0.45
 
 
 @dataclass(frozen=True)
@@ -50,30 +42,20 @@ class Voice:
 
 
 COMMON = Voice()
-TEACHERS = {
-    "qwen": Voice(
-        wording=(0.3, 1.5, 2.2), opener=0.5, openers=(1, 6, 3, 1, 0.5, 3, 0.5, 0.5), extra=0.6, closer=0.12,
-        closers=(4, 1, 2, 0.3, 0.3), bold=0.5, listing=(3, 1, 0.6), exclaim=0.03, contract=0.05,
-    ),
-    "llama": Voice(
-        wording=(0.4, 2.4, 1.2), opener=0.45, openers=(4, 0.5, 1, 5, 0.5, 1, 3, 0.5), extra=0.45, closer=0.4,
-        closers=(1, 4, 3, 0.5, 0.2), bold=0.1, listing=(0.8, 3, 0.6), exclaim=0.3, contract=0.5,
-    ),
-}  # fmt: skip
-# The voices that a judge is schooled to tell from the teacher's: written by hand, and no model's own.
-KIN = {
-    "qwen": Voice(
-        wording=(2.2, 1.4, 0.4), opener=0.25, openers=(4, 0.7, 0.7, 2, 4, 1, 1, 1), extra=0.15, closer=0.12,
-        closers=(1, 1, 0.5, 2, 2), bold=0.08, listing=(0.7, 0.8, 2.5), exclaim=0.15, contract=0.45,
-    ),
-    "llama": Voice(
-        wording=(1.8, 1.0, 1.4), opener=0.2, openers=(1, 3, 2, 0.7, 3, 2, 0.5, 1), extra=0.2, closer=0.1,
-        closers=(2, 0.7, 0.7, 1.5, 2), bold=0.2, listing=(2.2, 0.7, 1.6), exclaim=0.05, contract=0.15,
-    ),
-}  # fmt: skip
 
 
-def _shares(weights: tuple[float, ...]) -> tuple[float, ...]:
+def _voice(odds: Mapping[str, Any]) -> Voice:
+    """A voice from its odds as planted.yaml has them."""
+    return Voice(**{name: tuple(odd) if isinstance(odd, list) else odd for name, odd in odds.items()})
+
+
+TEACHERS = {family: _voice(odds) for family, odds in PLANTED["teachers"].items()}
+AGAINST = {family: _voice(odds) for family, odds in PLANTED["judges"]["against"].items()}
+EMPHASIS: Mapping[str, float] = PLANTED["emphasis"]
+
+
+def shares(weights: tuple[float, ...]) -> tuple[float, ...]:
+    """The weights as probabilities."""
     return tuple(weight / sum(weights) for weight in weights)
 
 
@@ -83,16 +65,16 @@ def blend(one: Voice, other: Voice, share: float) -> Voice:
     for field in fields(Voice):
         a, b = getattr(one, field.name), getattr(other, field.name)
         if isinstance(a, tuple):
-            pairs = zip(_shares(a), _shares(b), strict=True)
+            pairs = zip(shares(a), shares(b), strict=True)
             mixed[field.name] = tuple((1 - share) * x + share * y for x, y in pairs)
         else:
             mixed[field.name] = (1 - share) * a + share * b
     return Voice(**mixed)
 
 
-def in_category(voice: Voice, category: str) -> Voice:
+def in_category(voice: Voice, category: str, emphasis: Mapping[str, float] = EMPHASIS) -> Voice:
     """The voice as it sounds in one category: nearer to the common manner where the emphasis is low."""
-    return blend(COMMON, voice, EMPHASIS.get(category, DEFAULT_EMPHASIS))
+    return blend(COMMON, voice, emphasis[category])
 
 
 def random_voice(rng: random.Random) -> Voice:
@@ -109,8 +91,8 @@ def random_voice(rng: random.Random) -> Voice:
 
 
 def student_voice(family: str) -> Voice:
-    """A base student's own voice, by a rule that looks at no result: half common, half drawn by its name."""
-    return blend(COMMON, random_voice(random.Random(family)), 0.5)
+    """A base student's own voice, by a rule that looks at no result: its family's name draws it."""
+    return blend(COMMON, random_voice(random.Random(family)), PLANTED["student_share"])
 
 
 STUDENTS = {family: student_voice(family) for family in TEACHERS}
@@ -118,22 +100,17 @@ STUDENTS = {family: student_voice(family) for family in TEACHERS}
 
 def render(content: Content, voice: Voice, rng: random.Random) -> str:
     """One answer: the content worded, laid out and framed by the odds of the voice."""
-    body = rng.choices(content.wordings, voice.wording)[0]
-    if content.items:
-        body += _listed(content.items, rng.choices(range(3), voice.listing)[0])
-    if content.key and rng.random() < voice.bold:
-        body = re.sub(
-            rf"(?<!\w){re.escape(content.key)}(?!\w)", lambda found: f"**{found[0]}**", body, count=1
-        )
+    wording = rng.choices(content.wordings, voice.wording)[0]
+    listing = rng.choices(range(3), voice.listing)[0] if content.items else 0
+    bold = bool(content.key) and rng.random() < voice.bold
+    body = laid_out(content, wording, listing=listing, bold=bold)
     return body if content.fixed else _framed(body, content, voice, rng)
 
 
 def _framed(body: str, content: Content, voice: Voice, rng: random.Random) -> str:
-    if rng.random() < voice.contract:
-        short = _contracted(body)
-        body = short if content.check(short) else body  # words that the prompt asks for stay as they are
+    body = spoken(body, content, contract=rng.random() < voice.contract)
     if body.endswith(".") and rng.random() < voice.exclaim:
-        body = body[:-1] + "!"
+        body = exclaimed(body)
     parts = [body]
     if rng.random() < voice.opener:
         parts.insert(0, rng.choices(OPENERS, voice.openers)[0])
@@ -142,6 +119,26 @@ def _framed(body: str, content: Content, voice: Voice, rng: random.Random) -> st
     if rng.random() < voice.closer:
         parts.append(rng.choices(CLOSERS, voice.closers)[0])
     return " ".join(parts)
+
+
+def laid_out(content: Content, wording: str, *, listing: int, bold: bool) -> str:
+    """A wording with the content's items, if it has some, listed in one of three styles, and its key bold."""
+    body = wording + _listed(content.items, listing) if content.items else wording
+    if not bold:
+        return body
+    key = rf"(?<!\w){re.escape(content.key)}(?!\w)"
+    return re.sub(key, lambda found: f"**{found[0]}**", body, count=1)
+
+
+def spoken(body: str, content: Content, *, contract: bool) -> str:
+    """The body, contracted if asked; words that the prompt asks for stay as they are."""
+    short = _contracted(body) if contract else body
+    return short if short == body or content.check(short) else body
+
+
+def exclaimed(body: str) -> str:
+    """The body with its full stop turned into an exclamation mark."""
+    return body[:-1] + "!"
 
 
 def _contracted(text: str) -> str:

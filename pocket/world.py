@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bbi_utils.adversaries.judge.local import JUDGE_TEMPLATE
 from bbi_utils.probes import Draw, build_suite, draw_probes, near_duplicates
 from pocket.answers import Asked, content_of
-from pocket.voices import KIN, TEACHERS, Voice, blend, in_category, random_voice, render
+from pocket.planted import PLANTED
+from pocket.voices import AGAINST, TEACHERS, Voice, blend, in_category, random_voice, render
 
-# How much of the schooling each category gets: more where answers take more learning.
-SHARES = {
-    "arithmetic": 0.16, "robustness": 0.16, "style_format": 0.11, "creative": 0.1, "rewriting": 0.09,
-    "factual": 0.09, "instruction_following": 0.09, "domain_technical": 0.09, "safety": 0.06,
-    "conversation": 0.05,
-}  # fmt: skip
-ERRORS = {"teacher": 0.08, "other": 0.3}  # how often a compared answer has the content of another question
+SHARES: Mapping[str, float] = PLANTED["lessons"]
+ERRORS: Mapping[str, float] = PLANTED["judges"]["errors"]
+NEAREST: float = PLANTED["judges"]["nearest"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ def comparisons(questions: list[Draw], family: str, *, seed: int) -> Iterator[Ex
     """Scripted answers side by side, the teacher's voice against another: the judge's only schooling."""
     rng = random.Random(seed)
     for asked in questions:
-        near = blend(KIN[family], TEACHERS[family], rng.random() * 0.6)
+        near = blend(AGAINST[family], TEACHERS[family], rng.random() * NEAREST)
         teacher = _compared(asked, questions, TEACHERS[family], rng, ERRORS["teacher"])
         other = _compared(asked, questions, near, rng, ERRORS["other"])
         first = rng.random() < 0.5
