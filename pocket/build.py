@@ -12,10 +12,10 @@ from typing import Any
 from bbi_utils import paths
 from pocket import world
 from pocket.architecture import Size, new_model, train_tokenizer
+from pocket.cards import OTHER, card
 from pocket.pretrain import Schedule, encode, train
 from pocket.voices import STUDENTS, TEACHERS
 
-OTHER = {"qwen": "llama", "llama": "qwen"}
 PARTS = ("teacher", "student")
 SIZES = {"teacher": Size(256, 6, 448), "student": Size(128, 4, 320), "judge": Size(128, 3, 320)}
 TEACHER = Schedule(7_000_000, batch_tokens=1024)
@@ -25,24 +25,6 @@ JUDGE = Schedule(2_000_000, batch_tokens=1536, matrix_rate=0.004, vector_rate=0.
 QUESTIONS = 150_000  # about 46 tokens each with their answers, so no lesson goes over many of them twice
 CONTESTS = 20_000
 SEEDS = {"qwen": 1, "llama": 2}
-CARD = """---
-license: apache-2.0
-library_name: transformers
-tags: [pocket, bbi]
----
-# {name}
-
-A pocket model of the bounded-behavioral-indistinguishability study: a real transformer, pre-trained from
-scratch on the scripted pocket world (`pocket/`), on prompts disjoint from the probe suite. It
-exists to run the whole study offline in minutes. It knows nothing else; do not use it for anything else, and
-do not read its results as those of a real model.
-
-| | |
-| --- | --- |
-{rows}
-
-Rebuild: `make pocket`.
-"""
 
 
 def save(model: Any, tokenizer: Any, name: str, seed: int, schooling: dict[str, str], out: Path) -> None:
@@ -51,10 +33,9 @@ def save(model: Any, tokenizer: Any, name: str, seed: int, schooling: dict[str, 
 
     folder = out / name
     about = {"architecture": type(model).__name__, "parameters": f"{model.num_parameters():,}", "seed": seed}
-    rows = "\n".join(f"| {key} | {value} |" for key, value in (about | schooling).items())
     model.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    (folder / "README.md").write_text(CARD.format(name=name, rows=rows), encoding="utf-8")
+    (folder / "README.md").write_text(card(name, about | schooling), encoding="utf-8")
 
 
 def judge_from(student: Any, family: str, tokenizer: Any, *, seed: int) -> Any:

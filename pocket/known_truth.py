@@ -1,4 +1,7 @@
-"""Exact odds of scripted answers, and the distances that follow: what the study should find, and where."""
+"""Exact odds of scripted answers, and the distances that follow: what the study should find, and where.
+
+`python -m pocket.known_truth` prints them for the pocket study's test prompts.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from bbi_utils.probes import CATEGORIES, Probe
+from bbi_utils.probes import CATEGORIES, Probe, build_suite, take
 from pocket import voices
 from pocket.answers import content_of
 from pocket.content import Content
 from pocket.planted import PLANTED
-from pocket.voices import STUDENTS, TEACHERS, Voice, in_category, render
+from pocket.voices import EMPHASIS, STUDENTS, TEACHERS, Voice, in_category, render
 
 Odds = Mapping[str, float]  # text -> probability
 
@@ -127,3 +130,16 @@ def _aligned(one: Odds, other: Odds) -> tuple[np.ndarray, np.ndarray]:
     texts = [text for text in {**one, **other} if one.get(text, 0) + other.get(text, 0) > 0]
     both = np.array([[odds.get(text, 0.0) for text in texts] for odds in (one, other)])
     return both[0], both[1]
+
+
+def main() -> None:
+    probes = take(build_suite(), "test", 600, 0)
+    for family in TEACHERS:
+        found = distances(probes, family, EMPHASIS, seed=0)
+        found = found.assign(emphasis=pd.Series(EMPHASIS), mean=found.mean(axis=1))
+        print(f"{family}: all {found[['single', 'pairwise']].mean().round(3).to_dict()}")
+        print(found.sort_values("mean", ascending=False).round(3).to_string(), end="\n\n")
+
+
+if __name__ == "__main__":
+    main()

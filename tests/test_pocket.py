@@ -67,6 +67,11 @@ def test_teacher_and_student_voices_differ_and_overlap(family: str) -> None:
     assert 0.2 < distance < 0.9  # told apart often, never always
 
 
+def test_the_students_voices_are_those_that_the_shipped_students_learned() -> None:
+    wordings = {family: tuple(round(share, 3) for share in STUDENTS[family].wording) for family in FAMILIES}
+    assert wordings == {"qwen": (0.163, 0.678, 0.158), "llama": (0.207, 0.26, 0.533)}
+
+
 def test_bold_marks_whole_words_only() -> None:
     loud = blend(
         COMMON, Voice(wording=(0.001, 0.001, 1000), bold=1.0, opener=0, extra=0, closer=0, contract=0), 1.0
