@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
@@ -66,7 +66,7 @@ def distances(
 
 def answer_odds(content: Content, voice: Voice) -> dict[str, float]:
     """The probability of every answer that `render` can give."""
-    odds: Counter[str] = Counter()
+    odds: dict[str, float] = defaultdict(float)
     frames = [("", "", 1.0)] if content.fixed else [*_frames(content, voice)]
     for body, p in _bodies(content, voice):
         for before, after, q in frames:

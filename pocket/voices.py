@@ -46,7 +46,8 @@ COMMON = Voice()
 
 def _voice(odds: Mapping[str, Any]) -> Voice:
     """A voice from its odds as planted.yaml has them."""
-    return Voice(**{name: tuple(odd) if isinstance(odd, list) else odd for name, odd in odds.items()})
+    read: dict[str, Any] = {name: tuple(odd) if isinstance(odd, list) else odd for name, odd in odds.items()}
+    return Voice(**read)
 
 
 TEACHERS = {family: _voice(odds) for family, odds in PLANTED["teachers"].items()}
