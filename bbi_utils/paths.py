@@ -76,6 +76,11 @@ class RunPaths:
         """The pair's folder, absolute."""
         return self.folder / self.pair
 
+    @property
+    def pairs(self) -> list[str]:
+        """The pairs that have begun in the run's folder, by name."""
+        return sorted(file.parent.name for file in self.folder.glob(f"*/{RunPaths.settings.name}"))
+
     probes = RunFile("probes.jsonl", shared=True)
     """The probe suite, one JSON object a line."""
     card = RunFile("probes.card.md", shared=True)
@@ -120,7 +125,7 @@ class RunPaths:
     figures = RunFile("figures", shared=True)
     """The folder of the run's figures and tables."""
     claims = RunFile("figures/claims.csv", shared=True)
-    """The table claim, paper, this run, interval, holds."""
+    """The three tables of claims, one under another."""
 
     def certificate(self, contrast: str) -> Path:
         """The verdict on one contrast (contract C5)."""

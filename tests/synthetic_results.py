@@ -101,7 +101,7 @@ def judgements(n: int = 300, *, seed: int = 0, bias: float = 0.6) -> pd.DataFram
     return pd.DataFrame(rows, columns=names)
 
 
-def budget(n: int = 60, *, seed: int = 0, guided: float = 0.0) -> pd.DataFrame:
+def budget(n: int = 60, *, seed: int = 0, guided: float = 0.0, seeds: int = 3) -> pd.DataFrame:
     """Four strategies that buy alike; `guided` is added to the two disagreement strategies."""
     rng, rows = np.random.default_rng(seed), []
     for pair in PAIRS:
@@ -109,7 +109,7 @@ def budget(n: int = 60, *, seed: int = 0, guided: float = 0.0) -> pd.DataFrame:
             ("stratified_random", "disagreement", "disagreement_known", "diversity")
         ):
             for b in (125, 250, 500, 1000):
-                for k in range(3):
+                for k in range(seeds):
                     level = 0.80 + 0.025 * np.log2(b / 125) + rng.normal(0, 0.004) + guided * (s in (1, 2))
                     for i, v in enumerate(np.clip(level + rng.normal(0, 0.02, n), 0, 1)):
                         rows.append((pair, strategy, b, k, f"p{i:04d}", v))

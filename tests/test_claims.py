@@ -16,6 +16,8 @@ from bbi_utils.files import write_json
 from bbi_utils.games.certificate import Certificate, certify
 from bbi_utils.paths import RunPaths
 from bbi_utils.report import claims, summaries
+from bbi_utils.report.claims_text import read_claims
+from bbi_utils.study.cli.main import main
 
 
 def tables(**changes: pd.DataFrame) -> summaries.Tables:
@@ -57,38 +59,40 @@ def row(table: pd.DataFrame, claim: str, pair: str = "qwen") -> pd.Series:
 
 def test_columns_pairs_and_unique_claims(frames: dict[str, pd.DataFrame]) -> None:
     table = claims.claim_table(frames)
-    assert list(table.columns) == ["claim_id", "claim", "pair", "paper", "this run", "interval", "holds"]
-    assert set(table["claim_id"]) < set(claims.all_claims())  # this run has no teacher in 4 bits
+    assert list(table.columns) == list(claims.COLUMNS)
+    asked = {name for name, claim in claims.all_claims().items() if claim.table != "planted"}
+    assert set(table["claim_id"]) == asked and list(dict.fromkeys(table["table"])) == ["paper", "checks"]
+    assert set(table.loc[table["claim_id"] == "floor_4bit", "this run"]) == {"—"}  # no teacher in 4 bits
     assert list(dict.fromkeys(table["pair"])) == ["qwen", "llama"]
     assert not table.duplicated(["claim", "pair"]).any() and not table.duplicated(["claim_id", "pair"]).any()
-    assert set(table["holds"]) <= {"yes", "no", "—"}
+    known = {claims.SUPPORTED, claims.CONTRADICTED, claims.UNDECIDED, claims.PASSED, claims.FAILED, "—"}
+    assert set(table["verdict"]) <= known
     assert all(isinstance(value, str) and value for value in table.to_numpy().ravel())
 
 
 def test_the_papers_numbers_stand_at_their_own_pair_only(frames: dict[str, pd.DataFrame]) -> None:
     table = claims.claim_table(frames)
-    assert row(table, "similarity with the teacher, base")["paper"] == "0.788"
-    assert row(table, "similarity with the teacher, distilled", "llama")["paper"] == "0.874"
-    assert row(table, "judge names the teacher, base")["paper"] == "0.158"
-    assert row(table, "judge names the teacher, base", "llama")["paper"] == "—"
+    assert row(table, "similarity with the teacher, base")["reported"] == "0.788"
+    assert row(table, "similarity with the teacher, distilled", "llama")["reported"] == "0.874"
+    assert row(table, "judge names the teacher, base")["reported"] == "0.158"
+    assert row(table, "judge names the teacher, base", "llama")["reported"] == "—"
     other = {name: frame.assign(pair=frame["pair"].replace("qwen", "mine")) for name, frame in frames.items()}
-    assert row(claims.claim_table(other), "similarity with the teacher, base", "mine")["paper"] == "—"
+    assert row(claims.claim_table(other), "similarity with the teacher, base", "mine")["reported"] == "—"
 
 
 def test_effects_that_were_put_in_are_found(frames: dict[str, pd.DataFrame]) -> None:
     table = claims.claim_table(frames)
     for claim in (
         "raises similarity",
-        "strongest",
+        "base student (strongest)",
         "lowers its advantage",
         "still told apart",
         "differ by category, base",
     ):
-        assert row(table, claim)["holds"] == "yes"
-    assert row(table, "does not consistently beat")["holds"] == "yes"
+        assert row(table, claim)["verdict"] == "supported"
 
 
-def test_without_any_effect_no_claim_holds_but_the_null() -> None:
+def test_without_any_effect_nothing_is_supported_but_the_null() -> None:
     scores = made.scores(300)
     flat = scores[scores["contrast"] == "teacher_resample"]
     scores = pd.concat([flat.assign(contrast=c) for c in ("base", "distilled", "teacher_resample")])
@@ -97,46 +101,53 @@ def test_without_any_effect_no_claim_holds_but_the_null() -> None:
     verdicts = pd.concat([flat.assign(contrast=c) for c in ("base", "distilled", "teacher_resample")])
     table = claims.claim_table(summaries.summarise(tables(scores=scores, judgements=verdicts)))
     for claim in (
-        "strongest",
+        "base student (strongest)",
         "lowers its advantage",
         "still told apart",
         "judge's advantage (all",
         "by category, base",
     ):
-        assert row(table, claim)["holds"] == "no", claim
-    assert row(table, "null:")["holds"] == "yes"
+        assert row(table, claim)["verdict"] == "undecided", claim
+    assert row(table, "no interval of it lies above 0")["verdict"] == "passed"
 
 
 def test_a_null_that_is_told_apart_fails_and_is_shown() -> None:
     scores = made.scores(300)
     leak = (scores["contrast"] == "teacher_resample") & (scores["adversary"] == "encoder")
     scores.loc[leak, "correct"] = 1.0
-    found = row(claims.claim_table(summaries.summarise(tables(scores=scores))), "null:")
-    assert found["holds"] == "no"
-    assert "encoder" in found["this run"]
+    table = claims.claim_table(summaries.summarise(tables(scores=scores)))
+    for claim, verdict in (("by more than ε", "contradicted"), ("no interval of it", "failed")):
+        assert row(table, claim)["verdict"] == verdict
+        assert "encoder" in row(table, claim)["this run"]
 
 
-def test_guided_buying_that_does_win_is_said_to_win() -> None:
-    better = claims.claim_table(summaries.summarise(tables(budget=made.budget(20, guided=0.05))))
-    assert row(better, "does not consistently beat")["holds"] == "no"
+@pytest.mark.parametrize(
+    ("guided", "seeds", "verdict"),
+    [(0.05, 12, "contradicted"), (-0.05, 12, "supported"), (0.0, 3, "undecided"), (0.05, 3, "undecided")],
+)
+def test_guided_buying_is_judged_at_every_budget_and_by_its_margin(guided, seeds, verdict) -> None:
+    budget = made.budget(20, guided=guided, seeds=seeds)
+    found = row(claims.claim_table(summaries.summarise(tables(budget=budget))), "does not consistently beat")
+    assert found["verdict"] == verdict and found["asked"] == "below 0.01"
 
 
 def test_strongest_is_learned_even_when_length_or_judge_is_better() -> None:
     scores = made.scores(200)
     scores.loc[(scores["adversary"] == "length") & (scores["contrast"] == "base"), "correct"] = 1.0
-    found = row(claims.claim_table(summaries.summarise(tables(scores=scores))), "strongest")
+    found = row(claims.claim_table(summaries.summarise(tables(scores=scores))), "(strongest)")
     assert "length" not in found["this run"] and "judge" not in found["this run"]
 
 
-def test_run_without_checked_content_or_null_has_no_such_rows(frames: dict[str, pd.DataFrame]) -> None:
+def test_a_run_without_checked_content_or_null_has_a_dash_there(frames: dict[str, pd.DataFrame]) -> None:
     bare = {
         name: frame[frame["contrast"] != "teacher_resample"] if "contrast" in frame else frame
         for name, frame in frames.items()
     }
     unchecked = summaries.answer_rates(made.answers().assign(content_correct=np.nan))
     table = claims.claim_table({**bare, "answers": unchecked})
-    assert not table["claim"].str.contains("null|content").any()
-    assert row(table, "end by themselves, base")["holds"] == "yes"
+    null = table[table["claim_id"].str.contains("null")]
+    assert set(null["this run"]) == set(null["verdict"]) == {"—"}
+    assert row(table, "end by themselves, base")["verdict"] == "undecided"  # 199 of 200
 
 
 def test_certificates_of_base_and_distilled_stand_among_the_claims_with_their_bounds() -> None:
@@ -146,17 +157,20 @@ def test_certificates_of_base_and_distilled_stand_among_the_claims_with_their_bo
     for arm in ("base", "distilled"):
         line = row(table, f"certificate for ε = 0.05 at q = 1, {arm} student")
         one = next(c for c in found if (c.pair, c.contrast) == ("qwen", arm))
-        assert line["this run"].startswith(one.verdict) and line["holds"] == "—"
+        assert line["this run"].startswith(one.verdict) and line["verdict"] == "—"
         floor, ceiling = (float(end) for end in line["interval"].strip("[]").split(", "))
         assert floor == pytest.approx(max(0.0, *(r.floor for r in one.rows)), abs=5e-4)
         assert ceiling == pytest.approx(one.certified_epsilon, abs=5e-4)
 
 
-@pytest.mark.parametrize(("queries", "student", "null"), [(40.0, "yes", "no"), (np.nan, "no", "yes")])
-def test_a_difference_is_to_be_established_for_students_and_not_for_the_null(queries, student, null) -> None:
-    table = claims.claim_table(summaries.summarise(tables(tests=watched(queries, 0.01))))
-    assert row(table, "prompt by prompt: distilled")["holds"] == student
-    assert row(table, "prompt by prompt: null")["holds"] == null
+@pytest.mark.parametrize(
+    ("queries", "p", "student", "null"),
+    [(40.0, 0.01, "supported", "failed"), (np.nan, 0.3, "undecided", "passed")],
+)
+def test_a_difference_is_to_be_established_for_students_only(queries, p, student, null) -> None:
+    table = claims.claim_table(summaries.summarise(tables(tests=watched(queries, p))))
+    assert row(table, "prompt by prompt: distilled")["verdict"] == student
+    assert row(table, "are not established")["verdict"] == row(table, "no kernel test")["verdict"] == null
 
 
 def test_always_a_judge_has_first_and_second_cancelling() -> None:
@@ -221,15 +235,21 @@ def test_budget_gain_of_the_reference_shape_and_missing_reference() -> None:
         summaries.budget_gain(made.budget(5).query("strategy != 'stratified_random'"))
 
 
+def written_run(folder: Path, whole: summaries.Tables) -> None:
+    """The files of a run of both pairs."""
+    for one in whole.certificates:
+        write_json(RunPaths(folder, one.pair).certificate(one.contrast), one.to_json())
+    for pair in made.PAIRS:
+        settings = {"TEACHER": "a/teacher", "STUDENT": "a/student", "CONFIDENCE": 0.9, "SEED": 3}
+        write_json(RunPaths(folder, pair).settings, settings)
+        for name in (field.name for field in fields(whole) if field.name != "certificates"):
+            frame = getattr(whole, name)
+            frame[frame["pair"] == pair].to_parquet(folder / pair / f"{name}.parquet")
+
+
 def test_tables_and_certificates_are_read_from_a_run_and_a_missing_one_is_named(tmp_path: Path) -> None:
     whole = tables(wealth=watched(9.0, 0.5))
-    for one in whole.certificates:
-        write_json(RunPaths(tmp_path, one.pair).certificate(one.contrast), one.to_json())
-    for field in fields(whole):
-        if field.name != "certificates":
-            frame = getattr(whole, field.name)
-            for pair in made.PAIRS:
-                frame[frame["pair"] == pair].to_parquet(tmp_path / pair / f"{field.name}.parquet")
+    written_run(tmp_path, whole)
     read = summaries.load_tables(summaries.table_files(tmp_path, made.PAIRS))
     assert len(read.scores) == len(whole.scores)
     assert sorted(read.certificates, key=str) == sorted(whole.certificates, key=str)
@@ -237,3 +257,26 @@ def test_tables_and_certificates_are_read_from_a_run_and_a_missing_one_is_named(
         (tmp_path / missing).unlink()
         with pytest.raises(BadInput, match=missing):
             summaries.table_files(tmp_path, made.PAIRS)
+
+
+def test_one_command_judges_a_run_anew_from_its_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, run = tables(wealth=watched(9.0, 0.5)), RunPaths(tmp_path)
+    assert main(["claims", "--run-dir", str(tmp_path)]) == 2
+    assert "holds no run of any pair" in capsys.readouterr().err
+    written_run(tmp_path, whole)
+    assert main(["claims", "--run-dir", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "The paper's claims: " in said and "Our own checks: " in said and claims.NOTE in said
+    read = summaries.load_tables(summaries.table_files(tmp_path, made.PAIRS))
+    expected = claims.claim_table(summaries.summarise(read, confidence=0.9, seed=3), confidence=0.9)
+    assert read_claims(run.claims) == expected.to_dict("records")
+    before = run.claims.read_bytes()
+    (tmp_path / "llama" / "scores.parquet").unlink()
+    assert main(["claims", "--run-dir", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "llama/scores.parquet: no such table" in error and error.count("\n") == 1
+    assert run.claims.read_bytes() == before
+    assert main(["claims", "--run-dir", str(tmp_path), "--pair", "qwen"]) == 0
+    assert {row["pair"] for row in read_claims(run.claims)} == {"qwen"}

@@ -11,12 +11,14 @@ import pytest
 from bbi_utils.errors import BadInput
 from bbi_utils.files import sha256_file
 from bbi_utils.paths import RunPaths, committed
-from bbi_utils.report.claims import as_text, read_claims
+from bbi_utils.report.claims import COLUMNS
+from bbi_utils.report.claims_text import as_text, read_claims
 from bbi_utils.study.verify import TOLERANCES, stale_figures, verify
 from tools.refresh import begin_expected, refresh_figures
 
-ROW = {"claim_id": "s", "claim": "similar", "pair": "qwen", "paper": "0.8",
-       "this run": "0.912 (ours, 2 of 3)", "interval": "[0.9, 1.0]", "holds": "yes"}  # fmt: skip
+ROW = {"table": "paper", "claim_id": "s", "claim": "similar", "pair": "qwen", "reported": "0.8",
+       "source": "abstract", "this run": "0.912 (ours, 2 of 3)", "interval": "[0.9, 1.0]",
+       "asked": "above 0", "verdict": "supported"}  # fmt: skip
 
 
 def write(path: Path, *rows: dict[str, str]) -> Path:
@@ -27,19 +29,28 @@ def write(path: Path, *rows: dict[str, str]) -> Path:
     return path
 
 
-def test_a_table_is_aligned_without_its_ids_and_long_cells_wrap(tmp_path: Path) -> None:
-    rows = read_claims(write(tmp_path / "c.csv", ROW, {**ROW, "claim": "a long claim " * 6}))
+def test_tables_stand_apart_aligned_without_ids_and_long_cells_wrap(tmp_path: Path) -> None:
+    check = {**ROW, "table": "checks", "verdict": "failed"}
+    rows = read_claims(write(tmp_path / "c.csv", check, ROW, {**ROW, "claim": "a long claim " * 6}))
     lines = as_text(rows).splitlines()
-    assert max(len(line) for line in lines) < 130 and lines[0].split()[:2] == ["claim", "pair"]
-    assert len({line.index("qwen") for line in lines if "qwen" in line}) == 1
+    assert max(len(line) for line in lines) < 160 and lines[2].split()[:2] == ["claim", "pair"]
+    assert lines[0] == "The paper's claims: 2 supported" and "Our own checks: 1 failed" in lines
+    paper = lines[: lines.index("Our own checks: 1 failed")]
+    assert len({line.index("qwen") for line in paper if "qwen" in line}) == 1
+    assert any("0.8 [abstract]" in line for line in lines)
 
 
 @pytest.mark.parametrize(
-    "text", ["claim,paper\nx,y\n", "claim_id,claim,pair,paper,this run,interval,holds\n"]
+    ("text", "says"),
+    [
+        ("claim,paper\nx,y\n", "lacks the column 'table'"),
+        (",".join(COLUMNS) + "\n", "has no rows"),
+        (",".join(COLUMNS) + "\nours" + ",x" * (len(COLUMNS) - 1), "table 'ours'; expected paper, planted"),
+    ],
 )
-def test_a_table_without_columns_or_rows_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_table_without_columns_or_rows_is_refused(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "c.csv").write_text(text)
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInput, match=says):
         read_claims(tmp_path / "c.csv")
 
 
@@ -53,7 +64,9 @@ def test_a_run_that_is_committed_verifies_and_a_changed_one_does_not(tmp_path: P
     rules = {
         "claims.csv": {
             "keys": ["claim_id", "claim", "pair"],
-            "columns": dict.fromkeys(list(ROW)[3:], "exact"),
+            "columns": dict.fromkeys(
+                [name for name in ROW if name not in ("claim_id", "claim", "pair")], "exact"
+            ),
         }
     }
     (figures / "expected" / "tolerances.yaml").write_text(json.dumps(rules))

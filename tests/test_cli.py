@@ -25,7 +25,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=paths.ROOT, check=False)
 
 
-@pytest.mark.parametrize("command", [[], ["reproduce"], ["export"], ["import"], ["verify"]])
+@pytest.mark.parametrize("command", [[], ["reproduce"], ["claims"], ["export"], ["import"], ["verify"]])
 def test_everything_has_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main([*command, "--help"])
@@ -43,6 +43,9 @@ def test_everything_has_help(command: list[str], capsys: pytest.CaptureFixture[s
         (["reproduce", "--profile", "papre", "--dry-run"], "did you mean 'paper'"),
         (["reproduce", "--profile", "paper", "--pair", "qwen,qwen", "--dry-run"], "name each pair once"),
         (["verify", "--run-dir", "runs/no-such-run"], "`make reproduce` writes it"),
+        (["verify", "--profile", "mine"], "no results of profile 'mine' are kept"),
+        (["claims", "--run-dir", "runs/no-such-run"], "holds no run of any pair"),
+        (["claims", "--run-dir", "runs/no-such-run", "--pair", "x"], "x/similarity.parquet: no such table"),
     ],
 )
 def test_bad_input_is_one_line_on_stderr_and_2(

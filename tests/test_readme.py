@@ -18,37 +18,73 @@ from tools import readme
 
 ROWS = [
     {
+        "table": table,
         "claim_id": claim_id,
         "claim": claim,
         "pair": pair,
-        "paper": paper,
+        "reported": reported,
+        "source": "abstract",
         "this run": found,
         "interval": "[0.1, 0.3]",
-        "holds": "yes",
+        "asked": "above 0",
+        "verdict": "supported",
     }
-    for claim_id, claim, pair, paper, found in (
-        ("similarity_base", "similarity with the teacher, base student", "qwen", "0.788", "0.2"),
-        ("watched_null", "two models are established", "qwen", "—", "0.3 (a|b)"),
-        ("similarity_base", "similarity with the teacher, base student", "llama", "0.814", "0.25"),
+    for table, claim_id, claim, pair, reported, found in (
+        ("paper", "similarity_base", "similarity with the teacher, base student", "qwen", "0.788", "0.2"),
+        ("checks", "watched_null", "two models are established", "qwen", "—", "0.3 (a|b)"),
+        ("paper", "similarity_base", "similarity with the teacher, base student", "llama", "0.814", "0.25"),
     )
 ]
+BEYOND = ("limit", "shares", "beyond", "budget_joint")  # have none yet
 TOLERANCES = load_tolerances(paths.committed("pocket") / "expected" / "tolerances.yaml")
 
 
 def test_pairs_stand_side_by_side_with_paper_and_tolerance() -> None:
-    lines = readme.results(ROWS, TOLERANCES).splitlines()
-    assert len({line.replace(r"\|", "").count("|") for line in lines}) == 1
-    assert "| 0.788 / 0.814 | 0.2 [0.1, 0.3] | 0.25 [0.1, 0.3] | yes | ± 0.02 |" in lines[2]
-    assert r"0.3 (a\|b) [0.1, 0.3] | — | yes" in lines[3]
+    said = readme.results(ROWS, TOLERANCES, order=("paper", "checks"))
+    first, folded = said.split("<details>")
+    assert "**The paper's claims: 2 supported**" in first and "Our own checks: 1 supported" in folded
+    lines = [line for line in said.splitlines() if line.startswith("|")]
+    assert len({line.replace(r"\|", "").count("|") for line in lines[:3]}) == 1
+    known = "| 0.788 [abstract] / 0.814 [abstract] | 0.2 [0.1, 0.3] | 0.25 [0.1, 0.3] |"
+    assert f"{known} above 0 | supported | ± 0.02 |" in lines[2]
+    assert r"0.3 (a\|b) [0.1, 0.3] | above 0 | supported | — |" in lines[-1]
 
 
 def test_every_estimate_of_a_claim_has_the_tolerance_of_its_own_table() -> None:
     untold = {key for key in all_claims() if readme.tolerance_of(key, TOLERANCES) == NOTHING}
-    assert {key.split("_")[0] for key in untold} == {"watched", "categories", "stopped", "content"}
-    assert (
-        readme.tolerance_of("judge_drop", TOLERANCES)
-        == f"± {TOLERANCES['judge_drop.csv']['columns']['drop']:g}"
-    )
+    frames = {all_claims()[key].frame for key in untold}
+    assert frames == {"tests", "concentration", "heterogeneity", "answers", "content", *BEYOND}
+    drop = TOLERANCES["judge_drop.csv"]["columns"]["drop"]
+    assert readme.tolerance_of("judge_drop", TOLERANCES) == f"± {drop:g}"
+
+
+OLD_TABLE = "figures/pocket holds a table of the former columns until the next `make refresh`"
+
+
+@pytest.mark.parametrize(
+    "profile",
+    ["smol", pytest.param("pocket", marks=pytest.mark.xfail(raises=BadInput, strict=True, reason=OLD_TABLE))],
+)
+def test_the_readme_shows_what_is_kept_of_a_profile_or_says_that_nothing_is(profile: str) -> None:
+    text = readme.README.read_text(encoding="utf-8")
+    assert readme.with_results(text, profile) == text
+
+
+def test_the_real_model_s_results_come_first() -> None:
+    text = readme.README.read_text(encoding="utf-8")
+    assert list(readme.ORDER) == ["smol", "pocket"]
+    assert text.index("figure smol") < text.index("results smol") < text.index("results pocket")
+
+
+def test_nothing_kept_is_a_sentence_and_another_profile_leaves_the_readme_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    markers = "<!-- figure smol --><!-- /figure smol --> <!-- results smol --><!-- /results smol -->"
+    said = readme.with_results(markers, "smol", figures=tmp_path)
+    assert said.count("`make refresh PROFILE=smol`, puts them here") == 2
+    study = load_study("laptop", "qwen", {"run_dir": str(tmp_path)})
+    readme.refresh_readme(study, readme=tmp_path / "README.md")
+    assert "nothing of profile 'laptop'" in capsys.readouterr().out
 
 
 def test_only_what_is_between_the_markers_changes() -> None:
@@ -84,7 +120,9 @@ def test_time_is_that_of_the_slower_pair_and_memory_that_of_both(tmp_path: Path)
 
 def test_the_committed_readme_has_its_markers_and_names_what_exists() -> None:
     text = readme.README.read_text(encoding="utf-8")
-    for name in ("results pocket", "measured pocket"):
+    for name in (
+        f"{what} {profile}" for what in ("figure", "results", "measured") for profile in readme.ORDER
+    ):
         assert readme.between(text, name, "x") != text
     links = re.findall(r"\]\((?!https?:)([^)]+)\)", text)
     tree = text.split("```text")[1].split("```")[0]

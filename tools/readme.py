@@ -10,30 +10,55 @@ from typing import Any
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.files import read_json, replacing
-from bbi_utils.report.claims import NOTHING, Row, all_claims, read_claims
+from bbi_utils.report.claims import NOTHING, TABLES, all_claims, counted
+from bbi_utils.report.claims_text import Row, by_table, read_claims, reported
 from bbi_utils.study.params import Study
 from bbi_utils.study.stages import STAGES, make_task
 from bbi_utils.study.verify import TOLERANCES, load_tolerances
 
 README = paths.ROOT / "README.md"
+# Whose results the README shows, and in which order: the first table at once, the others folded away.
+ORDER = {"smol": ("paper", "checks"), "pocket": ("planted", "checks", "paper")}
+ABSENT = (
+    "The results of profile `{0}` are not in this repository yet: `make reproduce PROFILE={0}`, then "
+    "`make refresh PROFILE={0}`, puts them here."
+)
 
 
-def refresh_readme(study: Study, *, figures: Path, readme: Path = README) -> None:
-    """Write the claims in `figures`, and time and machine of the run of `study`, between their markers."""
-    tolerances = load_tolerances(figures / "expected" / TOLERANCES)
-    text = readme.read_text(encoding="utf-8")
-    text = between(
-        text,
-        f"results {study.profile}",
-        "\n" + results(read_claims(figures / "claims.csv"), tolerances) + "\n",
-    )
+def refresh_readme(study: Study, *, readme: Path = README) -> None:
+    """Write what is kept of the study's profile, and time and machine of its run, between their markers."""
+    if study.profile not in ORDER:
+        print(f"{readme.name} shows nothing of profile {study.profile!r}: it stays as it is")
+        return
+    text = with_results(readme.read_text(encoding="utf-8"), study.profile)
     took = measured(study)
     if took is None:
-        print("README.md keeps its time and memory: part of this run had been run before in its folder")
+        print(f"{readme.name} keeps its time and memory: part of this run had been run before in its folder")
     else:
-        text = between(text, f"measured {study.profile}", took)
+        text = between(text, f"measured {study.profile}", f"took {took}")
     with replacing(readme) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def with_results(text: str, profile: str, *, figures: Path | None = None) -> str:
+    """The README's text with the figure and the tables kept of a profile, or a sentence that none are."""
+    folder = figures or paths.committed(profile)
+    if not (folder / "claims.csv").is_file():
+        picture, tables = ABSENT.format(profile), ABSENT.format(profile)
+    else:
+        picture = figure(folder, profile)
+        tolerances = load_tolerances(folder / "expected" / TOLERANCES)
+        tables = results(read_claims(folder / "claims.csv"), tolerances, order=ORDER[profile])
+    return between(
+        between(text, f"figure {profile}", f"\n{picture}\n"), f"results {profile}", f"\n{tables}\n"
+    )
+
+
+def figure(folder: Path, profile: str) -> str:
+    """The figure of all advantages, with its own caption."""
+    caption = (folder / "advantage.caption.txt").read_text(encoding="utf-8").strip()
+    what = "Advantage of every adversary on the base student, the distilled student and the teacher itself"
+    return f"![{what}](figures/{profile}/advantage.png)\n\n*{caption}*"
 
 
 def between(text: str, name: str, content: str) -> str:
@@ -44,17 +69,30 @@ def between(text: str, name: str, content: str) -> str:
     return marked.sub(lambda match: match[1] + content + match[2], text)
 
 
-def results(rows: Sequence[Row], tolerances: Mapping[str, Any]) -> str:
+def results(rows: Sequence[Row], tolerances: Mapping[str, Any], *, order: Sequence[str]) -> str:
+    """The tables of claims in Markdown, in this order; all but the first are folded away."""
+    parts: list[str] = []
+    for name, part in sorted(by_table(rows).items(), key=lambda item: order.index(item[0])):
+        said = f"{TABLES[name]}: {counted([row['verdict'] for row in part])}"
+        table = one_table(part, tolerances)
+        folded = f"<details><summary>{said}</summary>\n\n{table}\n\n</details>"
+        parts.append(folded if parts else f"**{said}**\n\n{table}")
+    return "\n\n".join(parts)
+
+
+def one_table(rows: Sequence[Row], tolerances: Mapping[str, Any]) -> str:
     """A Markdown table of one line a claim, the pairs side by side where they differ."""
     pairs = list(dict.fromkeys(row["pair"] for row in rows))
-    lines = [["claim", "paper", *(f"this run, {pair}" for pair in pairs), "holds", "tolerance"]]
+    lines = [["claim", "reported", *(f"this run, {pair}" for pair in pairs), "asked", "verdict", "tolerance"]]
     lines.append(["---"] * len(lines[0]))
     for claim_id in dict.fromkeys(row["claim_id"] for row in rows):
         found = {row["pair"]: row for row in rows if row["claim_id"] == claim_id}
         here = [estimate(found[pair]) if pair in found else NOTHING for pair in pairs]
-        columns = ("claim", "paper", "holds")
-        claim, paper, holds = (joined([row[name] for row in found.values()]) for name in columns)
-        lines.append([claim, paper, *here, holds, tolerance_of(claim_id, tolerances)])
+        claim, asked, verdict = (
+            joined([row[name] for row in found.values()]) for name in ("claim", "asked", "verdict")
+        )
+        known = joined([reported(row) for row in found.values()])
+        lines.append([claim, known, *here, asked, verdict, tolerance_of(claim_id, tolerances)])
     return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.report.claims import read_claims
+from bbi_utils.report.claims_text import read_claims
 from bbi_utils.study.cells import code_hash, declared_parameters, read
 from bbi_utils.study.cli.main import Parser, carried_out
 from bbi_utils.study.execute import run_notebook
-from bbi_utils.study.params import DEFAULT_PAIRS, Study, load_study
+from bbi_utils.study.params import Study, load_study
 from bbi_utils.study.stages import STAGES, make_task
 from bbi_utils.study.verify import TOLERANCES, load_tolerances, read_table
 from tools import notebooks
@@ -94,15 +94,16 @@ def refresh(study: Study) -> None:
     figures = paths.committed(study.profile)
     changed = refresh_notebooks(study) if study.profile == SHOWN else []
     refresh_figures(paths.RunPaths(study.run_dir), figures)
-    refresh_readme(study, figures=figures)
+    refresh_readme(study)
     for path in (*changed, figures, README):
         print(paths.shown(path))
 
 
 def run_refresh(options: argparse.Namespace) -> int:
-    """Takes the notebooks' outputs of the first default pair."""
-    overrides = {"run_dir": options.run_dir} if options.run_dir else {}
-    refresh(load_study(options.profile, DEFAULT_PAIRS[0], overrides, pairs=DEFAULT_PAIRS))
+    """Takes the pairs that the run's claims are about, and the notebooks' outputs of the first."""
+    run_dir = options.run_dir or f"runs/{options.profile}"
+    pairs = list(dict.fromkeys(row["pair"] for row in read_claims(paths.RunPaths(run_dir).claims)))
+    refresh(load_study(options.profile, pairs[0], {"run_dir": run_dir}, pairs=pairs))
     return 0
 
 

@@ -1,241 +1,231 @@
-"""The claims of the paper beside what this run found, as a table that is saved, read again and shown.
+"""What is claimed beside what a run found: three tables, judged from intervals by margins stated before.
 
-The paper's numbers are for the paper's models and probes; a run on other models is judged by whether the
-claim's direction holds, never by how close the numbers are.
+The paper's claims, what was planted where that is known, and checks of our own; claims.yaml has them all. The
+paper's figures are for its own models and probes: a run is asked for the direction, never for the figure.
 """
 
 from __future__ import annotations
 
-import csv
-import itertools
 import math
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from bbi_utils import paths
-from bbi_utils.errors import BadInput
-from bbi_utils.report.labels import aligned, pairs_in, words
+from bbi_utils.report.labels import pairs_in, words
 
 if TYPE_CHECKING:  # pandas is imported where claims are made: who only reads them need not wait for it
     import pandas as pd
 
-    Frames = Mapping[str, pd.DataFrame]  # of one pair
-    Told = tuple[pd.Series, str, bool | None]
+    Frames = Mapping[str, pd.DataFrame]
 
-COLUMNS = ("claim_id", "claim", "pair", "paper", "this run", "interval", "holds")
-NOTHING = "—"
-WIDEST_CELL = 44
-NOTE = (
-    "Paper: Hasan (2026), arXiv 2605.30448, on its own Qwen and Llama models and probes; this run: the "
-    "models named in its manifest. Advantage here is 2 Pr[correct] - 1; which definition the paper uses "
-    "is not known to us. The strongest adversary is the one with the largest estimate on the base "
-    "student; its intervals are simultaneous over all adversaries and games, so choosing it afterwards is "
-    "paid for. 'Holds' asks for the direction with its interval, not for the paper's number."
+COLUMNS = (
+    "table",
+    "claim_id",
+    "claim",
+    "pair",
+    "reported",
+    "source",
+    "this run",
+    "interval",
+    "asked",
+    "verdict",
 )
-
-Row = dict[str, str]
+TABLES = {
+    "paper": "The paper's claims",
+    "planted": "What was planted, and is it recovered?",
+    "checks": "Our own checks",
+}
+SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
+PASSED, FAILED = "passed", "failed"
+NOTHING = "—"
+NOTE = (
+    "Paper: Hasan (2026), arXiv 2605.30448, on its own Qwen and Llama models and probes; we used the "
+    "abstract and public summaries. Advantage here is 2 Pr[correct] - 1; they do not say which definition "
+    "the paper uses. A verdict comes from whole intervals and the margin in 'asked', never from an estimate: "
+    "supported where all of the interval is as asked, contradicted where all of it lies on the other side, "
+    "else undecided. 'Below' and 'within' are one- and two-sided tests for equivalence, made with our joint "
+    "intervals, which are wider than these need. A check that only sounds an alarm ('never') is passed or "
+    "failed; passed is no evidence. Where the models' differences were planted by us the paper's claims are "
+    "not judged."
+)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim, as the head of paper.yaml explains it."""
+    """One claim, as the head of claims.yaml explains it."""
 
+    table: str
     claim: str
     frame: str
-    column: str = ""
+    column: str
     where: Mapping[str, str] = field(default_factory=dict)
-    paper: str | Mapping[str, str] = NOTHING
-    told: str = "row"
+    reported: str | Mapping[str, str] = NOTHING
+    source: str = NOTHING
+    pick: str = ""
+    says: str = ""
     signed: bool = False
-    above_0: bool = False
+    asks: str = ""
+    margin: float | str = 0.0
+    over: str = "all"
+    alarm: bool = False
 
     def rows(self, frames: Frames) -> pd.DataFrame:
-        """The rows of a pair's frame that this claim is about; none where the run had no such contrast."""
+        """The rows of a pair's frames that this claim is about; none where the run has no such contrast."""
         frame = frames[self.frame]
         for column, value in self.where.items():
             frame = frame[frame[column] == value]
-        return frame
-
-    def number(self, row: pd.Series) -> str:
-        """The estimate of a row."""
-        return _number(row[self.column], signed=self.signed)
-
-    def holds(self, row: pd.Series) -> bool | None:
-        """Whether a whole interval lies above 0, where the claim is that."""
-        return bool(row["lower"] > 0) if self.above_0 else None
+        if self.pick == "strongest" and len(frame):
+            name, game = _strongest(frames["advantage"])
+            frame = frame[(frame["adversary"] == name) & (frame["game"] == game)]
+        return frame.reset_index(drop=True)
 
 
 @cache
 def all_claims() -> dict[str, Claim]:
-    """Claim id -> claim, in the order of the table."""
-    text = Path(__file__).with_name("paper.yaml").read_text(encoding="utf-8")
-    return {claim_id: Claim(**said) for claim_id, said in yaml.safe_load(text).items()}
+    """Claim id -> claim, in the order of the tables."""
+    text = Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
+    listed = yaml.safe_load(text)
+    return {name: Claim(table, **said) for table in TABLES for name, said in listed[table].items()}
 
 
-def claim_table(frames: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> pd.DataFrame:
-    """One row a claim and pair, from the frames of `summaries.summarise`; all columns are text.
+def claim_table(frames: Frames, *, confidence: float = 0.95) -> pd.DataFrame:
+    """One row a claim and pair, from the frames of `summaries.summarise`; all columns are text, as COLUMNS.
 
-    claim_id never changes where the words of a claim may; holds is "yes", "no", or a dash where a row only
-    states a number. `NOTE` belongs under the table.
+    claim_id never changes where the words of a claim may. Of what a run does not have, such as a judge, the
+    answer is a dash; what was planted is asked only of pairs of which it is known. `NOTE` belongs under it.
     """
     import pandas as pd
 
-    table: list[Row] = []
+    prepared, table = _prepared(frames), []
     for pair in pairs_in(frames["similarity"]["pair"]):
-        of_pair = {name: frame[frame["pair"] == pair] for name, frame in frames.items()}
+        of_pair = {name: frame[frame["pair"] == pair] for name, frame in prepared.items()}
+        planted = "planted" in set(of_pair["concentration"]["named_by"])
         for claim_id, claim in all_claims().items():
-            if (rows := claim.rows(of_pair)).empty:
-                continue
-            row, text, holds = TOLD[claim.told](claim, rows, of_pair, confidence)
-            paper = claim.paper if isinstance(claim.paper, str) else claim.paper.get(pair, NOTHING)
-            said = {"claim": claim.claim.format(**row), "pair": pair, "paper": paper}
-            verdict = NOTHING if holds is None else "yes" if holds else "no"
-            said |= {"this run": text, "interval": _interval(row), "holds": verdict}
-            table.append({"claim_id": claim_id, **said})
+            if claim.table != "planted" or planted:
+                row = _row(claim, of_pair, pair, alpha=1 - confidence)
+                if claim.table == "paper" and planted:
+                    row["verdict"] = NOTHING  # what we put in ourselves says nothing about the paper
+                table.append({"table": claim.table, "claim_id": claim_id, "pair": pair, **row})
     return pd.DataFrame(table, columns=list(COLUMNS))
 
 
-def _number(value: float, *, signed: bool = False) -> str:
-    return f"{value:{'+' if signed else ''}.3f}".replace("-0.000", "0.000")
+def _row(claim: Claim, frames: Frames, pair: str, *, alpha: float) -> dict[str, str]:
+    """What a claim's row says of one pair, beside its names."""
+    asked = frames["verdicts"].iloc[0].to_dict() if len(frames["verdicts"]) else {"epsilon": math.nan, "q": 1}
+    margin = float(asked["epsilon"] if claim.margin == "epsilon" else claim.margin)
+    rows = claim.rows(frames)
+    if claim.asks == "tested" and claim.over == "any":
+        alpha /= max(1, len(rows))  # intervals hold together already, p-values do not
+    reported = claim.reported if isinstance(claim.reported, str) else claim.reported.get(pair, NOTHING)
+    said = {"claim": claim.claim.format(**asked), "source": claim.source, "reported": reported}
+    said["asked"] = _asked(claim, margin, alpha=alpha)
+    if rows.empty:
+        return {**said, "this run": NOTHING, "interval": NOTHING, "verdict": NOTHING}
+    row = rows.iloc[_decisive(claim, rows, margin)].to_dict()
+    shown = {name: words(value) if isinstance(value, str) else value for name, value in row.items()}
+    said["reported"] = reported.format(**shown)
+    text = (claim.says or f"{{{claim.column}:{'+' if claim.signed else ''}.3f}}").format(**shown)
+    found = judge(claim, rows, margin=margin, alpha=alpha)
+    return {**said, "this run": _zero(text), "interval": _interval(row), "verdict": found}
 
 
-def _interval(row: pd.Series) -> str:
-    if "lower" not in row or math.isnan(row["lower"]):
+def judge(claim: Claim, rows: pd.DataFrame, *, margin: float, alpha: float) -> str:
+    """The verdict: supported, contradicted, undecided; of an alarm passed or failed; a dash if none is asked.
+
+    rows: lower and upper, which hold together, or p (and p_below, the opposite tail), compared with alpha.
+    """
+    if not claim.asks:
         return NOTHING
-    return f"[{_number(row['lower'])}, {_number(row['upper'])}]"
+    yes, no = _sides(claim.asks, rows, margin, alpha)
+    supported, contradicted = (yes.any(), no.all()) if claim.over == "any" else (yes.all(), no.any())
+    if claim.alarm:
+        return FAILED if supported else PASSED
+    return SUPPORTED if supported else CONTRADICTED if contradicted else UNDECIDED
 
 
-def _who(row: pd.Series) -> str:
-    return f"({words(row['adversary'])}, {row['game']})"
+def _sides(asks: str, rows: pd.DataFrame, margin: float, alpha: float) -> tuple[pd.Series, pd.Series]:
+    """Whether each row is surely as asked, and whether it surely is not; one with unknown ends is neither."""
+    if asks == "tested":
+        return rows["p"] <= alpha, rows["p_below"] <= alpha if "p_below" in rows else rows["p"] < 0
+    lower, upper = rows["lower"], rows["upper"]
+    if asks == "above":
+        return lower > margin, upper < margin
+    if asks == "at_most":
+        return upper < margin, lower > margin
+    if asks == "within":
+        return (lower > -margin) & (upper < margin), (lower > margin) | (upper < -margin)
+    raise ValueError(f"{asks!r} is nothing that a claim can ask")
 
 
-# How a claim is told: from its rows (and all frames of the pair) the one shown, its words, whether it holds.
+def _decisive(claim: Claim, rows: pd.DataFrame, margin: float) -> int:
+    """The place of the row shown: of any the one most clearly as asked, of all the one least clearly so."""
+    if len(rows) == 1 or not claim.asks:
+        return 0
+    room = {
+        "tested": lambda: -rows["p"],
+        "above": lambda: rows["lower"] - margin,
+        "at_most": lambda: margin - rows["upper"],
+        "within": lambda: margin - rows[["lower", "upper"]].abs().max(axis=1),
+    }[claim.asks]().fillna(-math.inf)
+    return int(room.argmax() if claim.over == "any" else room.argmin())
 
 
-def _row(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
-    row = rows.iloc[0]
-    return row, claim.number(row), claim.holds(row)
+def _asked(claim: Claim, margin: float, *, alpha: float) -> str:
+    if not claim.asks:
+        return NOTHING
+    above, near = f"above {margin:g}", f"within ± {margin:g}"
+    asked = {"tested": f"p ≤ {alpha:.2g}", "above": above, "at_most": f"below {margin:g}", "within": near}
+    return f"{'never ' if claim.alarm else ''}{asked[claim.asks]}"
 
 
-def _strongest(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
-    """Of the learned adversary with the largest estimate on the base student, the first by name of equals."""
+def _strongest(advantage: pd.DataFrame) -> tuple[str, str]:
+    """The learned adversary and game with the largest estimate on the base student, of equals the first."""
     from bbi_utils.report.summaries import learned  # whose imports nobody waits for who only reads the table
 
-    base = learned(frames["advantage"].query("contrast == 'base'")).sort_values(["adversary", "game"])
+    base = learned(advantage[advantage["contrast"] == "base"]).sort_values(["adversary", "game"])
     best = base.nlargest(1, "advantage").iloc[0]
-    row = rows[(rows["adversary"] == best["adversary"]) & (rows["game"] == best["game"])].iloc[0]
-    return row, f"{claim.number(row)} {_who(row)}", claim.holds(row)
+    return best["adversary"], best["game"]
 
 
-def _anyone(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
-    """Of the adversary, the judge and length included, whose interval lies highest."""
-    row = rows.sort_values(["adversary", "game"]).nlargest(1, "lower").iloc[0]
-    return row, f"{claim.number(row)} {_who(row)}", claim.holds(row)
+def _prepared(frames: Frames) -> dict[str, pd.DataFrame]:
+    """The frames, with what a sentence puts side by side in one row."""
+    judged, tests = frames["judge"], frames["tests"]
+    kept = judged[judged["quantity"] == "kept_fraction"].set_index(["pair", "contrast"])["estimate"]
+    found = {"judge": judged.join(kept.rename("kept"), on=["pair", "contrast"])}
+    after = tests["queries"].map("after {:.0f} queries".format)
+    never = tests["n"].map("not in {:.0f} queries".format)
+    found["tests"] = tests.assign(
+        kind=tests["test"].str.partition(",")[0], found=after.where(tests["queries"].notna(), never)
+    )
+    asked = frames["verdicts"]
+    found["verdicts"] = asked.assign(lower=asked["floor"].clip(lower=0), upper=asked["ceiling"])
+    found["beyond"] = _beyond(frames["advantage"], frames["limit"])
+    return {**frames, **found}
 
 
-def _nobody(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
-    """The interval that comes nearest to leaving 0, or leaves it by most."""
-    import pandas as pd
-
-    margin = pd.concat([-rows["lower"], rows["upper"]], axis=1).min(axis=1)
-    row, covered = rows.loc[margin.idxmin()], int((margin >= 0).sum())
-    text = f"{covered} of {len(rows)} cover 0; nearest {claim.number(row)} {_who(row)}"
-    return row, text, covered == len(rows)
+def _beyond(advantage: pd.DataFrame, limit: pd.DataFrame) -> pd.DataFrame:
+    """Each adversary's advantage minus the limit, between the ends that are farthest apart."""
+    whole = limit[limit["category"] == "all"].drop(columns=["n", "category"])
+    both = advantage.merge(whole, on=["pair", "contrast", "game"], suffixes=("", "_limit"))
+    lower, upper = both["lower"] - both["upper_limit"], both["upper"] - both["lower_limit"]
+    return both.assign(beyond=both["advantage"] - both["ceiling"], lower=lower, upper=upper)
 
 
-def _judge(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
-    row, judge = rows.iloc[0], frames["judge"].set_index(["contrast", "quantity"])["estimate"]
-    text = f"{claim.number(row)} (kept {judge[row['contrast'], 'kept_fraction']:.0%})"
-    return row, text, claim.holds(row)
+def _zero(text: str) -> str:
+    return text.replace("-0.000", "0.000")
 
 
-def _certificate(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
-    """Whether epsilon is refuted, certified or open, and between which bounds it lies."""
-    import pandas as pd
-
-    row = rows.iloc[0]
-    name = words(row["strongest"]).replace(" (", ", ").rstrip(")")
-    between = pd.Series({"lower": max(0.0, row["floor"]), "upper": row["ceiling"]})
-    return pd.concat([row, between]), f"{row['verdict']} (strongest: {name})", None
+def _interval(row: Mapping[str, Any]) -> str:
+    if "lower" not in row or math.isnan(row["lower"]):
+        return NOTHING
+    return _zero(f"[{row['lower']:.3f}, {row['upper']:.3f}]")
 
 
-def _watched(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
-    """When the sequential test established a difference, as it should not for the null; the kernel's p."""
-    from bbi_utils.responses.answers import NULL
-
-    row, tests = rows.iloc[0], frames["tests"].set_index(["contrast", "test"])["p"]
-    never = math.isnan(row["queries"])
-    found = f"not in {row['n']:.0f} queries" if never else f"after {row['queries']:.0f} queries"
-    text = f"{found}; kernel test p = {tests[row['contrast'], 'kernel, embeddings']:.4f}"
-    return row, text, never == (row["contrast"] == NULL)
-
-
-def _categories(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
-    row = rows.iloc[0]
-    return row, f"most in {words(row['most'])}; p = {row['p']:.4f}", bool(row["p"] < 1 - confidence)
-
-
-def _buying(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
-    """Over all budgets, and at how many; what knows all answers beforehand is no strategy to be judged."""
-    row, single = rows[rows["budget"] == 0].iloc[0], rows[rows["budget"] > 0]
-    better = int((single["gain"] > 0).sum())
-    consistent = bool(row["lower"] > 0 and better == len(single))
-    text = f"{claim.number(row)} (above at {better} of {len(single)} budgets)"
-    return row, text, not consistent if row["strategy"] == "disagreement" else None
-
-
-def _stopped(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
-    row = rows.iloc[0]
-    return row, claim.number(row), bool(row["rate"] >= 0.98)
-
-
-def _content(claim: Claim, rows: pd.DataFrame, frames: Frames, confidence: float) -> Told:
-    """Lower than the teacher's, both intervals taken into account."""
-    row, rates = rows.iloc[0], frames["answers"].set_index(["arm", "quantity"])["lower"]
-    return row, claim.number(row), bool(row["upper"] < rates["teacher", "content_correct"])
-
-
-TOLD: dict[str, Callable[[Claim, pd.DataFrame, Frames, float], Told]] = {
-    "row": _row, "strongest": _strongest, "anyone": _anyone, "nobody": _nobody, "judge": _judge,
-    "certificate": _certificate, "watched": _watched, "categories": _categories, "buying": _buying,
-    "stopped": _stopped, "content": _content,
-}  # fmt: skip
-
-
-def read_claims(path: Path) -> list[Row]:
-    """The rows of a claims table; raises BadInput where it is missing or lacks a column."""
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows: list[Row] = list(csv.DictReader(stream))
-    except FileNotFoundError:
-        raise BadInput(f"{paths.shown(path)} is missing; `make reproduce` writes it") from None
-    missing = [name for name in COLUMNS if rows and name not in rows[0]]
-    if missing or not rows:
-        found = f"lacks the column '{missing[0]}'" if missing else "has no rows"
-        raise BadInput(f"{paths.shown(path)} {found}; expected {', '.join(COLUMNS)}")
-    return rows
-
-
-def as_text(rows: Sequence[Row]) -> str:
-    """The rows as an aligned table without their ids; long cells are wrapped."""
-    shown = [name for name in rows[0] if name != "claim_id"]
-    table = [shown, *([row[name] for name in shown] for row in rows)]
-    wrapped = [[textwrap.wrap(text, WIDEST_CELL) or [""] for text in row] for row in table]
-    pieces = [line for row in wrapped for line in itertools.zip_longest(*row, fillvalue="")]
-    rule = ["-" * max(map(len, column)) for column in zip(*pieces, strict=True)]
-    return "\n".join(aligned([pieces[0], rule, *pieces[1:]], left=len(shown)))
-
-
-def show_claims(run: paths.RunPaths, *, stream: TextIO, seconds: float) -> None:
-    """Print the claims of a run and where its figures and executed notebooks are."""
-    minutes, second = divmod(int(seconds), 60)
-    print(f"\n{as_text(read_claims(run.claims))}\n", file=stream)
-    print(f"figures              {paths.shown(run.figures)}", file=stream)
-    print(f"executed notebooks   {paths.shown(run.folder / 'executed')}", file=stream)
-    print(f"finished in {minutes}:{second:02}", file=stream, flush=True)
+def counted(verdicts: Sequence[str]) -> str:
+    """How many verdicts of each kind, such as `5 supported, 1 undecided`; rows without one do not count."""
+    kinds = (SUPPORTED, CONTRADICTED, UNDECIDED, PASSED, FAILED)
+    return ", ".join(f"{n} {kind}" for kind in kinds if (n := verdicts.count(kind))) or "numbers only"

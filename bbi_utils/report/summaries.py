@@ -277,12 +277,16 @@ def concentrations(
 ) -> pd.DataFrame:
     """`games.categories.concentration` in the paper's three categories, and in those planted in a pair.
 
-    named_by, "paper" or "planted", says which; the other columns are its own.
+    named_by, "paper" or "planted", and named say which; the other columns are its own.
     """
-    papers = concentration(scores, PAPERS_THREE, seed=seed).assign(named_by="paper")
+    papers = concentration(scores, PAPERS_THREE, seed=seed)
+    papers = papers.assign(named_by="paper", named=", ".join(PAPERS_THREE))
     of_pair = {pair: scores[scores["pair"] == pair] for pair in planted}
-    own = [concentration(of_pair[pair], named, seed=seed) for pair, named in planted.items()]
-    return pd.concat([papers, *(one.assign(named_by="planted") for one in own)], ignore_index=True)
+    own = [
+        concentration(of_pair[pair], named, seed=seed).assign(named_by="planted", named=", ".join(named))
+        for pair, named in planted.items()
+    ]
+    return pd.concat([papers, *own], ignore_index=True)
 
 
 def _over_seeds(table: pd.DataFrame, value: str, *, confidence: float) -> pd.DataFrame:

@@ -52,8 +52,6 @@ def end_with_parent() -> None:
 
 def run_notebook(job: dict[str, Any]) -> dict[str, Any] | None:
     """Execute `notebook` with `parameters` into `output`; what went wrong and where, or None."""
-    # A grammar of web addresses that no notebook is checked by: two thirds of what loading papermill takes.
-    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     import papermill
 
     try:

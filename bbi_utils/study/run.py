@@ -20,7 +20,7 @@ from bbi_utils.oracles.adapters import whole_model
 from bbi_utils.oracles.hub import cached_commit
 from bbi_utils.progress import FILE_VARIABLE
 from bbi_utils.provenance import cores, patience, write_manifest
-from bbi_utils.report.claims import show_claims
+from bbi_utils.report.claims_text import show_claims
 from bbi_utils.study import preflight, stages
 from bbi_utils.study.display import Display, Lane, clock
 from bbi_utils.study.params import DEFAULT_PAIRS, DEFAULT_PROFILE, ROLES, Study, load_study

@@ -79,7 +79,7 @@ STAGES = (
           outputs=("judgements", "scores", "tests", "wealth", "certificates", "recorded"), seconds=40),
     Stage("06_spend_query_budget", "pair", (*GAMES, SETTINGS, "bbi_utils/distillation"),
           inputs=("probes", STORE, "similarity"), outputs=("budget",), seconds=280),
-    Stage("07_make_figures", "all", (*PLAYERS, "bbi_utils/report"),
+    Stage("07_make_figures", "all", (*PLAYERS, "bbi_utils/report", "pocket/planted.yaml"),
           inputs=("loss", "answers", "likelihoods", "similarity", "scores", "judgements", "removals",
                   "wealth", "tests", "certificates", "budget"),
           outputs=("figures", "claims"), seconds=20),

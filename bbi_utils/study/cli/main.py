@@ -17,7 +17,7 @@ from bbi_utils import __version__
 from bbi_utils.errors import BadInput, OutOfMemory, one_line, printable
 from bbi_utils.paths import RunPaths, committed
 from bbi_utils.provenance import patience
-from bbi_utils.study.cli import sample, verdict
+from bbi_utils.study.cli import claims, sample, verdict
 
 BAD_INPUT, FAILED, FAULT, INTERRUPTED = 2, 1, 70, 130
 FULL = "free some space, or choose another folder"
@@ -106,6 +106,8 @@ COMMANDS = (
      verdict.add_audit, verdict.run_audit, verdict.AUDIT_EPILOG),
     ("certify", "judge a table of scores",
      verdict.add_certify, verdict.run_certify, verdict.CERTIFY_EPILOG),
+    ("claims", "judge the paper's claims, what was planted and our own checks, from a run's tables",
+     claims.add_claims, claims.run_claims, claims.EPILOG),
     ("export", "write a response store's answers to a file",
      sample.add_export, sample.run_export, sample.STORE_EPILOG),
     ("import", "append a file's answers to a response store",
