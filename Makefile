@@ -3,7 +3,6 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PROFILE ?= pocket
-PAIR    ?= qwen llama
 PYTHON  ?= python3
 VENV    ?= .venv
 MARK    ?= not gpu and not download
@@ -20,7 +19,7 @@ endif
 OWN      := BENCHMARK PROFILE PAIR PYTHON VENV NO_VENV MARK DRY_RUN RUN READY OWN GIVEN SETTINGS OPTIONS SHELL MAKEFLAGS
 GIVEN    := $(foreach v,$(filter-out $(OWN),$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(v)))),$(v)))
 SETTINGS := $(foreach v,$(sort $(GIVEN)),--set '$(v)=$(subst ','\'',$(value $(v)))')
-OPTIONS   = --profile '$(PROFILE)' --pair $(PAIR) $(SETTINGS) $(if $(DRY_RUN),--dry-run)
+OPTIONS   = --profile '$(PROFILE)' $(if $(PAIR),--pair $(PAIR)) $(SETTINGS) $(if $(DRY_RUN),--dry-run)
 ALL_CODE := bbi_utils pocket tools benchmarks tests env notebooks
 
 .PHONY: help env reproduce verify test lint format refresh pocket lock benchmark lab clean

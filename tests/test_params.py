@@ -12,23 +12,42 @@ from bbi_utils.distillation import acquisition
 from bbi_utils.errors import BadInput
 from bbi_utils.probes import build_suite
 from bbi_utils.study.params import (
-    DEFAULT_PAIRS,
     SETTINGS_ONLY,
     TEST_SHARE,
     Strategy,
     Study,
     load_study,
+    pairs_of,
     parse_setting,
 )
 
 
-@pytest.mark.parametrize("pair", DEFAULT_PAIRS)
+@pytest.mark.parametrize("pair", ["qwen", "llama"])
 @pytest.mark.parametrize("profile", ["pocket", "laptop", "paper"])
 def test_every_profile_and_pair_that_ships_is_complete_and_sound(profile: str, pair: str) -> None:
     study = load_study(profile, pair)
     family = {"qwen": "qwen", "llama": "llama"}[pair]
     assert family in study.teacher.lower() and family in study.student.lower()
     assert family not in study.judge.lower(), "the judge is of the other family"
+    assert pairs_of(profile) == ["qwen", "llama"] and load_study(profile).pair == "qwen"
+
+
+@pytest.mark.parametrize("pair", pairs_of("smol"))
+def test_the_smol_profile_is_one_model_behind_a_hidden_prompt_and_without_it(pair: str) -> None:
+    study = load_study("smol", pair)
+    assert (study.teacher, study.student, study.judge) == ("smol", "smol", None)
+    assert study.teacher_system_prompt and study.student_system_prompt is None
+    assert study.roles == ("teacher", "student")
+
+
+def test_a_profile_that_names_no_pairs_asks_for_some(tmp_path: Path) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "mine.yaml").write_text("seed: 1")
+    with pytest.raises(BadInput, match="profile 'mine' names no pairs to run; add `pairs: .*make PAIR="):
+        load_study("mine", folder=tmp_path)
+    (tmp_path / "profiles" / "mine.yaml").write_text("pairs: qwen")
+    with pytest.raises(BadInput, match="PAIRS in profiles/mine.yaml is 'qwen'; expected"):
+        load_study("mine", folder=tmp_path)
 
 
 def test_the_paper_profile_has_the_paper_s_sizes() -> None:

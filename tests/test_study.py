@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -128,6 +129,27 @@ def test_a_second_run_does_nothing(run: RunPaths, settings: dict[str, Any]) -> N
     reproduce("pocket", ["qwen"], settings, stream=io.StringIO())
     assert {path: path.stat().st_mtime_ns for path in run.folder.rglob("*.parquet")} == before
     assert sha256_file(run.scores) == digest
+
+
+@pytest.mark.smoke
+def test_where_nobody_judges_the_judge_s_rows_and_figure_are_left_out(
+    run: RunPaths, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    again = RunPaths(shutil.copytree(run.folder, tmp_path / "run"), "qwen")
+    (again.figures / "judge.png").unlink()
+    changed = {**settings, "judge": None, "run_dir": str(again.folder)}
+    reproduce("pocket", ["qwen"], changed, stream=(said := io.StringIO()))
+    assert all(f"{stage} " in said.getvalue() for stage in ("05", "07")) and "JUDGE" in said.getvalue()
+    judgements, scores = pd.read_parquet(again.judgements), pd.read_parquet(again.scores)
+    assert judgements.empty and list(judgements.columns) == list(pd.read_parquet(run.judgements).columns)
+    former = pd.read_parquet(run.scores)
+    pd.testing.assert_frame_equal(scores, former[~former["adversary"].str.startswith("judge")])
+    assert (
+        not (again.figures / "judge.png").exists()
+        and "judge" not in json.loads(again.manifest.read_text())["models"]
+    )
+    executed = (again.folder / "executed" / "qwen" / "05_identify_teacher.ipynb").read_text()
+    assert "JUDGE is None: nobody judges" in executed and "nan%" not in executed
 
 
 @pytest.mark.smoke

@@ -18,7 +18,6 @@ from bbi_utils.files import MOST_SEED
 from bbi_utils.tables import FEWEST_PROMPTS
 
 DEFAULT_PROFILE = "pocket"
-DEFAULT_PAIRS = ("qwen", "llama")
 ANY_PROFILE = "any"  # a section of a pair file that holds under every profile
 # Where a run writes and whose code it executes: the user's own to say, by a setting, and no file's.
 SETTINGS_ONLY = ("profile", "pair", "pairs", "run_dir", "own_adversaries")
@@ -85,7 +84,7 @@ class Study(BaseModel, strict=True, frozen=True, extra="forbid", regex_engine="p
     teacher_revision: str | None = None
     student: str
     student_revision: str | None = None
-    judge: str
+    judge: str | None  # null: nobody judges
     judge_revision: str | None = None
     # endpoints: whose key is in which environment variable, prices of a million prompt and answer tokens
     teacher_key: str = "OPENAI_API_KEY"
@@ -156,6 +155,11 @@ class Study(BaseModel, strict=True, frozen=True, extra="forbid", regex_engine="p
             if value > limit:
                 raise BadInput(f"{name} asks for {value}, more than {what}; ask for at most {limit}")
         return self
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Those that a model has in this study: a judge only where one is named."""
+        return tuple(role for role in ROLES if getattr(self, role) is not None)
 
     def model(self, role: str) -> tuple[str, str | None]:
         """Reference and revision of the model that has a role."""
@@ -256,6 +260,17 @@ def read_pair(pair: str, profile: str, folder: Path) -> dict[str, Any]:
     return {**sections.get(ANY_PROFILE, {}), **sections.get(profile, {})}
 
 
+def pairs_of(profile: str, folder: Path = paths.PARAMETERS) -> list[str]:
+    """The pairs that a profile is run with where none is named, as its file says."""
+    path = folder / "profiles" / f"{profile}.yaml"
+    pairs = read_yaml(path, "profile", profile).get("pairs")
+    if not pairs:
+        way = f"add `pairs: [...]` to {path.name}, or name them (--pair, make PAIR=...)"
+        raise BadInput(f"profile '{profile}' names no pairs to run; {way}")
+    check({"pairs": pairs}, f"profiles/{profile}.yaml")
+    return list(pairs)
+
+
 def parse_setting(setting: str) -> tuple[str, Any]:
     """`name=value` from a command line: the name in lower case, the value read as YAML."""
     import yaml
@@ -271,7 +286,7 @@ def parse_setting(setting: str) -> tuple[str, Any]:
 
 def load_study(
     profile: str = DEFAULT_PROFILE,
-    pair: str = DEFAULT_PAIRS[0],
+    pair: str | None = None,
     overrides: Mapping[str, Any] | None = None,
     *,
     pairs: Iterable[str] = (),
@@ -279,14 +294,18 @@ def load_study(
 ) -> Study:
     """The study of one pair under one profile; `overrides` (any case) beat the pair, the pair the profile.
 
-    Raises BadInput for unknown names (with the closest known one), wrong types and missing values.
+    Without a name it is the first of the pairs that the profile is run with. Raises BadInput for unknown
+    names (with the closest known one), wrong types and missing values.
     """
     settings = {name.lower(): value for name, value in (overrides or {}).items()}
     for name in ("profile", "pair"):
         if name in settings:
             raise BadInput(f"{name} is chosen by --{name} (make {name.upper()}=…), not by a setting")
+    pair = pair or pairs_of(profile, folder)[0]
+    of_profile = read_yaml(folder / "profiles" / f"{profile}.yaml", "profile", profile)
+    of_profile.pop("pairs", None)  # what is run where none is named, and here one is
     files = {
-        f"profiles/{profile}.yaml": read_yaml(folder / "profiles" / f"{profile}.yaml", "profile", profile),
+        f"profiles/{profile}.yaml": of_profile,
         f"pairs/{pair}.yaml": read_pair(pair, profile, folder),
     }
     for source, said in files.items():

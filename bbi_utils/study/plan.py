@@ -14,7 +14,7 @@ from bbi_utils.oracles.endpoint.client import VERDICT_TOKENS
 from bbi_utils.oracles.hub import cached_commit
 from bbi_utils.oracles.references import kind_of
 from bbi_utils.provenance import gpus
-from bbi_utils.study.params import ROLES, Study
+from bbi_utils.study.params import Study
 
 # Parameters in all, embeddings included, as the models' own cards state them.
 PUBLISHED_PARAMETERS = {
@@ -88,12 +88,17 @@ def work_of(study: Study) -> list[Work]:
         ("03", "base student answers the test prompts", study.n_test, most),
         ("03", "distilled student answers the test prompts", study.n_test, most),
         ("03", "examples seen in distillation", study.n_distill * study.epochs, 0),
-        ("05", "pairs read by the judge, in both orders, for three contrasts", 6 * study.n_judge, 0),
+        ("05", "pairs read by the judge, in both orders, for three contrasts", verdicts_of(study), 0),
         ("06", "base student answers the pool, to find disagreement", study.n_distill, most),
         ("06", f"examples seen in {rounds} distillations on a budget", bought * study.epochs, 0),
         ("06", "answers of the students on a budget", rounds * study.n_budget_test, most),
     ]
-    return [Work(stage, what, times, times * each) for stage, what, times, each in rows]
+    return [Work(stage, what, times, times * each) for stage, what, times, each in rows if times]
+
+
+def verdicts_of(study: Study) -> int:
+    """How often the judge is asked, where there is one."""
+    return 6 * study.n_judge if study.judge else 0
 
 
 def gigabytes(size: float | None) -> str:
@@ -117,15 +122,16 @@ def model_line(study: Study, role: str) -> str:
     count = parameters_of(reference)
     size = "?" if count is None else f"{count / 1e9:.2f} B" if count >= 1e8 else f"{count / 1e6:.1f} M"
     need = gigabytes(memory_of(reference, kind=how))
+    version += ", behind a system prompt" if getattr(study, f"{role}_system_prompt", None) else ""
     return f"  {role:<8} {reference:<36} {size:>8}  {how:<9} about {need:<8} ({version})"
 
 
 def cost_lines(study: Study) -> list[str]:
     """How often endpoints are asked, if there are any, and what their answers may cost."""
     answers = study.n_distill + 2 * study.n_test, study.max_new_tokens, study.teacher_price
-    verdicts, lines = (6 * study.n_judge, VERDICT_TOKENS, study.judge_price), []
+    verdicts, lines = (verdicts_of(study), VERDICT_TOKENS, study.judge_price), []
     for role, (times, tokens, price) in {"teacher": answers, "judge": verdicts}.items():
-        if kind_of(getattr(study, role)) == "endpoint":
+        if role in study.roles and kind_of(getattr(study, role)) == "endpoint":
             cost = price and f"answers cost at most {times * tokens * price[1] / 1e6:.4g}, prompts are extra"
             asked = f"{times:,} requests, at most {times * tokens:,} answer tokens"
             lines.append(f"  {role}: {asked} ({cost or 'price not given'})")
@@ -137,8 +143,8 @@ def plan_of(study: Study) -> str:
     """The plan of one pair, as text."""
     where = gpus()[0] if runs_on_gpu(study) and gpus() else "CPU"
     title = f"pair {study.pair} (profile {study.profile}, seed {study.seed}, this machine: {where})"
-    lines = [title, "", "models", *(model_line(study, role) for role in ROLES)]
-    needs = [memory_of(getattr(study, role), kind=precision(study)) for role in ROLES]
+    lines = [title, "", "models", *(model_line(study, role) for role in study.roles)]
+    needs = [memory_of(getattr(study, role), kind=precision(study)) for role in study.roles]
     peak = max(filter(None, needs), default=None)
     lines += [f"  one at a time: about {gigabytes(peak)} at the peak", "", "work"]
     work = work_of(study)
@@ -149,7 +155,9 @@ def plan_of(study: Study) -> str:
     lines += [f"  in all {total:,} generations, at most {tokens:,} new tokens", *cost_lines(study), ""]
     learned = ", ".join(("length, word and character n-grams", *study.encoders))
     budgets = ", ".join(map(str, study.budgets))
-    lines += [f"adversaries   {learned} ({study.folds} folds); the judge"]
+    lines += [
+        f"adversaries   {learned} ({study.folds} folds); {'the judge' if study.judge else 'nobody judges'}"
+    ]
     lines += [f"query budgets {budgets} of {study.n_distill} ({study.budget_seeds} seeds)"]
     return "\n".join(lines)
 

@@ -23,7 +23,7 @@ from bbi_utils.oracles.checkpoints import check_files, hash_now, load_tokenizer
 from bbi_utils.oracles.hub import cached_commit
 from bbi_utils.oracles.references import WORDS, kind_of
 from bbi_utils.provenance import gpus
-from bbi_utils.study.params import ROLES, Study
+from bbi_utils.study.params import Study
 from bbi_utils.study.plan import BYTES, parameters_of
 from bbi_utils.tables import read_columns
 
@@ -71,7 +71,9 @@ def check_prompts(study: Study) -> None:
 
 def check_oracles(study: Study) -> None:
     """Teacher and student differ; each can be loaded safely or asked."""
-    kinds = {role: kind_of(getattr(study, role)) for role in ROLES}  # refuses a URL with a password unshown
+    kinds = {
+        role: kind_of(getattr(study, role)) for role in study.roles
+    }  # refuses a URL with a password unshown
     if asked_of(study, "teacher") == asked_of(study, "student"):
         message = f"TEACHER and STUDENT are both {study.teacher}: there is nothing to distil or to tell apart"
         raise BadInput(f"{message}; choose two models, or set TEACHER_SYSTEM_PROMPT")
@@ -185,7 +187,8 @@ def check_downloads(study: Study) -> None:
     """Raise BadInput where the hub models that are not in the cache yet would not fit on its disk."""
     from huggingface_hub import constants
 
-    models = {whole_model(*study.model(role)) for role in ROLES if kind_of(getattr(study, role)) == "weights"}
+    kinds = {role: kind_of(getattr(study, role)) for role in study.roles}
+    models = {whole_model(*study.model(role)) for role, kind in kinds.items() if kind == "weights"}
     absent = sorted(name for name, revision in models if wanted_from_hub(name, revision))
     needed = sum((parameters_of(name) or 0) * BYTES["bfloat16"] for name in absent)
     cache = Path(constants.HF_HUB_CACHE)

@@ -23,12 +23,13 @@ from bbi_utils.provenance import cores, patience, write_manifest
 from bbi_utils.report.claims_text import show_claims
 from bbi_utils.study import preflight, stages
 from bbi_utils.study.display import Display, Lane, clock
-from bbi_utils.study.params import DEFAULT_PAIRS, DEFAULT_PROFILE, ROLES, Study, load_study
+from bbi_utils.study.params import DEFAULT_PROFILE, Study, load_study, pairs_of
 from bbi_utils.study.plan import plan, runs_on_gpu
 from bbi_utils.study.settings import write_settings
 from bbi_utils.study.stages import STAGES, Task, content_of, make_task
 
 DONE = object()
+OFFLINE = ("pocket", "smol")  # profiles whose models come with the repository or its environment
 SECONDS_BETWEEN_LOOKS = 0.3
 SECONDS_TO_END = 5.0
 SECONDS_FOR_ANOTHER_RUN_TO_END = 10.0
@@ -135,7 +136,7 @@ def note_in_manifest(study: Study) -> None:
 def models_of(study: Study) -> dict[str, dict[str, str | None]]:
     """Each model's reference, asked revision, resolved commit (hub) and content hash (folder, file)."""
     found = {}
-    for role in ROLES:
+    for role in study.roles:
         reference, revision = study.model(role)
         base, pinned = whole_model(reference, revision)  # an adapter's base, else the model itself
         commit = cached_commit(base, pinned) if content_of(base) == base else None
@@ -162,7 +163,7 @@ def load_studies(
     if not pairs or len(set(pairs)) < len(pairs):
         raise BadInput(f"pairs are {', '.join(pairs) or 'none'}; name each pair once")
     studies = [load_study(profile, pair, overrides, pairs=pairs, folder=parameters) for pair in pairs]
-    if profile == "pocket":  # its models ship with the repository
+    if profile in OFFLINE:
         for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
             os.environ.setdefault(name, "1")
     preflight.check_all(studies)
@@ -171,7 +172,7 @@ def load_studies(
 
 def reproduce(
     profile: str = DEFAULT_PROFILE,
-    pairs: Sequence[str] = DEFAULT_PAIRS,
+    pairs: Sequence[str] | None = None,
     overrides: Mapping[str, Any] | None = None,
     *,
     dry_run: bool = False,
@@ -181,9 +182,12 @@ def reproduce(
 ) -> None:
     """Run every stage that is not up to date, then print the claims; with `dry_run` only print the plan.
 
+    pairs: None takes those that the profile names.
+
     Raises BadInput before anything runs, StageFailed when a notebook fails, KeyboardInterrupt when stopped.
     """
     stream = stream or sys.stdout
+    pairs = pairs_of(profile, parameters) if pairs is None else pairs
     studies = load_studies(profile, pairs, overrides or {}, parameters=parameters)
     if dry_run:
         print(plan(studies), file=stream)

@@ -164,7 +164,7 @@ def meaning_of(name: str, value: Any) -> Any:
         return f"sha256:{hash_of(paths.script(value))}"
     if name == "OWN_ADVERSARIES":
         return [own_content(where) for where in value]
-    if name not in MODEL_PARAMETERS:
+    if name not in MODEL_PARAMETERS or value is None:
         return value
     return [content_of(item) for item in value] if isinstance(value, list) else content_of(value)
 

@@ -56,7 +56,10 @@ def judge_pairs(log_odds: LogOdds, pairs: pd.DataFrame, *, pair: str, contrast: 
     or 0 for a consistent verdict, one half otherwise. Raises BadInput on log odds that are not finite.
     """
     prompts, teacher, student = (list(pairs[name]) for name in ("prompt", "teacher", "student"))
-    odds = np.asarray(log_odds(prompts * 2, teacher + student, student + teacher), dtype=float)
+    asked = (prompts * 2, teacher + student, student + teacher)
+    odds = np.asarray(
+        log_odds(*asked) if prompts else [], dtype=float
+    )  # where nobody judges, nobody is asked
     if odds.shape != (2 * len(pairs),) or not np.isfinite(odds).all():
         found = f"the judge gave log odds of shape {odds.shape}, or not finite"
         raise BadInput(f"{found}, for {2 * len(pairs)} questions")

@@ -60,7 +60,7 @@ def add_reproduce(command: argparse.ArgumentParser) -> None:
     command.description = "Run every stage of the study that is not up to date, then print the claims."
     profiles = "how much work: a file of notebooks/params/profiles (default: pocket)"
     command.add_argument("--profile", default="pocket", help=profiles)
-    pairs = "which models: files of notebooks/params/pairs (default: qwen llama)"
+    pairs = "which models: files of notebooks/params/pairs (default: those that the profile names)"
     command.add_argument("--pair", nargs="+", action="extend", metavar="PAIR", help=pairs)
     settings = "any parameter of the study, such as seed=1; may be repeated"
     command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=settings)
@@ -75,13 +75,13 @@ def add_run(command: argparse.ArgumentParser) -> None:
 
 def run_reproduce(options: argparse.Namespace) -> int:
     """`reproduce`: 0 when the run completes, whether or not the claims hold."""
-    from bbi_utils.study.params import DEFAULT_PAIRS, parse_setting
+    from bbi_utils.study.params import parse_setting
     from bbi_utils.study.run import StageFailed, reproduce
 
-    named = [name for names in options.pair or DEFAULT_PAIRS for name in names.replace(",", " ").split()]
+    named = [name for names in options.pair or () for name in names.replace(",", " ").split()]
     overrides = dict(parse_setting(setting) for setting in options.set)
     try:
-        reproduce(options.profile, named, overrides, dry_run=options.dry_run)
+        reproduce(options.profile, named or None, overrides, dry_run=options.dry_run)
     except StageFailed as failure:
         print(printable(f"error: {failure}"), file=sys.stderr)
         return failure.status
