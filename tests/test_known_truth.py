@@ -73,12 +73,12 @@ def test_no_emphasis_is_the_common_voice() -> None:
 
 @pytest.mark.parametrize("world", ["three", "another_three"])
 def test_the_study_finds_the_planted_three(world: str) -> None:
-    found = [study(seed, family="qwen", emphasis=WORLDS[world], prompts=1200) for seed in (2000, 2001)]
+    found = [study(seed, world, family="qwen", prompts=1200) for seed in (2000, 2001)]
     assert sum(len(one.first & set(PLANTED_IN[world])) for one in found) >= 5  # of 6; 1.8 by chance
-    assert all(one.p <= 0.05 and one.refuted for one in found)
+    assert all(one.p <= 0.05 and one.p_named <= 0.05 and one.refuted for one in found)
 
 
 def test_the_study_finds_nothing_where_nothing_is_planted() -> None:
-    found = [study(seed, family="qwen", emphasis=WORLDS["none"], prompts=300) for seed in range(2000, 2005)]
+    found = [study(seed, "none", family="qwen", prompts=300) for seed in range(2000, 2005)]
     assert sum(one.refuted for one in found) == 0
     assert sum(one.p <= 0.05 for one in found) <= 1
