@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bbi_utils import paths
@@ -15,6 +16,7 @@ from bbi_utils.study.params import load_study
 from bbi_utils.study.stages import STAGES
 from bbi_utils.study.verify import load_tolerances
 from tools import readme
+from tools.refresh import begin_expected
 
 ROWS = [
     {
@@ -35,7 +37,6 @@ ROWS = [
         ("paper", "similarity_base", "similarity with the teacher, base student", "llama", "0.814", "0.25"),
     )
 ]
-BEYOND = ("limit", "shares", "beyond", "budget_joint")  # have none yet
 TOLERANCES = load_tolerances(paths.committed("pocket") / "expected" / "tolerances.yaml")
 
 
@@ -53,7 +54,7 @@ def test_pairs_stand_side_by_side_with_paper_and_tolerance() -> None:
 def test_every_estimate_of_a_claim_has_the_tolerance_of_its_own_table() -> None:
     untold = {key for key in all_claims() if readme.tolerance_of(key, TOLERANCES) == NOTHING}
     frames = {all_claims()[key].frame for key in untold}
-    assert frames == {"tests", "concentration", "heterogeneity", "answers", "content", *BEYOND}
+    assert frames == {"tests", "heterogeneity", "answers", "beyond"}
     drop = TOLERANCES["judge_drop.csv"]["columns"]["drop"]
     assert readme.tolerance_of("judge_drop", TOLERANCES) == f"± {drop:g}"
 
@@ -85,6 +86,18 @@ def test_nothing_kept_is_a_sentence_and_another_profile_leaves_the_readme_alone(
     study = load_study("laptop", "qwen", {"run_dir": str(tmp_path)})
     readme.refresh_readme(study, readme=tmp_path / "README.md")
     assert "nothing of profile 'laptop'" in capsys.readouterr().out
+
+
+def test_what_is_kept_of_a_run_is_shown_with_its_figure(tmp_path: Path) -> None:
+    table = pd.DataFrame(ROWS)
+    table.to_csv(tmp_path / "claims.csv", index=False)
+    (tmp_path / "advantage.caption.txt").write_text("Who can tell?\n")
+    begin_expected(tmp_path / "expected")
+    markers = "<!-- figure smol --><!-- /figure smol --> <!-- results smol --><!-- /results smol -->"
+    said = readme.with_results(markers, "smol", figures=tmp_path)
+    assert "](figures/smol/advantage.png)" in said and "*Who can tell?*" in said
+    assert said.index("The paper's claims: 2 supported") < said.index("Our own checks: 1 supported")
+    assert readme.with_results(said, "smol", figures=tmp_path) == said
 
 
 def test_only_what_is_between_the_markers_changes() -> None:

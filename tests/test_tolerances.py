@@ -79,6 +79,14 @@ def test_a_table_missing_in_the_run_is_named(folders: tuple[Path, Path]) -> None
         compare_tables(*folders)
 
 
+def test_a_table_without_rows_agrees_with_one_without_rows_only(folders: tuple[Path, Path]) -> None:
+    for folder in folders:
+        (folder / "advantage.csv").write_text(TABLE.splitlines()[0] + "\n")
+    assert compare_tables(*folders) == []
+    (folders[0] / "advantage.csv").write_text(TABLE)
+    assert [c.column for c in failures(compare_tables(*folders))] == ["(row)", "(row)"]
+
+
 def test_saving_expected_tables_makes_them_agree(folders: tuple[Path, Path]) -> None:
     (folders[0] / "advantage.csv").write_text(TABLE.replace("0.3", "0.9"))
     assert failures(compare_tables(*folders))

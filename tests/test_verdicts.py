@@ -116,7 +116,7 @@ def judged(frames, claim_id: str, values: dict[str, float]) -> str:
 
 def test_every_verdict_of_every_claim_can_be_reached(frames) -> None:
     for name, claim in claims.all_claims().items():
-        if not claim.asks or claim.frame in ("limit", "shares", "beyond") or name.startswith("floor"):
+        if not claim.asks or name.startswith("floor"):  # this run has no teacher in 4 bits
             continue
         ends = [{"lower": 2, "upper": 3}, {"lower": -3, "upper": -2}, {"lower": -3, "upper": 3}]
         ends.append({"lower": 0.0, "upper": 0.001})
@@ -199,3 +199,23 @@ def test_whose_models_a_pair_has_says_whether_its_truth_is_planted(tmp_path: Pat
 def test_a_claim_that_asks_for_nothing_known_is_an_error() -> None:
     with pytest.raises(ValueError, match="nothing that a claim can ask"):
         verdict(replace(asking("above"), asks="nearly"), (0.0, 1.0))
+
+
+def test_without_a_judge_or_likelihoods_a_dash_stands_there() -> None:
+    whole = tables(judgements=made.judgements(200).iloc[:0], likelihoods=made.likelihoods().iloc[:0])
+    table = claims.claim_table(summaries.summarise(whole))
+    of = {name: claim for name, claim in claims.all_claims().items() if claim.table != "planted"}
+    gone = [name for name, c in of.items() if c.frame in ("judge", "judge_drop", "limit", "shares", "beyond")]
+    rows = table[table["claim_id"].isin(gone)]
+    assert len(rows) == 2 * len(gone) == 2 * 9
+    assert set(rows["this run"]) == set(rows["interval"]) == set(rows["verdict"]) == {claims.NOTHING}
+    assert "0.158" in set(rows["reported"])
+
+
+def test_an_adversary_above_the_limit_is_an_alarm(frames) -> None:
+    row = claims.claim_table(frames).set_index(["pair", "claim_id"]).loc[("qwen", "ceiling_alarm")]
+    assert row["verdict"] == "passed" and row["asked"] == "never above 0"
+    lower = frames["limit"].assign(ceiling=0.01, lower=0.0, upper=0.02)
+    row = claims.claim_table({**frames, "limit": lower}).set_index(["pair", "claim_id"])
+    assert row.loc[("qwen", "ceiling_alarm"), "verdict"] == "failed"
+    assert "base" in row.loc[("qwen", "ceiling_alarm"), "this run"]

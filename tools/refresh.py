@@ -75,9 +75,7 @@ def begin_expected(expected: Path) -> None:
     if not file.is_file():
         expected.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(paths.committed(SHOWN) / "expected" / TOLERANCES, file)
-        print(
-            f"{paths.shown(file)} is a copy of profile {SHOWN!r}'s: see whether its tolerances fit this run"
-        )
+        print(f"{paths.shown(file)} begins as that of profile {SHOWN!r}: see whether it fits this run")
 
 
 def save_expected(tables: Path, expected: Path) -> None:

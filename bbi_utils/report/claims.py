@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from bbi_utils.report.labels import pairs_in, words
+from bbi_utils.report.labels import PAPERS, pair_title, pairs_in, words
 
 if TYPE_CHECKING:  # pandas is imported where claims are made: who only reads them need not wait for it
     import pandas as pd
@@ -73,6 +73,13 @@ class Claim:
     over: str = "all"
     alarm: bool = False
 
+    def of_pair(self, pair: str) -> str:
+        """What is reported of a pair of the paper's name; beside any other pair, of all of them."""
+        if isinstance(self.reported, str):
+            return self.reported
+        every = ", ".join(f"{figure} ({pair_title(name)})" for name, figure in self.reported.items())
+        return self.reported.get(pair, NOTHING) if pair in PAPERS else every
+
     def rows(self, frames: Frames) -> pd.DataFrame:
         """The rows of a pair's frames that this claim is about; none where the run has no such contrast."""
         frame = frames[self.frame]
@@ -120,14 +127,13 @@ def _row(claim: Claim, frames: Frames, pair: str, *, alpha: float) -> dict[str, 
     rows = claim.rows(frames)
     if claim.asks == "tested" and claim.over == "any":
         alpha /= max(1, len(rows))  # intervals hold together already, p-values do not
-    reported = claim.reported if isinstance(claim.reported, str) else claim.reported.get(pair, NOTHING)
-    said = {"claim": claim.claim.format(**asked), "source": claim.source, "reported": reported}
+    said = {"claim": claim.claim.format(**asked), "source": claim.source, "reported": claim.of_pair(pair)}
     said["asked"] = _asked(claim, margin, alpha=alpha)
     if rows.empty:
         return {**said, "this run": NOTHING, "interval": NOTHING, "verdict": NOTHING}
     row = rows.iloc[_decisive(claim, rows, margin)].to_dict()
     shown = {name: words(value) if isinstance(value, str) else value for name, value in row.items()}
-    said["reported"] = reported.format(**shown)
+    said["reported"] = said["reported"].format(**shown)
     text = (claim.says or f"{{{claim.column}:{'+' if claim.signed else ''}.3f}}").format(**shown)
     found = judge(claim, rows, margin=margin, alpha=alpha)
     return {**said, "this run": _zero(text), "interval": _interval(row), "verdict": found}

@@ -8,6 +8,7 @@ from bbi_utils.errors import one_line
 
 GAMES = {"single": "one answer", "pairwise": "two answers"}
 LONGEST_LABEL = 40  # characters
+PAPERS = ("qwen", "llama")  # the paper's pairs, in its order
 
 
 def words(name: str) -> str:
@@ -32,7 +33,7 @@ def pair_title(pair: str) -> str:
 
 def pairs_in(names: Iterable[str]) -> list[str]:
     """The pairs found, in the paper's order."""
-    return in_order(names, ("qwen", "llama"))
+    return in_order(names, PAPERS)
 
 
 def in_order(found: Iterable[str], known: Iterable[str]) -> list[str]:

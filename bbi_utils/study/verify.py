@@ -108,9 +108,10 @@ def read_table(path: Path, keys: Sequence[str]) -> tuple[list[str], Rows]:
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     if missing := [key for key in keys if key not in frame.columns]:
         raise BadInput(f"{path.name}: no key columns {missing} in the table; found {list(frame.columns)}")
-    index = frame[list(keys)].agg(" / ".join, axis=1)
+    rows = frame[list(keys)].itertuples(index=False)  # there may be none, as of a judge where nobody judges
+    index = pd.Index([" / ".join(row) for row in rows], dtype=object)
     if not index.is_unique:
-        twice = index[index.duplicated()].iloc[0]
+        twice = index[index.duplicated()][0]
         raise BadInput(f"{path.name}: more than one row for {twice!r}; keys {keys} do not identify a row")
     return list(frame.columns), frame.set_index(index).to_dict("index")
 
