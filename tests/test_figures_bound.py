@@ -1,4 +1,4 @@
-"""Figures of the bound: chance, thresholds and every interval are drawn, captions say what they are."""
+"""Figures of the limit: chance, thresholds and every interval are drawn, captions say what they are."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic_results as made
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from bbi_utils.games import limit
 from bbi_utils.games.queries import advantage_of_queries
-from bbi_utils.report import figures
+from bbi_utils.report import figures, summaries
 from bbi_utils.report.figures.ladder import RUNGS, floor_band
 from bbi_utils.report.figures.style import ARMS
 
@@ -67,12 +68,16 @@ def queries() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def drawn(queries: pd.DataFrame) -> dict[str, Figure]:
     return {
-        "queries": figures.queries_figure(queries),
+        "queries": figures.queries_figure(queries, limit=limit_of_queries()),
         "ladder": figures.ladder_figure(ladder_table()),
         "removal": figures.removal_figure(cost_table()),
         "removal_categories": figures.removal_category_figure(cost_table(), pair="qwen", adversary="ngrams"),
         "wealth": figures.wealth_figure(wealth_table(), error=ERROR),
     }
+
+
+def limit_of_queries() -> pd.DataFrame:
+    return limit.of_queries(made.likelihoods(), sizes=(1, 2, 4))
 
 
 def strongest(queries: pd.DataFrame, pair: str) -> pd.DataFrame:
@@ -138,18 +143,19 @@ def test_every_interval_is_drawn(drawn: dict[str, Figure], queries: pd.DataFrame
         assert sum(" to " in text.get_text() for text in ax.texts) == 4 * len(made.CATEGORIES)
 
 
-def test_bounds_are_dashed_and_only_drawn_for_what_is_not_the_null(drawn, queries) -> None:
+def test_limits_are_dashed_and_only_drawn_for_what_is_not_the_null(drawn, queries) -> None:
     for ax, pair in zip(drawn["queries"].axes, made.PAIRS, strict=True):
-        bounds = {
+        curves = {
             str(line.get_color()): line
             for line in ax.lines
             if line.get_marker() == "None" and len(line.get_xdata()) == 3
         }
-        assert set(bounds) == {ARMS["base"].colour, ARMS["distilled"].colour}
-        part = strongest(queries, pair)
-        base = part[part["contrast"] == "base"].sort_values("q")
-        assert list(bounds[ARMS["base"].colour].get_ydata()) == list(base["bound"])
-        assert all(line.get_linestyle() == "--" for line in bounds.values())
+        assert set(curves) == {ARMS["base"].colour, ARMS["distilled"].colour}
+        base = limit_of_queries().query(f"pair == '{pair}' and contrast == 'base' and game == 'pairwise'")
+        assert list(curves[ARMS["base"].colour].get_ydata()) == list(base["advantage"])
+        assert all(line.get_linestyle() == "--" for line in curves.values())
+        assert len([area for area in ax.collections if isinstance(area, PolyCollection)]) == 2
+    assert "the limit" not in str(figures.queries_figure(queries).get_label())
 
 
 def test_the_strongest_on_the_base_student_is_drawn_unless_another_is_asked_for(
@@ -183,6 +189,28 @@ def test_rungs_climb_in_order_and_the_floor_spans_what_the_teacher_reaches_again
         assert band == (floor["lower"].min(), floor["upper"].max())
         spans = [patch.get_bbox().intervalx for patch in ax.patches if isinstance(patch, Rectangle)]
         assert any(tuple(span) == pytest.approx(band) for span in spans)
+
+
+@pytest.mark.parametrize("name", ["ladder", "advantage", "categories"])
+def test_the_limit_has_a_row_of_its_own_and_a_mark_in_every_other(name: str) -> None:
+    table, limits = made.advantages(made.scores(60)), summaries.limits(made.likelihoods())
+    if name == "categories":
+        by_category = made.advantages(made.scores(60), "category")
+        fig = figures.category_figure(by_category, pair="qwen", limit=limits)
+        assert len(fig.axes[0].texts) == 2 * 4 * len(made.CATEGORIES)
+    else:
+        draw = getattr(figures, f"{name}_figure")
+        fig = draw(table, limit=limits)
+        assert "the limit" in fig.axes[0].get_yticklabels()[-1].get_text()
+        games = {"pairwise"} if name == "ladder" else {"single", "pairwise"}
+        top = limits.query("pair == 'qwen' and category == 'all'")
+        top = top[top["game"].isin(games)]
+        marks = [c for c in fig.axes[0].collections if isinstance(c, LineCollection)]
+        assert {round(c.get_segments()[0][0][0], 9) for c in marks} == set(top["ceiling"].round(9))
+        assert len(marks) == 3 * len(made.SKILL) * len(games)
+        assert ends(top) <= intervals(fig)
+        assert "the limit" not in str(draw(table).get_label())
+    assert "best possible adversary" in str(fig.get_label())
 
 
 def test_a_rung_that_was_not_played_is_left_out() -> None:

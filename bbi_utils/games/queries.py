@@ -35,23 +35,21 @@ SIZES = (1, 2, 4, 8, 16, 32)
 PARTITIONS = 50
 FEWEST_GROUPS = 10
 NEEDED = ("fold", "shown", "score")
-COLUMNS = [*ROW, "q", "n", "advantage", "lower", "upper", "bound"]
+COLUMNS = [*ROW, "q", "n", "advantage", "lower", "upper"]
 ROUNDING = 1e-12  # of the summed sizes of the scores: a sum this near 0 is a tie
 
 
 def advantage_of_queries(
     scores: pd.DataFrame, *, sizes: Sequence[int] = SIZES, confidence: float = 0.95, seed: int = 0
 ) -> pd.DataFrame:
-    """Advantage with q queries: pair, contrast, adversary, game, q, n, advantage, lower, upper, bound.
+    """Advantage with q queries: pair, contrast, adversary, game, q, n, advantage, lower, upper.
 
     `scores` follows contract C3. In the single game q answers of the teacher, and those of the student to the
     same prompts, are judged apart and count one half each; in the pairwise game q pairs are judged. n is the
     number of disjoint groups of q prompts; a size that leaves fewer than `FEWEST_GROUPS` is left out. Each
     interval holds by itself with probability at least `confidence`; see the module for the method.
 
-    bound is min(1, q e) with e the adversary's own advantage at one query, not below 0. For the best possible
-    adversary, whose advantage is the total variation distance, it cannot be exceeded. An adversary that only
-    looks at the sign of one score can exceed it, where the size of its scores carries information.
+    What nobody can exceed at any q is in `limit`.
 
     Raises BadInput on missing columns, repeated or one-sided prompts, scores that are not finite, sizes that
     are not whole numbers from 1 on, a confidence outside (0, 1), and too few prompts for any size.
@@ -63,13 +61,12 @@ def advantage_of_queries(
     for key, part in checked(scores, *NEEDED).groupby(ROW, sort=False):
         assert isinstance(key, tuple)
         folds = _right(part, key)
-        alone = max(0.0, _mean_outcome(folds, 1, seed=seed))
         for q in sorted({int(size) for size in sizes}):
             groups = sum(len(right) // q for right in folds)
             if groups >= FEWEST_GROUPS:
                 mean = _mean_outcome(folds, q, seed=seed)
                 ends = outcome_bounds(mean, groups, error=1 - confidence, folds=len(folds))
-                rows.append((*key, q, groups, mean, *ends, min(1.0, q * alone)))
+                rows.append((*key, q, groups, mean, *ends))
     if not rows:
         raise BadInput(
             f"no size of {list(sizes)} leaves {FEWEST_GROUPS} groups of prompts within folds; score more"

@@ -9,11 +9,12 @@ from bbi_utils.errors import one_line
 GAMES = {"single": "one answer", "pairwise": "two answers"}
 LONGEST_LABEL = 40  # characters
 PAPERS = ("qwen", "llama")  # the paper's pairs, in its order
+LIKELIHOOD = "likelihood"  # the adversary that nobody beats, as the tables name it
 
 
 def words(name: str) -> str:
     """An identifier as a reader says it: style_format -> style format."""
-    return one_line(name).replace("_", " ").replace("ngrams", "n-grams")
+    return one_line(name).replace("_", " ").replace("ngrams", "n-grams").replace(LIKELIHOOD, "the limit")
 
 
 def game_of(adversary: str, game: str) -> str:

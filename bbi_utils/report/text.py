@@ -9,6 +9,8 @@ from bbi_utils.games.certificate import Certificate, Row
 from bbi_utils.report.labels import aligned
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bbi_utils.report.audit import Audit
     from bbi_utils.responses.recorded import Recorded
 
@@ -46,6 +48,20 @@ def headline(certificate: Certificate) -> str:
         f"inconclusive at {epsilon}, q = {certificate.q}, {level}: between {max(0.0, best.floor):.3f} and "
         f"{certificate.certified_epsilon:.3f}; at these rates {more}"
     )
+
+
+def for_everybody(nobodys: pd.DataFrame, *, confidence: float) -> str:
+    """A line a contrast of `limit.nobodys`: what no adversary whatever exceeds, and on what condition."""
+    if nobodys.empty:
+        return "No limit is known: it takes the weights of both models on this machine."
+    lines = []
+    for row in nobodys.itertuples():
+        known = "" if row.exact == 1 else f"; approximate, as the tokens of {1 - row.exact:.0%} were not kept"
+        lines.append(
+            f"{one_line(str(row.contrast))}: no adversary whatever has more than {row.most:.3f} at q = 1 "
+            f"({confidence:.0%} confidence, {row.n:,} prompts{known})"
+        )
+    return "\n".join([*lines, "This is about sampled answers at these settings, to prompts like these."])
 
 
 def _table(certificate: Certificate, *, seconds: bool) -> list[str]:

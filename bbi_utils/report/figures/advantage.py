@@ -3,9 +3,9 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bbi_utils.report.figures.panels import forest_figure
-from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, use_style
-from bbi_utils.report.labels import GAMES, game_of, in_order
+from bbi_utils.report.figures.panels import LIMITS, forest_figure, over_all, with_limit
+from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, limit_handle, use_style
+from bbi_utils.report.labels import GAMES, LIKELIHOOD, game_of, in_order
 
 CAPTION = (
     "Distinguishing advantage, 2 Pr[correct] - 1, of each adversary in both games: it sees one answer, or "
@@ -16,16 +16,23 @@ CAPTION = (
 
 
 @use_style()
-def advantage_figure(advantage: pd.DataFrame, *, confidence: float = 0.95) -> Figure:
+def advantage_figure(
+    advantage: pd.DataFrame, *, limit: pd.DataFrame | None = None, confidence: float = 0.95
+) -> Figure:
     """Advantage by adversary and game, one panel a pair, with intervals and the chance line.
 
-    advantage: `games.advantage`, columns pair, contrast, adversary, game, advantage, lower, upper.
+    advantage: `games.advantage`, columns pair, contrast, adversary, game, advantage, lower, upper. limit:
+    `summaries.limits`, of which the rows over all prompts are drawn.
     """
     arms = in_order(advantage["contrast"], ARMS)
-    names = {(name, game): game_of(name, game) for name, game in _rows(advantage)}
-    fig, _ = forest_figure(advantage, names, arms=arms, height=0.9 + 0.34 * len(names))
-    legend_below(fig, [ARMS[arm] for arm in arms], chance_handle())
-    fig.set_label(CAPTION.format(level=confidence))
+    top = over_all(limit, advantage)
+    played = [*_rows(advantage), *((LIKELIHOOD, game) for game in in_order(set(top["game"]), GAMES))]
+    names = {(name, game): game_of(name, game) for name, game in played}
+    table = with_limit(advantage, top)
+    fig, _ = forest_figure(table, names, arms=arms, limit=top, height=0.9 + 0.34 * len(names))
+    bar = [limit_handle()] if len(top) else []
+    legend_below(fig, [ARMS[arm] for arm in arms], *bar, chance_handle())
+    fig.set_label(CAPTION.format(level=confidence) + (LIMITS if len(top) else ""))
     return fig
 
 

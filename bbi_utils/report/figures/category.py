@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bbi_utils.report.figures.panels import heat_maps, means_first, students_in
+from bbi_utils.report.figures.panels import heat_maps, limit_rows, means_first, students_in, with_limit
 from bbi_utils.report.figures.style import ARMS, PAGE, use_style
 from bbi_utils.report.labels import pair_title, words
 
@@ -17,19 +17,33 @@ CAPTION = (
 )
 
 
+LIMIT = (
+    " Last column: the limit, what the best possible adversary has in that category; its intervals hold "
+    "together over the categories."
+)
+
+
 @use_style()
 def category_figure(
-    categories: pd.DataFrame, *, pair: str, game: str = "pairwise", confidence: float = 0.95
+    categories: pd.DataFrame,
+    *,
+    pair: str,
+    game: str = "pairwise",
+    limit: pd.DataFrame | None = None,
+    confidence: float = 0.95,
 ) -> Figure:
     """Heat maps category x adversary for each student of one pair, side by side.
 
     categories: `games.by_category`, columns pair, contrast, adversary, game, category, advantage, lower,
-    upper. More than four adversaries need the width of the page: then the panels stand one above the other.
+    upper; limit: as `advantage_figure`. More than four adversaries need the width of the page: then the
+    panels stand one above the other.
     """
     part = categories[(categories["pair"] == pair) & (categories["game"] == game)]
     arms = students_in(part)
+    top = limit_rows(limit, part).query("category != 'all'")
     weakest_last = means_first(part[part["contrast"] == arms[0]], "adversary", "advantage")
-    names = {name: words(name) for name in reversed(weakest_last)}
+    names = {name: words(name) for name in [*reversed(weakest_last), *top["adversary"].unique()]}
+    part = with_limit(part, top)
     if len(names) <= 6:
         names = {key: name.replace(" ", "\n", 1) for key, name in names.items()}
     stacked, tall = len(names) > 4, 0.35 + 0.31 * part["category"].nunique()
@@ -37,5 +51,5 @@ def category_figure(
     what: dict[str, Any] = {"across": "adversary", "value": "advantage", "label": "advantage"}
     fig = heat_maps(part, names, size=size, stacked=stacked, **what)
     said = {"title": pair_title(pair), "first": ARMS[arms[0]].name}
-    fig.set_label(CAPTION.format(game=game, level=confidence, **said))
+    fig.set_label(CAPTION.format(game=game, level=confidence, **said) + (LIMIT if len(top) else ""))
     return fig

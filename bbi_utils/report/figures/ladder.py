@@ -1,12 +1,14 @@
 """The calibration ladder: from the teacher against itself up to the base student, through every adversary."""
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from bbi_utils.report.figures.panels import forest_figure
-from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, use_style
-from bbi_utils.report.labels import counted, pairs_in, words
+from bbi_utils.report.figures.panels import LIMITS, forest_figure, over_all, with_limit
+from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, limit_handle, use_style
+from bbi_utils.report.labels import LIKELIHOOD, counted, pairs_in, words
 
 RUNGS = ("teacher_resample", "teacher_4bit", "distilled", "base")
 FLOOR = RUNGS[:2]
@@ -21,26 +23,31 @@ CAPTION = (
 
 
 @use_style()
-def ladder_figure(advantage: pd.DataFrame, *, confidence: float = 0.95) -> Figure:
+def ladder_figure(
+    advantage: pd.DataFrame, *, limit: pd.DataFrame | None = None, confidence: float = 0.95
+) -> Figure:
     """The rungs of each adversary, one panel a pair, with intervals, the floor and the chance line.
 
     advantage: `games.advantage`. Contrasts that are no rung are not drawn; rungs that it lacks are left out.
+    limit: as `advantage_figure`.
     """
     table = advantage[(advantage["game"] == "pairwise") & advantage["contrast"].isin(RUNGS)]
     rungs = [rung for rung in RUNGS if rung in set(table["contrast"])]
-    names = {(name,): words(name) for name in _weakest_first(table, rungs[-1])}
+    top = over_all(limit, table)
+    played = [*_weakest_first(table, rungs[-1]), *([LIKELIHOOD] if len(top) else [])]
+    names = {(name,): words(name) for name in played}
     height, step = 0.95 + (0.13 + 0.12 * len(rungs)) * len(names), 0.8 / len(rungs)
-    fig, axes = forest_figure(
-        table, names, by=["adversary"], arms=rungs, shaded=False, height=height, step=step
-    )
+    drawn: dict[str, Any] = {"by": ["adversary"], "arms": rungs, "shaded": False, "step": step}
+    fig, axes = forest_figure(with_limit(table, top), names, limit=top, height=height, **drawn)
     for ax, pair in zip(axes, pairs_in(table["pair"]), strict=True):
         if (band := floor_band(table[table["pair"] == pair])) is not None:
             ax.axvspan(*band, color=FLOOR_COLOUR, linewidth=0, zorder=0)
         for row in range(1, len(names)):
             ax.axhline(row - 0.5, color="#dddddd", linewidth=0.6, zorder=1)
     floor = Patch(color=FLOOR_COLOUR, label="the teacher's own floor")
-    legend_below(fig, [ARMS[rung] for rung in rungs], floor, chance_handle())
-    fig.set_label(_caption(table, rungs, confidence))
+    bar = [limit_handle()] if len(top) else []
+    legend_below(fig, [ARMS[rung] for rung in rungs], floor, *bar, chance_handle())
+    fig.set_label(_caption(table, rungs, confidence) + (LIMITS if len(top) else ""))
     return fig
 
 

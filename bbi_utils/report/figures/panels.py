@@ -12,11 +12,35 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from bbi_utils.report.figures.style import ARMS, CHANCE, Mark, Marks, Size, canvas, pair_columns
-from bbi_utils.report.labels import as_drawn, in_order, pair_title, pairs_in, words
+from bbi_utils.report.labels import LIKELIHOOD, as_drawn, in_order, pair_title, pairs_in, words
 
 RowNames = Mapping[Any, str]  # what identifies a row of a forest plot -> its name
+LIMITS = (
+    " Upright bars in an arm's colour, and the row 'the limit' with its interval: what the best possible "
+    "adversary has in that game, one that knows how likely each answer is under both models."
+)
 STUDENTS = ("base", "distilled", "student")
 TOP = 1.0  # the colour scale of heat maps ends at perfect distinction, so that figures compare
+
+
+def limit_rows(limit: pd.DataFrame | None, like: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `summaries.limits` for the pairs, contrasts and games of an advantage table, as its own."""
+    if limit is None:
+        return pd.DataFrame(columns=list(dict.fromkeys([*like, "category"])))
+    found = limit.rename(columns={"ceiling": "advantage"}).assign(adversary=LIKELIHOOD)
+    keys = ["pair", "contrast", "game"]
+    return found.merge(like[keys].drop_duplicates(), on=keys)
+
+
+def over_all(limit: pd.DataFrame | None, like: pd.DataFrame) -> pd.DataFrame:
+    """Those of them over all prompts."""
+    found = limit_rows(limit, like)
+    return found[found["category"] == "all"]
+
+
+def with_limit(table: pd.DataFrame, limit: pd.DataFrame) -> pd.DataFrame:
+    """The limit's rows under those of the table."""
+    return pd.concat([table, limit.reindex(columns=list(table))], ignore_index=True) if len(limit) else table
 
 
 def forest_figure(
@@ -25,17 +49,21 @@ def forest_figure(
     *,
     height: float,
     label: str = "distinguishing advantage",
+    limit: pd.DataFrame | None = None,
     **rows: Any,
 ) -> tuple[Figure, list[Axes]]:
     """One forest plot a pair, side by side, with the line of chance at 0; rows: as `forest` takes them.
 
-    height: of the figure, in inches; label: of the axis along which estimates lie.
+    height: of the figure, in inches; label: of the axis along which estimates lie; limit: rows like those of
+    the table, whose estimates are marked in the rows of the others too.
     """
     pairs = pairs_in(table["pair"])
     fig, axes = pair_columns(pairs, height=height, sharey=True, sharex=True)
     for ax, pair in zip(axes[0], pairs, strict=True):
         ax.axvline(0, **CHANCE)
         forest(ax, table[table["pair"] == pair], names, **rows)
+        if limit is not None and len(limit):
+            limit_marks(ax, table[table["pair"] == pair], limit[limit["pair"] == pair], list(names), **rows)
         ax.set_xlabel(label)
     return fig, list(axes[0])
 
@@ -64,6 +92,27 @@ def forest(
         y = row + beside(arms.index(found["contrast"]), len(arms), step)
         point(ax, found[value], y, (found["lower"], found["upper"]), mark=ARMS[found["contrast"]])
     name_rows(ax, list(names.values()))
+
+
+def limit_marks(
+    ax: Axes,
+    table: pd.DataFrame,
+    limit: pd.DataFrame,
+    rows: Sequence[Any],
+    *,
+    arms: Sequence[str],
+    by: Sequence[str] = ("adversary", "game"),
+    step: float = 0.24,
+    **_: Any,
+) -> None:
+    """In each row of `forest` an upright bar in the arm's colour where the limit of its game lies."""
+    top = limit.set_index(["contrast", "game"])["advantage"]
+    for found in table[table["adversary"] != LIKELIHOOD].to_dict("records"):
+        if (key := (found["contrast"], found["game"])) in top.index:
+            y = rows.index(tuple(found[name] for name in by)) + beside(arms.index(key[0]), len(arms), step)
+            ax.vlines(
+                top[key], y - step / 2, y + step / 2, color=ARMS[key[0]].colour, linewidth=1.6, zorder=2
+            )
 
 
 def beside(place: int, count: int, step: float) -> float:

@@ -18,10 +18,12 @@ CAPTION = (
     "summed, by the adversary named above each panel{chosen}. {n} prompts in disjoint groups of q within a "
     "fold, averaged over random divisions into groups. Bars are {level:.0%} intervals, valid at any number "
     "of prompts, each by itself; they widen with q, as fewer groups are left, and leave 0 only by more than "
-    "cross-fitting may cause. Dashed lines in an arm's "
-    "colour: min(1, q e), e being its estimate at q = 1; no adversary exceeds this for e = total variation "
-    "distance, but one that ignores the size of a single score may, for its own e. Not drawn for the null "
-    "control. Dashed in black: chance."
+    "cross-fitting may cause. Dashed in black: chance."
+)
+LIMIT_CAPTION = (
+    " Dashed in an arm's colour: the limit, what the best possible adversary has with q queries, who "
+    "knows how likely each answer is under both models; shaded is its {level:.0%} interval, for each q by "
+    "itself."
 )
 CHOSEN = (
     ", of those on all prompts the one with the largest estimate on the base student at q = 1, which "
@@ -31,12 +33,17 @@ CHOSEN = (
 
 @use_style()
 def queries_figure(
-    queries: pd.DataFrame, *, game: str = "pairwise", adversary: str | None = None, confidence: float = 0.95
+    queries: pd.DataFrame,
+    *,
+    limit: pd.DataFrame | None = None,
+    game: str = "pairwise",
+    adversary: str | None = None,
+    confidence: float = 0.95,
 ) -> Figure:
-    """Curves of one adversary a pair, one line a contrast, with intervals, bounds and the chance line.
+    """Curves of one adversary a pair, one line a contrast, with intervals, the limit and the chance line.
 
-    queries: `queries.advantage_of_queries`. adversary: the one to draw; without it, each pair's strongest at
-    q = 1 on the base student.
+    queries: `queries.advantage_of_queries`. limit: `limit.of_queries`. adversary: the one to draw; without
+    it, each pair's strongest at q = 1 on the base student.
     """
     table = queries[queries["game"] == game]
     pairs, arms = pairs_in(table["pair"]), in_order(table["contrast"], ARMS)
@@ -44,15 +51,18 @@ def queries_figure(
     drawn = {pair: adversary or _strongest(table[table["pair"] == pair]) for pair in pairs}
     table = table[table["adversary"] == table["pair"].map(drawn)]
     fig, axes = pair_columns(pairs, height=3.0, sharey=True)
+    top = table.iloc[:0] if limit is None else limit[(limit["game"] == game) & limit["q"].isin(sizes)]
     for ax, pair in zip(axes[0], pairs, strict=True):
+        _limits(ax, top[top["pair"] == pair], sizes)
         _panel(ax, table[table["pair"] == pair], sizes)
         ax.set_title(f"{as_drawn(pair_title(pair))}, {words(drawn[pair])}")
     lowest = min(-0.1, float(table["lower"].min())) - 0.04
     axes[0, 0].set(ylabel="distinguishing advantage", ylim=(lowest, 1.04))
-    bound = Line2D([], [], color=ARMS["base"].colour, label="min(1, q × advantage at 1)", **BOUND)
-    legend_below(fig, [ARMS[arm] for arm in arms], bound, chance_handle())
+    handle = [Line2D([], [], color=ARMS["base"].colour, label="the limit", **BOUND)] if len(top) else []
+    legend_below(fig, [ARMS[arm] for arm in arms], *handle, chance_handle())
     n = counted(table.loc[table["q"] == sizes[0], "n"] * sizes[0])
-    fig.set_label(CAPTION.format(game=game, chosen="" if adversary else CHOSEN, n=n, level=confidence))
+    caption = CAPTION.format(game=game, chosen="" if adversary else CHOSEN, n=n, level=confidence)
+    fig.set_label(caption + (LIMIT_CAPTION.format(level=confidence) if len(top) else ""))
     return fig
 
 
@@ -62,11 +72,17 @@ def _strongest(table: pd.DataFrame) -> str:
     return str(first.sort_values(["advantage", "adversary"], ascending=[False, True])["adversary"].iloc[0])
 
 
+def _limits(ax: Axes, limit: pd.DataFrame, sizes: list[int]) -> None:
+    """The limit's curves, but for the null control, of which it is chance."""
+    for arm, part in limit[limit["contrast"] != NULL].groupby("contrast"):
+        x, colour = [sizes.index(q) for q in part["q"]], ARMS[str(arm)].colour
+        ax.plot(x, part["advantage"], color=colour, **BOUND)
+        ax.fill_between(x, part["lower"], part["upper"], color=colour, alpha=0.13, linewidth=0, zorder=1)
+
+
 def _panel(ax: Axes, table: pd.DataFrame, sizes: list[int]) -> None:
     ax.axhline(0, **CHANCE)
-    for arm, mark, part, x in along_steps(table, ARMS, by="contrast", across="q", levels=sizes, step=0.13):
-        if arm != NULL:
-            ax.plot([sizes.index(q) for q in part["q"]], part["bound"], color=mark.colour, **BOUND)
+    for _, mark, part, x in along_steps(table, ARMS, by="contrast", across="q", levels=sizes, step=0.13):
         ax.vlines(x, part["lower"], part["upper"], color=mark.colour, linewidth=1.6, zorder=3)
         ax.plot(x, part["advantage"], color=mark.colour, marker=mark.marker, linewidth=0.9, zorder=4)
     name_steps(ax, sizes, "queries q")

@@ -97,6 +97,12 @@ def legend_below(fig: Figure, marks: Iterable[Mark], *extra: Any) -> None:
     fig.legend(handles=handles, loc="outside lower center", ncols=min(room, len(handles)), columnspacing=1.4)
 
 
+def limit_handle() -> Line2D:
+    """The upright bars of the limit as a legend entry."""
+    look: dict[str, Any] = {"marker": "|", "markersize": 8, "markeredgewidth": 1.6}
+    return Line2D([], [], color="#333333", linestyle="none", label="the limit", **look)
+
+
 def chance_handle(label: str = "chance") -> Line2D:
     """The chance line as a legend entry."""
     return Line2D([], [], label=label, **CHANCE)
