@@ -56,8 +56,7 @@ def run_task(task: Task, *, threads: int) -> Generator[None, None, dict[str, Any
     task.executed.parent.mkdir(parents=True, exist_ok=True)
     for old in (task.record_file, progress, outcome):
         old.unlink(missing_ok=True)
-    if task.stage.scope == "pair":
-        write_settings(paths.RunPaths(task.study.run_dir, task.study.pair), task.study.parameters())
+    write_settings(paths.RunPaths(task.study.run_dir, task.study.pair), task.study.parameters())
     before = stages.made_from(task)
     files = {"notebook": str(task.notebook), "output": str(partial)}
     write_json(job, {**files, "parameters": task.parameters})

@@ -1,0 +1,181 @@
+"""What a table says, in sentences computed from its numbers: awkward findings first, undecided where it is.
+
+Every function takes a frame of one pair or more and returns Markdown, one bullet a pair. Intervals are those
+of the frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+import numpy as np
+import pandas as pd
+
+from bbi_utils.games.inference.exact import binomial_lower
+from bbi_utils.games.inference.simultaneous import simultaneous
+from bbi_utils.report.labels import GAMES, pair_title, pairs_in, words
+from bbi_utils.responses.answers import NULL
+
+
+def each_pair(say: Callable[..., str]) -> Callable[..., str]:
+    """What `say` says of each pair's rows; of a pair of which it says nothing, no bullet."""
+
+    @wraps(say)
+    def bullets(frame: pd.DataFrame, **keywords: float) -> str:
+        parts = {pair: frame[frame["pair"] == pair] for pair in pairs_in(frame["pair"])}
+        said = {pair: say(rows, **keywords) for pair, rows in parts.items()}
+        return "\n".join(f"- **{pair_title(pair)}.** {text}" for pair, text in said.items() if text)
+
+    return bullets
+
+
+def _value(row: pd.Series, column: str) -> str:
+    return f"{row[column]:.3f} [{row['lower']:.3f}, {row['upper']:.3f}]".replace("-0.000", "0.000")
+
+
+def _name(adversary: str, game: str) -> str:
+    return f"{words(adversary)} ({GAMES[game]})"
+
+
+def _verdict(row: pd.Series, up: str, down: str) -> str:
+    return up if row["lower"] > 0 else down if row["upper"] < 0 else "undecided"
+
+
+@each_pair
+def null_control(advantage: pd.DataFrame, *, confidence: float = 0.95) -> str:
+    """Whether any row of the null control lies above chance; the frame is that of `games.advantage`."""
+    rows = advantage[advantage["contrast"] == NULL]
+    if rows.empty:
+        return ""
+    above, best = (rows["lower"] > 0).sum(), rows.loc[rows["advantage"].idxmax()]
+    most = f"the largest is {_name(best['adversary'], best['game'])} with {_value(best, 'advantage')}"
+    if not above:
+        return f"None of the {len(rows)} rows of the null control lies above chance; {most}."
+    return (
+        f"**The null control rejects, though there is nothing to find:** {above} of its {len(rows)} rows lie "
+        f"above chance; {most}. About one pair in {1 / (1 - confidence):.0f} does so by luck."
+    )
+
+
+@each_pair
+def null_p_values(tests: pd.DataFrame, *, confidence: float = 0.95) -> str:
+    """Whether a test rejects where there is nothing to find; columns contrast, p and, of several, test."""
+    rows, error = tests[tests["contrast"] == NULL], 1 - confidence
+    if rows.empty:
+        return ""
+    least, several = rows.loc[rows["p"].idxmin()], len(rows) > 1
+    name = f" ({least['test']})" if "test" in least else ""
+    found = f"p = {least['p']:.3f}{name}" + (f", the smallest of {len(rows)}" if several else "")
+    if least["p"] > error:
+        return f"On the null control no test rejects: {found}."
+    joint = "rejects still" if least["p"] * len(rows) <= error else "does not"
+    return (
+        f"**On the null control a test rejects, though there is nothing to find:** {found}."
+        + (f" With all {len(rows)} paid for (Bonferroni) it {joint}." if several else "")
+        + f" About one such test in {1 / error:.0f} does so by luck; a fault in the bookkeeping would, too."
+    )
+
+
+@each_pair
+def told_apart(advantage: pd.DataFrame) -> str:
+    """Who is strongest on the base student, what is left of it on the distilled one, and what length has."""
+    parts = [advantage[advantage["contrast"] == name] for name in ("base", "distilled")]
+    base, other = (part.set_index(["adversary", "game"]) for part in parts)
+    adversary, game = base["advantage"].idxmax()
+    had, left = (_value(part.loc[(adversary, game)], "advantage") for part in (base, other))
+    length = ("length", game)
+    alone = [f"{part.loc[length, 'advantage']:.3f}" for part in (base, other) if length in part.index]
+    return (
+        f"Strongest on the base student is {_name(adversary, game)} with {had}. On the distilled one it has "
+        f"{left}, and {(other['lower'] > 0).sum()} of {len(other)} rows lie above chance."
+        + (f" Length alone has {' and '.join(alone)} in that game." if alone else "")
+    )
+
+
+@each_pair
+def falls(difference: pd.DataFrame) -> str:
+    """How many rows lost advantage through distillation; the frame is that of `games.paired_difference`."""
+    fell, rose = (difference["lower"] > 0).sum(), (difference["upper"] < 0).sum()
+    more = f"**In {rose} of {len(difference)} rows the advantage rose.** " if rose else ""
+    open_ = len(difference) - fell - rose
+    return f"{more}The advantage fell in {fell} of {len(difference)} rows; {open_} are undecided."
+
+
+@each_pair
+def similarity_gain(similarity: pd.DataFrame) -> str:
+    """What distillation gained of what there was to gain; the frame is that of `mean_similarity`."""
+    by = similarity.set_index("quantity")
+    gain, room = by.loc["distilled - base"], by.loc[NULL, "mean"] - by.loc["base", "mean"]
+    found = _verdict(gain, up="more alike", down="**less alike**")
+    at_most = f"the teacher again is {room:.3f} above the base student"
+    return f"Distillation made the answers {found}: {_value(gain, 'mean')}, where {at_most}."
+
+
+@each_pair
+def content(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> str:
+    """How often content is right before and after distillation, over all prompts and where it fell most.
+
+    answers: as 03 saves them. Intervals hold together over all prompts and the categories. Nothing is said
+    where no content was checked.
+    """
+    checked = answers[answers["content_correct"].notna()].astype({"content_correct": float})
+    wide = checked.pivot(index=["category", "prompt_id"], columns="arm", values="content_correct")
+    if wide.empty:
+        return ""
+    own = wide.index.get_level_values("category")
+    masks = {"all prompts": own == own, **{name: own == name for name in sorted(set(own))}}
+    change = wide["distilled"] - wide["base"]
+    values = np.column_stack([change.where(mask) for mask in masks.values()])
+    found = simultaneous(values, confidence=confidence, seed=seed).set_index(pd.Index(masks))
+    said = []
+    for name in ("all prompts", found["mean"].iloc[1:].idxmin()):
+        verdict = _verdict(found.loc[name], up="more often", down="**less often**")
+        before, after = wide.loc[masks[name], ["base", "distilled"]].mean()
+        changed = _value(found.loc[name], "mean")
+        said.append(f"{words(name)} {before:.3f} before and {after:.3f} after, {verdict} ({changed})")
+    return f"Content is right: {said[0]}; in the category that fared worst, {said[1]}."
+
+
+@each_pair
+def judge_and_length(judged: pd.DataFrame, *, confidence: float = 0.95) -> str:
+    """How far consistent verdicts follow length, and how they come out where length misleads.
+
+    judged: of one contrast, as `judge_pairs` makes it, with the columns teacher and student of the answers.
+    """
+    longer = np.sign(judged["teacher"].str.len() - judged["student"].str.len())
+    firm = judged["consistent"] & (longer != 0)
+    right, longer = judged.loc[firm, "correct"] == 1, longer[firm] > 0
+    if not (n := len(longer)):
+        return "No verdict on answers of different length is consistent."
+    least = binomial_lower(float((right == longer).sum()), n, error=1 - confidence)
+    mark = "**" if least > 0.5 else ""
+    return (
+        f"{mark}{(right == longer).mean():.1%} of {n} consistent verdicts on answers of different length "
+        f"went to the longer one{mark} (at least {least:.1%}). The teacher's was the longer in "
+        f"{longer.mean():.1%}; where it was the shorter, the judge was right in "
+        f"{right[~longer].sum()} of {(~longer).sum()}."
+    )
+
+
+@each_pair
+def categories(heterogeneity: pd.DataFrame, *, confidence: float = 0.95) -> str:
+    """Where the order of categories may be read; the frame is that of `categories_differ`."""
+    said = []
+    for row in heterogeneity[heterogeneity["contrast"] != NULL].itertuples():
+        differ = f"they differ (p = {row.p:.4f}), most in {words(row.most)}"
+        open_ = f"undecided whether they differ (p = {row.p:.2f}), so do not read their order"
+        said.append(f"{words(row.contrast)}: {differ if row.p <= 1 - confidence else open_}")
+    return f"Categories, {'; '.join(said)}."
+
+
+@each_pair
+def bought(gain: pd.DataFrame) -> str:
+    """How each strategy compares with buying at random; the frame is that of `summaries.budget_gain`."""
+    said = []
+    for name, part in gain.groupby("strategy"):
+        overall, single = part[part["budget"] == 0].iloc[0], part[part["budget"] > 0]
+        found = _verdict(overall, up="better than random", down="worse than random")
+        above = f"above it at {(single['gain'] > 0).sum()} of {len(single)} budgets"
+        said.append(f"{words(str(name))}: {found} on average ({_value(overall, 'gain')}), {above}")
+    return f"{'; '.join(said)}."

@@ -1,0 +1,148 @@
+"""Sentences computed from tables: what they say follows the numbers, and the awkward is never left out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bbi_utils.paths import RunPaths
+from bbi_utils.report import planted, reading
+
+NULL = "teacher_resample"
+ENDS = ["lower", "upper"]
+
+
+def table(columns: str, *rows: tuple[Any, ...], pair: str = "qwen") -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=columns.split()).assign(pair=pair)
+
+
+def advantages(null: float, *, pair: str = "qwen") -> pd.DataFrame:
+    """Three adversaries' rows; `null` is the lower end of one of them on the null control."""
+    rows = [(NULL, "length", "single", 0.01, -0.05, 0.07), (NULL, "word_ngrams", "pairwise", 0.1, null, 0.2)]
+    for contrast, least in (("base", 0.4), ("distilled", 0.1)):
+        rows.append((contrast, "length", "pairwise", least - 0.2, least - 0.3, least - 0.1))
+        rows.append((contrast, "word_ngrams", "pairwise", least + 0.1, least, least + 0.2))
+    return table("contrast adversary game advantage lower upper", *rows, pair=pair)
+
+
+def test_a_null_control_that_rejects_is_said_in_bold_and_one_that_does_not_is_not() -> None:
+    both = pd.concat([advantages(-0.1, pair="llama"), advantages(0.02, pair="qwen")])
+    bad, good = reading.null_control(both).split("\n")  # the paper's pairs in the paper's order
+    assert bad.startswith("- **Qwen pair.** **The null control rejects")
+    assert "1 of its 2 rows lie above chance" in bad and "word n-grams (two answers) with 0.100" in bad
+    assert good.startswith("- **Llama pair.** None of the 2 rows of the null control lies above chance")
+
+
+def test_a_small_p_on_the_null_is_told_with_and_without_what_many_tests_cost() -> None:
+    tests = table("contrast test p", ("base", "kernel", 0.001), (NULL, "kernel", 0.026), (NULL, "other", 0.5))
+    assert "**On the null control a test rejects" in (said := reading.null_p_values(tests))
+    assert "p = 0.026 (kernel), the smallest of 2. With all 2 paid for (Bonferroni) it does not." in said
+    assert "it rejects still" in reading.null_p_values(tests.replace({"p": {0.026: 0.002}}))
+    assert "no test rejects: p = 0.500" in reading.null_p_values(tests.replace({"p": {0.026: 0.6}}))
+    alone = tests.iloc[[1]].drop(columns="test")
+    assert "p = 0.026. About one such test in 20" in reading.null_p_values(alone)
+
+
+def test_a_run_without_a_null_control_says_nothing_of_it() -> None:
+    rows = advantages(0.0).query("contrast != @NULL")
+    assert reading.null_control(rows) == reading.null_p_values(rows.assign(p=0.5)) == ""
+
+
+def test_the_strongest_is_chosen_on_the_base_student_and_length_stands_beside_it() -> None:
+    said = reading.told_apart(advantages(0.0))
+    assert "Strongest on the base student is word n-grams (two answers) with 0.500 [0.400, 0.600]" in said
+    assert "has 0.200 [0.100, 0.300], and 1 of 2 rows lie above chance" in said
+    assert "Length alone has 0.200 and -0.100 in that game." in said
+
+
+@pytest.mark.parametrize(
+    ("ends", "says"),
+    [((0.1, 0.3), "more alike"), ((-0.3, -0.1), "**less alike**"), ((-0.1, 0.3), "undecided")],
+)
+def test_a_gain_in_similarity_is_read_from_its_interval(ends: tuple[float, float], says: str) -> None:
+    rows = [(name, mean, 0.0, 1.0) for name, mean in (("base", 0.6), ("distilled", 0.7), (NULL, 0.8))]
+    frame = table("quantity mean lower upper", *rows, ("distilled - base", sum(ends) / 2, *ends))
+    assert f"made the answers {says}: " in (said := reading.similarity_gain(frame))
+    assert "0.200 above the base student" in said
+
+
+def test_rows_that_fell_rose_or_are_undecided_are_counted() -> None:
+    said = reading.falls(table("lower upper", (0.1, 0.2), (-0.1, 0.2), (-0.2, -0.1)))
+    assert "**In 1 of 3 rows the advantage rose.**" in said and "fell in 1 of 3 rows; 1 are undecided" in said
+
+
+def answers(before: float, after: float, *, n: int = 400) -> pd.DataFrame:
+    """Right in these shares in the first of two categories; in the other always."""
+    rows = []
+    for arm, share in (("base", before), ("distilled", after)):
+        for i in range(n):
+            rows.append((arm, f"p{i}", "factual", float(i < share * n)))
+            rows.append((arm, f"q{i}", "safety", 1.0))
+    return table("arm prompt_id category content_correct", *rows)
+
+
+def test_content_that_got_worse_is_a_finding_and_too_few_prompts_leave_it_undecided() -> None:
+    said = reading.content(answers(0.8, 0.6))
+    assert "all prompts 0.900 before and 0.800 after, **less often** (-0.100" in said
+    assert "fared worst, factual 0.800 before and 0.600 after, **less often**" in said
+    assert "factual 0.800 before and 0.600 after, undecided" in reading.content(answers(0.8, 0.6, n=10))
+    assert "all prompts 0.800 before and 0.900 after, more often" in reading.content(answers(0.6, 0.8))
+    assert reading.content(answers(0.8, 0.6).assign(content_correct=np.nan)) == ""
+
+
+def judged(*rows: tuple[str, str, bool, float]) -> pd.DataFrame:
+    return table("teacher student consistent correct", *rows)
+
+
+def test_a_judge_that_takes_the_longer_answer_is_shown_by_where_length_misleads() -> None:
+    long_teacher, short_teacher = ("long answer", "short", True, 1.0), ("short", "long answer", True, 0.0)
+    rows = [*[long_teacher] * 30, *[short_teacher] * 10, ("a", "bb", False, 0.5), ("a", "b", True, 1.0)]
+    said = reading.judge_and_length(judged(*rows))
+    assert (
+        "**100.0% of 40 consistent verdicts on answers of different length went to the longer one**" in said
+    )
+    assert "longer in 75.0%; where it was the shorter, the judge was right in 0 of 10." in said
+    fair = reading.judge_and_length(judged(*[long_teacher] * 20, *[("short", "long answer", True, 1.0)] * 20))
+    assert "50.0% of 40" in fair and "right in 20 of 20" in fair and fair.count("**") == 2
+    assert "No verdict" in reading.judge_and_length(judged(("a", "b", True, 1.0)))
+
+
+def test_categories_are_ordered_only_where_they_differ() -> None:
+    rows = [("base", 0.001, "safety, style_format"), ("distilled", 0.3, "factual"), (NULL, 0.02, "creative")]
+    said = reading.categories(table("contrast p most", *rows))
+    assert "base: they differ (p = 0.0010), most in safety, style format" in said
+    assert "distilled: undecided whether they differ (p = 0.30)" in said and "factual" not in said
+    assert "creative" not in said  # the null is told by null_p_values
+
+
+def test_buying_is_read_from_the_mean_over_the_budgets() -> None:
+    rows = [("a", 0, 0.02, 0.01, 0.03), ("a", 16, 0.02, -1.0, 1.0), ("a", 32, -0.1, -1.0, 1.0)]
+    rows += [("b", 0, 0.0, -0.1, 0.1), ("b", 16, 0.1, -1.0, 1.0), ("b", 32, 0.1, -1.0, 1.0)]
+    said = reading.bought(table("strategy budget gain lower upper", *rows))
+    assert "a: better than random on average (0.020 [0.010, 0.030]), above it at 1 of 2 budgets" in said
+    assert "b: undecided on average (0.000 [-0.100, 0.100]), above it at 2 of 2 budgets" in said
+
+
+def settle(folder: Path, pair: str, **settings: str | None) -> None:
+    run = RunPaths(folder, pair)
+    run.pair_folder.mkdir()
+    run.settings.write_text(json.dumps(settings))
+
+
+def test_what_was_planted_is_told_of_pocket_models_and_of_no_others(tmp_path: Path) -> None:
+    pocket = {"TEACHER": "pocket/qwen-teacher", "STUDENT": "pocket/qwen-student"}
+    settle(tmp_path, "ours", **pocket, JUDGE="pocket/llama-judge")
+    settle(tmp_path, "real", TEACHER="smol", STUDENT="smol", JUDGE=None)
+    settle(tmp_path, "half", **{**pocket, "TEACHER": "org/name"}, JUDGE="org/judge")
+    told = planted.note(tmp_path, "ours")
+    assert told == planted.note(tmp_path, "real", "ours") == planted.note(tmp_path) == planted.note_of(pocket)
+    assert "100% in style format, robustness; 90% in domain technical" in told and "\n" not in told
+    assert planted.note(tmp_path, "real", "half") == planted.note(tmp_path, "none") == ""
+    judge = planted.judge_note(tmp_path, "ours")
+    assert "8% of the teacher's answers and 30% of the others" in judge and "`pocket/llama-judge`" in judge
+    assert planted.judge_note(tmp_path, "real") == planted.judge_note(tmp_path, "half") == ""
