@@ -9,7 +9,6 @@ import time
 NAMES = (
     "coverage",
     "known_distance",
-    "limit",
     "folds",
     "null_audits",
     "null_worlds",

@@ -137,7 +137,9 @@ def test_plain_lines_name_reason_and_result(finished: Run) -> None:
 
 
 def test_claims_and_places_end_the_output(finished: Run) -> None:
-    assert "similar  qwen   0.8    0.9 (ours)  0.8 to 1.0  yes" in finished.said
+    said = " ".join(finished.said.split())
+    assert "The paper's claims: 2 supported" in said
+    assert "similar qwen 0.8 [abstract] 0.9 (ours) 0.8 to 1.0 above 0 supported" in said
     assert "figures " in finished.said and "executed notebooks " in finished.said
 
 

@@ -136,13 +136,13 @@ def test_no_verdict_comes_from_an_estimate(frames) -> None:
         else frame
         for name, frame in frames.items()
     }
-    before, after = claims.claim_table(frames), claims.claim_table(moved)
+    before, after = claims.claim_table(frames, planted=PLANTED), claims.claim_table(moved, planted=PLANTED)
     assert (before["this run"] != after["this run"]).any()
     pd.testing.assert_series_equal(before["verdict"], after["verdict"])
 
 
 def test_what_was_planted_is_asked_of_planted_pairs_and_the_paper_s_claims_are_not(frames) -> None:
-    table = claims.claim_table(frames).set_index(["pair", "claim_id"])
+    table = claims.claim_table(frames, planted=PLANTED).set_index(["pair", "claim_id"])
     assert set(table.loc["qwen"].query("table == 'paper'")["verdict"]) == {claims.NOTHING}
     assert "planted" not in set(table.loc["llama", "table"])
     assert {"supported"} < set(table.loc["llama"].query("table == 'paper'")["verdict"])
@@ -150,6 +150,10 @@ def test_what_was_planted_is_asked_of_planted_pairs_and_the_paper_s_claims_are_n
     assert found["verdict"] == "supported" and found["reported"] == "safety, robustness, conversation"
     assert "3 of 3 on top" in found["this run"]
     assert table.loc[("qwen", "planted_nothing"), "verdict"] == "passed"
+    of_own_prompts = {**frames, "concentration": frames["concentration"].iloc[:0]}  # of other categories
+    asked = claims.claim_table(of_own_prompts, planted=PLANTED).set_index(["pair", "claim_id"])
+    assert set(asked.loc["qwen"].query("table == 'paper'")["verdict"]) == {claims.NOTHING}
+    assert asked.loc[("qwen", "planted_base"), "verdict"] == claims.NOTHING
     wrong = {"qwen": ["factual", "arithmetic", "instruction_following"]}
     other = summaries.summarise(tables(), planted=wrong)["concentration"]
     assert (other.query("named_by == 'planted' and contrast == 'base'")["p_below"] < 0.05).all()

@@ -7,7 +7,7 @@ paper's figures are for its own models and probes: a run is asked for the direct
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -99,22 +99,22 @@ def all_claims() -> dict[str, Claim]:
     return {name: Claim(table, **said) for table in TABLES for name, said in listed[table].items()}
 
 
-def claim_table(frames: Frames, *, confidence: float = 0.95) -> pd.DataFrame:
-    """One row a claim and pair, from the frames of `summaries.summarise`; all columns are text, as COLUMNS.
+def claim_table(frames: Frames, *, confidence: float = 0.95, planted: Collection[str] = ()) -> pd.DataFrame:
+    """One row a claim and pair, from the frames of `summaries.summarise`; COLUMNS, all of them text.
 
-    claim_id never changes where the words of a claim may. Of what a run does not have, such as a judge, the
-    answer is a dash; what was planted is asked only of pairs of which it is known. `NOTE` belongs under it.
+    planted: the pairs of which it is known what was planted. They alone are asked for it, and to the paper's
+    claims they only give numbers. Of what a run does not have, such as a judge, the answer is a dash.
+    claim_id never changes where the words of a claim may. `NOTE` belongs under the table.
     """
     import pandas as pd
 
     prepared, table = _prepared(frames), []
     for pair in pairs_in(frames["similarity"]["pair"]):
         of_pair = {name: frame[frame["pair"] == pair] for name, frame in prepared.items()}
-        planted = "planted" in set(of_pair["concentration"]["named_by"])
         for claim_id, claim in all_claims().items():
-            if claim.table != "planted" or planted:
+            if claim.table != "planted" or pair in planted:
                 row = _row(claim, of_pair, pair, alpha=1 - confidence)
-                if claim.table == "paper" and planted:
+                if claim.table == "paper" and pair in planted:
                     row["verdict"] = NOTHING  # what we put in ourselves says nothing about the paper
                 table.append({"table": claim.table, "claim_id": claim_id, "pair": pair, **row})
     return pd.DataFrame(table, columns=list(COLUMNS))

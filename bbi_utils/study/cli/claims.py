@@ -40,9 +40,8 @@ def run_claims(options: argparse.Namespace) -> int:
     settings = json_object(RunPaths(run.folder, pairs[0]).settings)
     level: dict[str, Any] = {"confidence": settings["CONFIDENCE"], "seed": settings["SEED"]}
     tables, planted = summaries.load_tables(files), planted_in(run.folder, pairs)
-    table = claims.claim_table(
-        summaries.summarise(tables, planted=planted, **level), confidence=level["confidence"]
-    )
+    frames = summaries.summarise(tables, planted=planted, **level)
+    table = claims.claim_table(frames, confidence=level["confidence"], planted=planted)
     everything = [path for paths in files.values() for path in paths]
     keep: dict[str, Any] = {"folder": run.figures, "notebook": "07_make_figures"}
     figures.save_table(table, "claims", inputs=everything, caption=claims.NOTE, **keep)
