@@ -14,7 +14,14 @@ from typing import Any
 import pytest
 
 from bbi_utils.distillation import lora as distill
-from bbi_utils.distillation.examples import IGNORED, collate, encode_example, plan_steps
+from bbi_utils.distillation.examples import (
+    IGNORED,
+    collate,
+    encode_example,
+    graded_tokens,
+    plan_steps,
+    split_batch,
+)
 from bbi_utils.distillation.lora import LoraSettings, train_adapter
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import LocalOracle, Request, Sampling, checkpoints
@@ -70,22 +77,80 @@ def test_an_answer_that_was_cut_off_teaches_no_end(tiny_qwen: Path, tmp_path: Pa
     assert tokens[0].sum() - tokens[1].sum() == SETTINGS.epochs * len(PROMPTS)
 
 
-def test_padding_does_not_change_the_loss(tiny_qwen: Path) -> None:
-    import torch
+CAPPED = {"vocab_size": 320, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1,
+          "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16}  # fmt: skip
+# Two shapes that ship with the repository, and two models that do something to their logits.
+MODELS: dict[str, dict[str, Any]] = {
+    "Qwen2": {}, "Llama": {}, "Gemma2": {"final_logit_softcapping": 0.5}, "Cohere": {"logit_scale": 4.0},
+}  # fmt: skip
 
-    oracle = LocalOracle(tiny_qwen, sampling=Sampling())
-    pairs = [
-        ("What is 2?", "It is 2."),
-        ("Say yes and then say it again, please.", "Yes. And again: yes, yes."),
-    ]
-    examples = [encode_example(oracle.tokenizer, *pair) for pair in pairs]
-    counts = [sum(label != IGNORED for label in example["labels"]) for example in examples]
-    losses = [distill.answer_loss(oracle.model, collate([e], pad=0)).item() for e in examples]
-    together = distill.answer_loss(oracle.model, collate(examples, pad=0)).item()
-    expected = sum(loss * count for loss, count in zip(losses, counts, strict=True)) / sum(counts)
-    assert together == pytest.approx(expected, rel=1e-5)
-    plain = {name: torch.tensor([values]) for name, values in examples[0].items()}
-    assert losses[0] == pytest.approx(oracle.model(**plain).loss.item(), rel=1e-5)
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_loss_and_its_gradients_are_the_plain_ones(name: str, tiny_qwen: Path) -> None:
+    """Cross-entropy over all logits of the padded batch, whatever the model does with them."""
+    import torch
+    import transformers
+
+    tokenizer = checkpoints.load_tokenizer(checkpoints.resolve_model(tiny_qwen))
+    shape = CAPPED if MODELS[name] else CAPPED | {"tie_word_embeddings": name == "Qwen2"}
+    config = getattr(transformers, f"{name}Config")(**shape, **MODELS[name], initializer_range=0.3)
+    model = getattr(transformers, f"{name}ForCausalLM")(config)
+    pairs = [("What is 2?", "It is 2."), ("Say yes and then again, please.", "Yes. And again: yes, yes.")]
+    batch = collate([encode_example(tokenizer, *pair) for pair in pairs], pad=0)
+    found = []
+    for loss in (model(**batch).loss * (batch["labels"] != IGNORED).sum(), distill.answer_loss(model, batch)):
+        model.zero_grad()
+        loss.backward()
+        found.append((loss.detach(), [p.grad.clone() for p in model.parameters() if p.grad is not None]))
+    (plain, wanted), (ours, gradients) = found
+    torch.testing.assert_close(ours, plain)
+    torch.testing.assert_close(gradients, wanted)
+
+
+def test_a_batch_in_parts_trains_as_the_whole_does(
+    tiny_qwen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = [{"input_ids": [0] * n, "labels": [n] * n} for n in (3, 9, 5, 5)]
+    parts = [[len(one["labels"]) for one in part] for part in split_batch(whole, most=10)]
+    assert parts == [[9], [5, 5], [3]] and graded_tokens(whole) == 22
+    assert [len(part) for part in split_batch(whole, most=1)] == [1, 1, 1, 1]
+    monkeypatch.setattr(distill, "tokens_at_once", lambda model, device: 60)
+    curve = train(tiny_qwen, tmp_path / "parts", replace(SETTINGS, dropout=0.0))
+    monkeypatch.undo()
+    steps = train(tiny_qwen, tmp_path / "whole", replace(SETTINGS, dropout=0.0))
+    assert curve["loss"].to_numpy() == pytest.approx(steps["loss"].to_numpy(), rel=1e-3)
+    assert list(curve["tokens"]) == list(steps["tokens"])
+
+
+def test_fewer_tokens_are_taken_at_once_of_a_larger_model() -> None:
+    from types import SimpleNamespace
+
+    def model(words: int) -> Any:
+        shape = SimpleNamespace(num_hidden_layers=30, hidden_size=576, vocab_size=words)
+        return SimpleNamespace(config=SimpleNamespace(get_text_config=lambda: shape))
+
+    assert (
+        300 < distill.tokens_at_once(model(49152), "cpu") < distill.tokens_at_once(model(2048), "cpu") < 600
+    )
+    assert distill.tokens_at_once(model(49152), "cuda") > 10**6
+
+
+def test_a_validation_loss_is_measured_and_changes_nothing(
+    tiny_qwen: Path, trained: tuple[Path, Any], tmp_path: Path
+) -> None:
+    out, plain = trained
+    held_out = {"prompts": PROMPTS[:3], "answers": ["No.", "It is 9.", "It is"], "ended": [True, True, False]}
+    curve = train(tiny_qwen, tmp_path / "watched", development=held_out)
+    name = "adapter_model.safetensors"
+    assert (tmp_path / "watched" / name).read_bytes() == (out / name).read_bytes()
+    assert curve.drop(columns="validation").equals(plain.drop(columns="validation"))
+    assert plain["validation"].isna().all() and curve["validation"].notna().all()  # 6 steps: all of them
+    again = LocalOracle(tiny_qwen, adapter=tmp_path / "watched", quantisation="nf4", sampling=Sampling())
+    pairs = zip(*held_out.values(), strict=True)
+    examples = [encode_example(again.tokenizer, p, a, ended=ended) for p, a, ended in pairs]
+    loss = distill.answer_loss(again.model, collate(examples, pad=0)).item() / graded_tokens(examples)
+    assert curve["validation"].iloc[-1] == pytest.approx(loss, rel=1e-4)  # of the finished adapter
+    assert train(tiny_qwen, tmp_path / "none", development={"prompts": [], "answers": []}).equals(plain)
 
 
 def test_the_plan_shows_every_example_once_an_epoch() -> None:
@@ -109,7 +174,7 @@ def test_it_learns_in_four_bits_and_the_student_stops(tiny_qwen: Path, trained: 
     from bitsandbytes.nn import Linear4bit
 
     out, curve = trained
-    assert list(curve.columns) == ["step", "loss", "learning_rate", "tokens"]
+    assert list(curve.columns) == ["step", "loss", "learning_rate", "tokens", "validation"]
     assert list(curve.step) == [1, 2, 3, 4, 5, 6]
     assert curve.loss.iloc[-1] < curve.loss.iloc[0] / 2
     oracle = LocalOracle(

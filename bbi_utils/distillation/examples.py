@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     import torch
 
 IGNORED = -100  # the label that cross-entropy skips
+Example: TypeAlias = "dict[str, list[int]]"  # input_ids and labels
 
 
 def encode_example(
     tokenizer: Any, prompt: str, answer: str, *, system_prompt: str | None = None, ended: bool = True
-) -> dict[str, list[int]]:
+) -> Example:
     """Token ids of prompt, answer and end of turn (`input_ids`), and `labels` that are -100 on the prompt.
 
     The prompt is tokenised as in sampling. The end of turn is learned too, or the student would never stop;
@@ -38,7 +39,7 @@ def encode_all(
     system_prompt: str | None,
     max_length: int,
     ended: Sequence[bool] | None = None,
-) -> list[dict[str, list[int]]]:
+) -> list[Example]:
     """Every example; BadInput for an empty answer or an example that would have to be cut."""
     ended = [True] * len(answers) if ended is None else ended
     if not prompts or not len(prompts) == len(answers) == len(ended):
@@ -70,7 +71,21 @@ def plan_steps(lengths: Sequence[int], *, batch_size: int, epochs: int, seed: in
     return steps
 
 
-def collate(examples: Sequence[dict[str, list[int]]], *, pad: int) -> dict[str, torch.Tensor]:
+def split_batch(batch: Sequence[Example], *, most: int) -> Iterator[Sequence[Example]]:
+    """Parts of a batch, longest first, of at most `most` tokens with their padding; no example is cut."""
+    rest = sorted(batch, key=lambda example: -len(example["input_ids"]))
+    while rest:
+        size = max(1, most // len(rest[0]["input_ids"]))
+        yield rest[:size]
+        rest = rest[size:]
+
+
+def graded_tokens(examples: Sequence[Example]) -> int:
+    """How many tokens have a loss."""
+    return sum(label != IGNORED for example in examples for label in example["labels"])
+
+
+def collate(examples: Sequence[Example], *, pad: int) -> dict[str, torch.Tensor]:
     """Right-padded input_ids, attention_mask and labels, each (batch, longest)."""
     import torch
     from torch.nn.utils.rnn import pad_sequence

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,15 @@ from bbi_utils.distillation.checkpoints import (
     save_adapter,
     save_state,
 )
-from bbi_utils.distillation.examples import IGNORED, collate, encode_all, plan_steps
+from bbi_utils.distillation.examples import (
+    IGNORED,
+    Example,
+    collate,
+    encode_all,
+    graded_tokens,
+    plan_steps,
+    split_batch,
+)
 from bbi_utils.errors import BadInput, OutOfMemory
 from bbi_utils.files import sha256_json
 from bbi_utils.oracles import checkpoints
@@ -31,6 +40,9 @@ if TYPE_CHECKING:
     import torch
 
 MOST_GRADIENT_NORM = 1.0
+BYTES_AT_ONCE, MOST_TOKENS = 10**9, 10**9
+VALIDATIONS = 8  # about so many in a run, beside the one at the end
+FORM = 2  # of the arithmetic and the curve: a run of another form is not continued
 # Settings that do not change what comes out of a training run.
 WITHOUT_EFFECT = ("checkpoint_every", "revision")
 
@@ -78,20 +90,35 @@ def learning_rate_at(step: int, *, total: int, settings: LoraSettings) -> float:
 
 
 def answer_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Mean cross-entropy over the answer tokens of a batch.
+    """Cross-entropy, summed over the answer tokens of a batch.
 
-    The output head, a good part of a small model's work, only runs from the first answer token on.
+    The output head, where a small model with many words spends much memory and work, runs on them alone. The
+    model calls it itself, so that what it does with its logits (scaling, capping) is done.
     """
     import torch
 
-    labels = batch["labels"]
-    first = int((labels != IGNORED).any(dim=0).int().argmax())
-    positions = torch.arange(first - 1, labels.shape[1] - 1, device=labels.device)
+    labels = batch["labels"][:, 1:]
+    graded = labels != IGNORED
     inputs = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"]}
-    logits = model(**inputs, use_cache=False, logits_to_keep=positions).logits.float()
-    return torch.nn.functional.cross_entropy(
-        logits.flatten(0, 1), labels[:, first:].flatten(), ignore_index=IGNORED
-    )
+    head = model.get_output_embeddings()
+    hook = head.register_forward_pre_hook(lambda _, seen: (seen[0][:, :-1][graded][None], *seen[1:]))
+    try:
+        logits = model(**inputs, use_cache=False).logits
+    finally:
+        hook.remove()
+    return torch.nn.functional.cross_entropy(logits[0].float(), labels[graded], reduction="sum")
+
+
+def tokens_at_once(model: Any, device: str) -> int:
+    """How many tokens take about a gigabyte on a CPU, kept for the backward pass; a GPU takes a whole batch.
+
+    Some 28 vectors a layer, and logits, their logarithms and gradients: measured on SmolLM2-135M.
+    """
+    if device != "cpu":
+        return MOST_TOKENS
+    config = model.config.get_text_config()
+    numbers = 28 * config.num_hidden_layers * config.hidden_size + 3 * config.vocab_size
+    return max(1, BYTES_AT_ONCE // (4 * numbers))
 
 
 def build_student(
@@ -133,6 +160,7 @@ def train_adapter(
     settings: LoraSettings,
     seed: int,
     ended: Sequence[bool] | None = None,
+    development: Mapping[str, Sequence[Any]] | None = None,
     system_prompt: str | None = None,
     dtype: str = "auto",
     device: str = "auto",
@@ -140,7 +168,9 @@ def train_adapter(
 ) -> pd.DataFrame:
     """Train a LoRA adapter into the folder `out` and return the loss curve.
 
-    Columns: step (from 1), loss (nats a token), learning_rate, tokens (those with a loss in this step).
+    Columns: step (from 1), loss (nats a token), learning_rate, tokens (those with a loss in this step),
+    validation: where it was measured, the loss on `development` (prompts, answers, ended) before the step,
+    in the last row after it. It changes nothing in what is trained.
     `ended` says which answers ended by themselves (None: all); only those teach the student to stop. A
     killed run continues from its last checkpoint to bitwise the same adapter (on one machine); a finished
     one returns its curve at once. Raises BadInput for empty or overlong examples, an unusable model, a
@@ -151,35 +181,47 @@ def train_adapter(
     checkpoint = checkpoints.resolve_model(student, revision=settings.revision)
     tokenizer = checkpoints.load_tokenizer(checkpoint)
     limit = min(settings.max_length, checkpoints.context_of(checkpoint))
-    examples = encode_all(
-        tokenizer, prompts, answers, ended=ended, system_prompt=system_prompt, max_length=limit
-    )
+    encode = partial(encode_all, tokenizer, system_prompt=system_prompt, max_length=limit)
+    examples = encode(prompts, answers, ended=ended)
+    held_out = encode(**development) if development and development["prompts"] else []
     # Names the run by all that shapes it: a checkpoint of another run is never continued.
-    key = sha256_json([checkpoint.identity, settings.shaping(), {"seed": seed, "dtype": dtype}, examples])
+    shape = {"seed": seed, "dtype": dtype, "form": FORM}
+    key = sha256_json([checkpoint.identity, settings.shaping(), shape, examples, held_out])
     curve = finished(out, key=key)
     if curve is None:
         model = build_student(checkpoint, settings, dtype=dtype, device=device, seed=seed)
-        run = TrainingRun(model, examples, settings, pad=tokenizer.pad_token_id, seed=seed, device=device)
+        run = TrainingRun(
+            model, examples, settings, held_out, pad=tokenizer.pad_token_id, seed=seed, device=device
+        )
         curve = run.train(out, key=key, label=checkpoint.label, shown=progress)
         save_adapter(model, out, key=key, curve=curve, base=checkpoint)
-    table = pd.DataFrame(curve, columns=["step", "loss", "learning_rate", "tokens"])
-    return table.astype({"step": int, "tokens": int})
+    table = pd.DataFrame(curve, columns=["step", "loss", "learning_rate", "tokens", "validation"])
+    return table.astype({"step": int, "tokens": int, "validation": float})
 
 
 class TrainingRun:
     """A model, its optimiser and the fixed plan of steps."""
 
     def __init__(
-        self, model: Any, examples: Any, settings: LoraSettings, *, pad: int, seed: int, device: str
+        self,
+        model: Any,
+        examples: Any,
+        settings: LoraSettings,
+        held_out: Any = (),
+        *,
+        pad: int,
+        seed: int,
+        device: str,
     ) -> None:
         import torch
 
-        self.model, self.examples, self.settings = model, examples, settings
+        self.model, self.examples, self.settings, self.held_out = model, examples, settings, held_out
         self.pad, self.seed, self.device = pad, seed, device
         lengths = [len(example["input_ids"]) for example in examples]
         self.plan = plan_steps(lengths, batch_size=settings.batch_size, epochs=settings.epochs, seed=seed)
         self.parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self.optimiser = torch.optim.AdamW(self.parameters.values(), weight_decay=0.0)
+        self.most = tokens_at_once(model, device)
 
     def train(self, out: Path, *, key: str, label: str, shown: bool) -> Curve:
         """Run, or continue, all steps; checkpoint every `checkpoint_every` of them."""
@@ -192,10 +234,14 @@ class TrainingRun:
             with torch.random.fork_rng(), Progress(total, f"distil {label}", shown=shown) as bar:
                 bar.update(len(curve))
                 for step in range(len(curve), total):
-                    curve.append(self.step(step))
+                    due = self.held_out and step % max(1, total // VALIDATIONS) == 0
+                    validation = {"validation": self.validate()} if due else {}
+                    curve.append(self.step(step) | validation)
                     if (step + 1) % self.settings.checkpoint_every == 0 and step + 1 < total:
                         save_state(path, {"key": key, "curve": curve, **self.state()})
                     bar.update()
+                if self.held_out and curve:
+                    curve[-1]["validation"] = self.validate()
         except torch.OutOfMemoryError as error:
             now = self.settings
             way = f"lower TRAIN_BATCH_SIZE (now {now.batch_size}) or MAX_LENGTH (now {now.max_length})"
@@ -231,15 +277,34 @@ class TrainingRun:
         rate = learning_rate_at(step, total=len(self.plan), settings=self.settings)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        batch = collate([self.examples[i] for i in self.plan[step]], pad=self.pad)
-        batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
-        loss = answer_loss(self.model, batch)
-        loss.backward()
+        batch = [self.examples[i] for i in self.plan[step]]
+        tokens, loss = graded_tokens(batch), 0.0
+        for part in self.losses(batch):
+            (part / tokens).backward()
+            loss += part.item() / tokens
         norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), MOST_GRADIENT_NORM)
-        if not (torch.isfinite(loss) and torch.isfinite(norm)):
-            now = f"loss {loss.item():.3g}, gradient {norm.item():.3g} at step {step + 1} of {len(self.plan)}"
+        if not (math.isfinite(loss) and torch.isfinite(norm)):
+            now = f"loss {loss:.3g}, gradient {norm.item():.3g} at step {step + 1} of {len(self.plan)}"
             raise BadInput(f"distillation diverged ({now}); lower learning_rate (now {rate:g}), run again.")
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        tokens = int((batch["labels"] != IGNORED).sum())
-        return {"step": step + 1, "loss": loss.item(), "learning_rate": rate, "tokens": tokens}
+        return {"step": step + 1, "loss": loss, "learning_rate": rate, "tokens": tokens}
+
+    def losses(self, batch: Sequence[Example]) -> Iterator[torch.Tensor]:
+        """The summed loss of each part of a batch that is computed at once."""
+        for part in split_batch(batch, most=self.most):
+            tensors = collate(part, pad=self.pad).items()
+            yield answer_loss(self.model, {name: tensor.to(self.device) for name, tensor in tensors})
+
+    def validate(self) -> float:
+        """The loss on the examples held out, without dropout, in nats a token."""
+        import torch
+
+        self.model.eval()
+        size = self.settings.batch_size
+        longest_first = sorted(self.held_out, key=lambda example: -len(example["input_ids"]))
+        batches = [longest_first[i : i + size] for i in range(0, len(longest_first), size)]
+        with torch.no_grad():
+            total = sum(part.item() for batch in batches for part in self.losses(batch))
+        self.model.train()
+        return total / graded_tokens(self.held_out)
