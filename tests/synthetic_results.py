@@ -138,7 +138,9 @@ def likelihoods(n: int = 100, *, seed: int = 0) -> pd.DataFrame:
 def loss(steps: int = 250, *, seed: int = 0) -> pd.DataFrame:
     rng, x = np.random.default_rng(seed), np.arange(steps)
     values = 0.45 + 1.6 * np.exp(-x / 30) + rng.normal(0, 0.06, steps)
-    return pd.DataFrame({"step": x + 1, "loss": values, "learning_rate": 2e-4, "tokens": 400})
+    held_out = np.where((x % 10 == 0) | (x == steps - 1), 0.55 + 1.6 * np.exp(-x / 30), np.nan)
+    columns = {"loss": values, "learning_rate": 2e-4, "tokens": 400, "validation": held_out}
+    return pd.DataFrame({"step": x + 1, **columns})
 
 
 def answers(n: int = 200, *, seed: int = 0) -> pd.DataFrame:

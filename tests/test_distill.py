@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from bbi_utils.distillation import lora as distill
@@ -139,18 +140,18 @@ def test_a_validation_loss_is_measured_and_changes_nothing(
     tiny_qwen: Path, trained: tuple[Path, Any], tmp_path: Path
 ) -> None:
     out, plain = trained
-    held_out = {"prompts": PROMPTS[:3], "answers": ["No.", "It is 9.", "It is"], "ended": [True, True, False]}
-    curve = train(tiny_qwen, tmp_path / "watched", development=held_out)
+    held_out = list(zip(PROMPTS[:3], ["No.", "It is 9.", "It is"], [True, True, False], strict=True))
+    spare = pd.DataFrame(held_out, columns=["prompt", "answer", "ended"])
+    curve = train(tiny_qwen, tmp_path / "watched", development=spare)
     name = "adapter_model.safetensors"
     assert (tmp_path / "watched" / name).read_bytes() == (out / name).read_bytes()
     assert curve.drop(columns="validation").equals(plain.drop(columns="validation"))
     assert plain["validation"].isna().all() and curve["validation"].notna().all()  # 6 steps: all of them
     again = LocalOracle(tiny_qwen, adapter=tmp_path / "watched", quantisation="nf4", sampling=Sampling())
-    pairs = zip(*held_out.values(), strict=True)
-    examples = [encode_example(again.tokenizer, p, a, ended=ended) for p, a, ended in pairs]
+    examples = [encode_example(again.tokenizer, p, a, ended=ended) for p, a, ended in held_out]
     loss = distill.answer_loss(again.model, collate(examples, pad=0)).item() / graded_tokens(examples)
     assert curve["validation"].iloc[-1] == pytest.approx(loss, rel=1e-4)  # of the finished adapter
-    assert train(tiny_qwen, tmp_path / "none", development={"prompts": [], "answers": []}).equals(plain)
+    assert train(tiny_qwen, tmp_path / "none", development=spare.iloc[:0]).equals(plain)
 
 
 def test_the_plan_shows_every_example_once_an_epoch() -> None:

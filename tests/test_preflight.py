@@ -41,6 +41,7 @@ def test_a_sound_study_passes(study: Study) -> None:
             {"n_distill": 4900},
             "N_DISTILL asks for 4900, more than the 4000 distillation prompts among N_PROBES",
         ),
+        ({"n_development": 3001}, "N_DEVELOPMENT asks for 3001, more than the 3000 that N_DISTILL leaves"),
         ({"n_distill": 4100}, "N_DISTILL asks for 4100, more than the 4000 distillation prompts"),
         ({"n_test": 1001}, "N_TEST asks for 1001, more than the 1000 test prompts"),
         ({"n_test": 5, "n_judge": 5, "n_budget_test": 5}, "N_TEST is 5; expected at least 20"),
@@ -220,7 +221,7 @@ def test_an_endpoint_may_be_teacher_and_judge_and_the_plan_says_what_it_may_cost
     preflight.check_downloads(both)
     text = plan.plan([both])
     assert "teacher  http://127.0.0.1:9/v1#m (runs elsewhere)" in text and "endpoints (MAX_SPEND 5)" in text
-    answers = (both.n_distill + 2 * both.n_test) * both.max_new_tokens
+    answers = (both.n_distill + both.n_development + 2 * both.n_test) * both.max_new_tokens
     assert f"at most {answers:,} answer tokens (answers cost at most {answers * 1e-5:.4g}" in text
 
 

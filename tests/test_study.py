@@ -27,8 +27,9 @@ from bbi_utils.study.run import reproduce
 from bbi_utils.study.stages import STAGES, make_task
 
 SMALL = {
-    "n_probes": 200, "n_distill": 20, "n_test": 40, "n_judge": 20, "max_new_tokens": 12, "max_length": 256,
-    "epochs": 1, "folds": 2, "budgets": [10, 15], "budget_seeds": 2, "n_budget_test": 20,
+    "n_probes": 200, "n_distill": 20, "n_development": 8, "n_test": 40, "n_judge": 20,
+    "max_new_tokens": 12, "max_length": 256, "epochs": 1, "folds": 2,
+    "budgets": [10, 15], "budget_seeds": 2, "n_budget_test": 20,
     "encoder_layers": 1, "encoder_trainable_layers": 1, "encoder_max_length": 32,
 }  # fmt: skip
 

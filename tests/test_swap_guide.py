@@ -34,7 +34,15 @@ from bbi_utils.study.stages import STAGES
 
 COMMIT = "c0ffee" * 6 + "0000"
 CANARY = "sk-canary-7d1c2f9b"
-FEW = {**SMALL, "n_distill": 20, "n_test": 20, "n_judge": 10, "n_budget_test": 10, "max_new_tokens": 8}
+FEW = {
+    **SMALL,
+    "n_distill": 20,
+    "n_development": 0,
+    "n_test": 20,
+    "n_judge": 10,
+    "n_budget_test": 10,
+    "max_new_tokens": 8,
+}
 
 
 def rows() -> dict[str, str]:
@@ -169,7 +177,7 @@ def test_without_4_bits(world: World, until: Any) -> None:
 
 @pytest.mark.smoke
 def test_own_prompts(world: World, until: Any) -> None:
-    run = until(world.settings("prompts of my own", n_distill=30, n_test=30), "02")
+    run = until(world.settings("prompts of my own", n_distill=30, n_test=30, n_development=0), "02")
     with ResponseStore(run.responses) as store:
         ids = {one for (one,) in store.connection.execute("SELECT DISTINCT prompt_id FROM responses")}
     own = pd.read_json(run.probes, lines=True).set_index("id")["prompt"]

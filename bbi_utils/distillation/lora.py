@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -160,7 +160,7 @@ def train_adapter(
     settings: LoraSettings,
     seed: int,
     ended: Sequence[bool] | None = None,
-    development: Mapping[str, Sequence[Any]] | None = None,
+    development: pd.DataFrame | None = None,
     system_prompt: str | None = None,
     dtype: str = "auto",
     device: str = "auto",
@@ -169,12 +169,12 @@ def train_adapter(
     """Train a LoRA adapter into the folder `out` and return the loss curve.
 
     Columns: step (from 1), loss (nats a token), learning_rate, tokens (those with a loss in this step),
-    validation: where it was measured, the loss on `development` (prompts, answers, ended) before the step,
-    in the last row after it. It changes nothing in what is trained.
-    `ended` says which answers ended by themselves (None: all); only those teach the student to stop. A
-    killed run continues from its last checkpoint to bitwise the same adapter (on one machine); a finished
-    one returns its curve at once. Raises BadInput for empty or overlong examples, an unusable model, a
-    damaged checkpoint, or a folder that cannot be written.
+    validation: the loss on `development` (columns prompt, answer, ended) before the step, in the last row
+    after it, where it was measured, which changes nothing in what is trained. `ended` says which answers
+    ended by themselves (None: all); only those teach the student to stop. A killed run continues from
+    its last checkpoint to bitwise the same adapter (on one machine); a finished one returns its curve
+    at once. Raises BadInput for empty or overlong examples, an unusable model, a damaged checkpoint, or
+    a folder that cannot be written.
     """
     out, device = Path(out), checkpoints.pick_device(device)
     dtype = checkpoints.pick_dtype(dtype, device=device)
@@ -183,7 +183,10 @@ def train_adapter(
     limit = min(settings.max_length, checkpoints.context_of(checkpoint))
     encode = partial(encode_all, tokenizer, system_prompt=system_prompt, max_length=limit)
     examples = encode(prompts, answers, ended=ended)
-    held_out = encode(**development) if development and development["prompts"] else []
+    held_out = []
+    if development is not None and len(development):
+        asked, said, whole = (development[name].tolist() for name in ("prompt", "answer", "ended"))
+        held_out = encode(asked, said, ended=whole)
     # Names the run by all that shapes it: a checkpoint of another run is never continued.
     shape = {"seed": seed, "dtype": dtype, "form": FORM}
     key = sha256_json([checkpoint.identity, settings.shaping(), shape, examples, held_out])

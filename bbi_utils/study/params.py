@@ -67,6 +67,7 @@ class Study(BaseModel, strict=True, frozen=True, extra="forbid", regex_engine="p
     probes: str | None = None  # the user's own prompts, a file; null: the suite
     n_probes: Count
     n_distill: Count
+    n_development: Annotated[int, Field(ge=0)]  # never scored: the validation loss of distillation
     n_test: Count
     n_judge: Count
     # sampling
@@ -150,6 +151,8 @@ class Study(BaseModel, strict=True, frozen=True, extra="forbid", regex_engine="p
             test, of = int(self.n_probes * TEST_SHARE), f"prompts among N_PROBES={self.n_probes}"
             pool = self.n_probes - test
             limits.append(("N_DISTILL", self.n_distill, pool, f"the {pool} distillation {of}"))
+            left = pool - self.n_distill
+            limits.append(("N_DEVELOPMENT", self.n_development, left, f"the {left} that N_DISTILL leaves"))
             limits.append(("N_TEST", self.n_test, test, f"the {test} test {of}"))
         for name, value, limit, what in limits:
             if value > limit:

@@ -83,6 +83,7 @@ def work_of(study: Study) -> list[Work]:
     rounds, bought = trainings * len(study.budgets), trainings * sum(study.budgets)
     rows = [
         ("02", "teacher answers the distillation prompts", study.n_distill, most),
+        ("02", "teacher answers the development prompts", study.n_development, most),
         ("02", "teacher answers the test prompts, twice (the null control)", 2 * study.n_test, most),
         ("02", "the teacher's 4-bit form answers the test prompts", study.teacher_4bit * study.n_test, most),
         ("03", "base student answers the test prompts", study.n_test, most),
@@ -128,7 +129,8 @@ def model_line(study: Study, role: str) -> str:
 
 def cost_lines(study: Study) -> list[str]:
     """How often endpoints are asked, if there are any, and what their answers may cost."""
-    answers = study.n_distill + 2 * study.n_test, study.max_new_tokens, study.teacher_price
+    times = study.n_distill + study.n_development + 2 * study.n_test
+    answers = times, study.max_new_tokens, study.teacher_price
     verdicts, lines = (verdicts_of(study), VERDICT_TOKENS, study.judge_price), []
     for role, (times, tokens, price) in {"teacher": answers, "judge": verdicts}.items():
         if role in study.roles and kind_of(getattr(study, role)) == "endpoint":
