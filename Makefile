@@ -34,10 +34,10 @@ help: ## show this list
 	@echo "  make reproduce PAIR=qwen TEACHER=path/to/teacher STUDENT=path/to/student"
 	@echo "  make reproduce PROFILE=paper PAIR=qwen DRY_RUN=1"
 
-env: $(READY) ## set up the environment, once, from env/requirements.lock
+env: $(READY) ## set up the environment, once, from env/requirements.lock and env/smol.lock
 	@$(RUN) env/check_env.py
 
-$(VENV)/.ready: env/requirements.lock pyproject.toml
+$(VENV)/.ready: env/requirements.lock env/smol.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "error: $(PYTHON) is too old; Python 3.10 or later is needed (make PYTHON=python3.11 ...)" >&2; exit 2; }
 	@echo "setting up $(VENV) from env/requirements.lock (once; a few minutes) ..."

