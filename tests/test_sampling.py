@@ -22,7 +22,7 @@ from bbi_utils.oracles import Answer, LocalOracle, Request, Sampling
 from bbi_utils.oracles.base import fingerprint_of
 from bbi_utils.oracles.chat import PINNED_DATE, prompt_ids, render
 from bbi_utils.oracles.checkpoints import resolve_model
-from bbi_utils.oracles.seeded import inverse_cdf, uniforms
+from bbi_utils.oracles.seeded import from_all, from_head, inverse_cdf, uniforms
 from bbi_utils.responses.sampling import plan_batches, sample
 from bbi_utils.responses.store import ResponseStore
 
@@ -147,6 +147,25 @@ def test_inverse_cdf_breaks_ties_by_id_and_ignores_other_rows() -> None:
     assert together.tolist() == [0, 150, 299]
     peaked = torch.cat([logits[:1], 50 * torch.eye(300)[7:8]])
     assert inverse_cdf(peaked, noise[1:], temperature=1.0, top_p=0.9).tolist() == [135, 7]
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.95, 0.5])
+@pytest.mark.parametrize("vocabulary", [3, 128, 129, 2048, 20_000])
+def test_the_head_s_choices_are_those_of_the_whole_vocabulary(vocabulary: int, top_p: float) -> None:
+    import torch
+
+    generator, most = torch.Generator().manual_seed(vocabulary), 0.0
+    for scale in (0.0, 0.5, 4.0, 30.0):
+        logits = torch.randn(32, vocabulary, generator=generator) * scale
+        logits[:8] = logits[:8].round()  # ties
+        noise = torch.rand(32, dtype=torch.float64, generator=generator)
+        how = {"temperature": 0.7, "top_p": top_p}
+        whole = from_all(logits, noise, **how)
+        assert torch.equal(inverse_cdf(logits, noise, **how), whole)
+        alone = [inverse_cdf(logits[i : i + 1], noise[i : i + 1], **how) for i in range(32)]
+        assert torch.equal(torch.cat(alone), whole)
+        most = max(most, float(from_head(logits, noise, **how)[1].float().mean()))
+    assert most > 0.8 or vocabulary == 3  # where one token has nearly all, its head settles it
 
 
 def test_noise_depends_on_every_part_of_its_key() -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Sorting a whole vocabulary costs more than a small model's forward; nearly every nucleus lies in its head.
 HEAD = 128
+SLACK = 1e-4  # far above the relative error of a sum of float32
 
 
 def uniforms(*, seed: int, stream: str, prompt_id: str, sample_index: int, count: int) -> numpy.ndarray:
@@ -34,14 +35,58 @@ def inverse_cdf(
 ) -> torch.Tensor:
     """Token ids (batch,) at the quantiles `noise` (batch,) of the (temperature, top-p) distribution.
 
-    Ties go to the lower id and sums are float64, so the choice does not depend on the other rows.
+    Ties go to the lower id and sums are float64, so the choice does not depend on the other rows. Nearly all
+    rows are settled by their head; only the others are sorted whole.
     """
+    chosen, settled = from_head(logits, noise, temperature=temperature, top_p=top_p)
+    if not bool(settled.all()):
+        rest = (~settled).nonzero().squeeze(-1)
+        chosen[rest] = from_all(logits[rest], noise[rest], temperature=temperature, top_p=top_p)
+    return chosen
+
+
+def from_all(logits: torch.Tensor, noise: torch.Tensor, *, temperature: float, top_p: float) -> torch.Tensor:
+    """The choices of `inverse_cdf`, by its definition."""
     import torch
 
     order, cumulative, kept = nucleus(logits, temperature=temperature, top_p=top_p)
     mass = cumulative.gather(-1, kept - 1)
     position = torch.searchsorted(cumulative, noise.double().unsqueeze(-1) * mass, right=True)
     return order.gather(-1, torch.minimum(position, kept - 1)).squeeze(-1)
+
+
+def from_head(
+    logits: torch.Tensor, noise: torch.Tensor, *, temperature: float, top_p: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Choices from the most likely tokens alone, and of which rows it is certain that `from_all` agrees.
+
+    The total is summed in float32: it scales all probabilities of a row alike, by less than SLACK. A row is
+    settled where nothing within that slack changes its choice, nor a tie with tokens that were not looked at.
+    """
+    import torch
+
+    values, order = largest(logits, min(HEAD, logits.shape[-1]))
+    top = values[:, :1]
+    total = torch.exp((logits - top) / temperature).sum(dim=-1, keepdim=True).double()
+    cumulative = (torch.exp((values.double() - top) / temperature) / total).cumsum(dim=-1)
+    quantile, last = noise.double().unsqueeze(-1), values[:, -1:]
+    inside, certain = (
+        torch.tensor(values.shape[-1], device=logits.device),
+        torch.ones_like(top, dtype=torch.bool),
+    )
+    if top_p < 1:
+        inside, most = (
+            1 + (cumulative[:, :-1] < top_p * slack).sum(dim=-1, keepdim=True)
+            for slack in (1 - SLACK, 1 + SLACK)
+        )
+        quantile = quantile * cumulative.gather(-1, inside - 1)
+        certain = (inside == most) & (values.gather(-1, inside - 1) > last)
+    low, high = (
+        torch.searchsorted(cumulative, quantile * slack, right=True) for slack in (1 - SLACK, 1 + SLACK)
+    )
+    place = torch.minimum(low, inside - 1)
+    certain &= (low == high) & (low < inside) & (values.gather(-1, place) > last)
+    return order.gather(-1, place).squeeze(-1), certain.squeeze(-1)
 
 
 def nucleus(
