@@ -16,6 +16,7 @@ NAMES = (
     "kernel_speed",
     "kills",
     "million",
+    "threads",
     "by_endpoint",
 )
 

@@ -37,7 +37,6 @@ CANARY = "sk-canary-7d1c2f9b"
 FEW = {
     **SMALL,
     "n_distill": 20,
-    "n_development": 0,
     "n_test": 20,
     "n_judge": 10,
     "n_budget_test": 10,
