@@ -126,6 +126,13 @@ def test_buying_is_read_from_the_mean_over_the_budgets() -> None:
     said = reading.bought(table("strategy budget gain lower upper", *rows))
     assert "a: better than random on average (0.020 [0.010, 0.030]), above it at 1 of 2 budgets" in said
     assert "b: undecided on average (0.000 [-0.100, 0.100]), above it at 2 of 2 budgets" in said
+    alone = table("strategy budget gain lower upper", ("a", 0, 0.1, np.nan, np.nan))
+    assert "a: undecided on average (0.100, no interval)" in reading.bought(alone)
+
+
+def test_texts_are_shown_in_a_notebook_and_empty_ones_are_not(capsys: pytest.CaptureFixture[str]) -> None:
+    reading.show("one", "", "two")
+    assert capsys.readouterr().out.count("Markdown") == 2
 
 
 def settle(folder: Path, pair: str, **settings: str | None) -> None:

@@ -30,7 +30,16 @@ def each_pair(say: Callable[..., str]) -> Callable[..., str]:
     return bullets
 
 
+def show(*texts: str) -> None:
+    """The texts in a notebook, as Markdown; an empty one is left out."""
+    from IPython.display import Markdown, display
+
+    display(*(Markdown(text) for text in texts if text))
+
+
 def _value(row: pd.Series, column: str) -> str:
+    if np.isnan(row["lower"]):  # of one seed alone
+        return f"{row[column]:.3f}, no interval"
     return f"{row[column]:.3f} [{row['lower']:.3f}, {row['upper']:.3f}]".replace("-0.000", "0.000")
 
 
