@@ -9,6 +9,7 @@ import time
 NAMES = (
     "coverage",
     "known_distance",
+    "limit",
     "folds",
     "null_audits",
     "null_worlds",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,11 @@ from conftest import make_qwen
 
 from bbi_utils import oracles, probes, responses
 from bbi_utils.errors import BadInput
+from bbi_utils.games import limit
 from bbi_utils.oracles.base import Said
 from bbi_utils.oracles.likelihood import probabilities
 from bbi_utils.oracles.seeded import inverse_cdf, nucleus
-from bbi_utils.responses.likelihoods import weights_of
+from bbi_utils.responses.likelihoods import said_by
 
 torch = pytest.importorskip("torch")
 PROMPTS = ["Name three fruits.", "Write one short sentence about rain.", "A or B?", "What is the capital?"]
@@ -136,8 +138,48 @@ def test_a_table_of_all_contrasts_and_of_one_oracle_under_two_names(tiny_qwen, t
         store.connection.execute("DROP TABLE tokens")  # as in a store of a former version
     again = responses.likelihood_table(asked_probes, told, found, store, pair="x", progress=False)
     assert not again["exact"].any() and (again["same"] == table["same"]).all()
+    far = oracles.load_oracle("https://localhost/v1#m", sampling=oracles.Sampling())
     with pytest.raises(BadInput, match="no likelihoods"):
-        weights_of(oracles.load_oracle("https://localhost/v1#m", sampling=oracles.Sampling()))
+        with_far = {**found, "base": far}
+        responses.likelihood_table(asked_probes, told, with_far, store, pair="x", progress=False)
+    alone = {arm: one for arm, one in found.items() if arm != "teacher"}
+    assert responses.likelihood_table(asked_probes, told, alone, store, pair="x", progress=False).empty
+
+
+def reordered(folder: Path, out: Path) -> Path:
+    """The same model with the ids of its ordinary tokens in another order."""
+    from transformers import AutoModelForCausalLM
+
+    shutil.copytree(folder, out)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    rows = model.get_input_embeddings().weight.data
+    new = np.arange(len(rows))
+    new[10:310] = np.random.default_rng(0).permutation(new[10:310])  # old id -> new id
+    rows[new] = rows.clone()
+    model.save_pretrained(out)
+    file = out / "tokenizer.json"
+    content = json.loads(file.read_text())
+    content["model"]["vocab"] = {text: int(new[i]) for text, i in content["model"]["vocab"].items()}
+    file.write_text(json.dumps(content))
+    return out
+
+
+def test_the_same_model_with_its_vocabulary_in_another_order_is_at_no_distance(tiny_qwen, tmp_path) -> None:
+    first, twin = local(tiny_qwen), local(reordered(tiny_qwen, tmp_path / "twin"))
+    store, asked_probes = responses.ResponseStore(tmp_path / "responses.sqlite"), suite()
+    told = {
+        arm: responses.sample(one, asked_probes, store, progress=False)
+        for arm, one in {"teacher": first, "base": twin}.items()
+    }
+    both = {"teacher": first, "base": twin}
+    table = responses.likelihood_table(asked_probes, told, both, store, pair="x", progress=False)
+    assert not table["exact"].any() and not table["same"].any()
+    # Both weigh the text as each cuts it, and so err alike; the kept tokens on one side alone would not.
+    assert limit.ceilings(table)["advantage"].max() < 1e-3
+    kept = store.tokens(first.fingerprint)
+    sampled = first.log_likelihoods(said_by(first, asked_probes, told["teacher"], kept), progress=False)
+    cut_anew = table.loc[table["shown"] == "teacher", "log_student"]
+    assert (np.abs(sampled - cut_anew) > 0.1).mean() > 0.2
 
 
 def test_a_store_of_before_is_read_continued_and_keeps_tokens_from_then_on(tiny_qwen, tmp_path) -> None:

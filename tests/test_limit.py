@@ -11,6 +11,7 @@ import synthetic_results as made
 
 from bbi_utils.games import limit
 from bbi_utils.report import summaries
+from bbi_utils.report.text import for_everybody
 
 T, S = np.array([0.6, 0.3, 0.1, 0.0]), np.array([0.2, 0.3, 0.4, 0.1])  # what each says, of four answers
 
@@ -107,6 +108,13 @@ def test_shares_pay_for_both_ends_and_stay_within_1_only_where_the_limit_is_exac
     too_low = table.assign(log_student=table["log_teacher"], exact=False)
     approximate = limit.shares(scores, pd.concat([too_low[:-2], table[-2:]]))
     assert (approximate["upper"] > 1).any()
+
+
+def test_one_line_covers_everybody_with_its_conditions_and_says_where_it_is_approximate() -> None:
+    told = for_everybody(limit.nobodys(world(100)), confidence=0.95)
+    assert "no adversary whatever" in told and "95% confidence, 100 prompts)" in told and "like these" in told
+    assert "approximate" in for_everybody(limit.nobodys(world(100).assign(exact=False)), confidence=0.95)
+    assert "No limit is known" in for_everybody(limit.nobodys(world(0)), confidence=0.95)
 
 
 def test_the_frames_have_a_row_a_contrast_game_and_category_and_none_without_likelihoods() -> None:

@@ -12,6 +12,7 @@ impossible: within `EDGE` of it a token counts as inside.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -41,10 +42,32 @@ def of_answers(
     # After a stop token there is nothing, and a token of other models is never said.
     never = [any(token in stops or token >= vocabulary for token in answer) for _, answer, _ in rows]
     found = numpy.where(never, -numpy.inf, 0.0)
-    for batch in batches(rows, [i for i, not_at_all in enumerate(never) if not not_at_all], vocabulary):
-        found[batch] = of_batch(model, [rows[i] for i in batch], stops, sampling)
+    places = [i for i, impossible in enumerate(never) if not impossible]
+    bar.update(len(rows) - len(places))
+    head = common_head(model, [prompt for prompt, _, _ in rows])
+    for batch in batches(rows, places, vocabulary):
+        found[batch] = of_batch(model, [rows[i] for i in batch], head, stops, sampling)
         bar.update(len(batch))
     return found
+
+
+def common_head(model: Any, prompts: Sequence[list[int]]) -> tuple[int, Any]:
+    """How many tokens all prompts begin with (never a whole prompt), and what the model keeps of them.
+
+    A template begins alike for all; a product's hidden system prompt can be longer than prompt and answer.
+    """
+    import torch
+
+    first, last = min(prompts, default=[]), max(prompts, default=[])
+    alike = next(
+        (k for k, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first)
+    )
+    if (length := min([alike, *(len(prompt) - 1 for prompt in prompts)])) <= 0:
+        return 0, None
+    with torch.inference_mode():
+        ids = torch.tensor([first[:length]], device=model.device)
+        kept = model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
+    return (0, None) if kept is None else (length, kept)
 
 
 def batches(rows: Sequence[Row], places: Sequence[int], vocabulary: int) -> list[list[int]]:
@@ -60,21 +83,28 @@ def batches(rows: Sequence[Row], places: Sequence[int], vocabulary: int) -> list
     return found
 
 
-def of_batch(model: Any, rows: Sequence[Row], stops: Sequence[int], sampling: Sampling) -> numpy.ndarray:
+def of_batch(
+    model: Any, rows: Sequence[Row], head: tuple[int, Any], stops: Sequence[int], sampling: Sampling
+) -> numpy.ndarray:
     """The same for rows that go through the model at once: prompts end, and answers begin, at one place."""
     import torch
 
+    known, kept = head[0], copy.deepcopy(head[1])
     before, after = max(len(p) for p, _, _ in rows), max(len(a) for _, a, _ in rows)
     ids = torch.zeros((len(rows), before + after), dtype=torch.long)
     mask = torch.zeros_like(ids)
     for row, (prompt, answer, _) in enumerate(rows):
-        span = slice(before - len(prompt), before + len(answer))
-        ids[row, span], mask[row, span] = torch.tensor(prompt + answer), 1
+        span = slice(before - len(prompt) + known, before + len(answer))
+        ids[row, span], mask[row, span] = torch.tensor(prompt[known:] + answer), 1
+    mask[:, :known] = 1
     places = (mask.cumsum(-1) - 1).clamp(min=0)
     with torch.inference_mode():
-        inputs = {"input_ids": ids, "attention_mask": mask, "position_ids": places}
+        if known:
+            kept.batch_repeat_interleave(len(rows))
+        inputs = {"input_ids": ids[:, known:], "attention_mask": mask, "position_ids": places[:, known:]}
         inputs = {name: value.to(model.device) for name, value in inputs.items()}
-        logits = model(**inputs, logits_to_keep=after + 1, use_cache=False).logits[:, -after - 1 :]
+        said = model(**inputs, logits_to_keep=after + 1, use_cache=bool(known), past_key_values=kept)
+        logits = said.logits[:, -after - 1 :]
         found = [
             of_answer(logits[row, : len(answer) + ended], answer, stops, sampling)
             for row, (_, answer, ended) in enumerate(rows)

@@ -134,19 +134,23 @@ class LocalOracle:
 
         Raises BadInput for a prompt and answer that do not fit, and OutOfMemory.
         """
+        import numpy
         import torch
 
-        rows = [(self.encode(one.prompt), list(one.tokens), one.ended) for one in said]
+        kinds = list(dict.fromkeys(said))  # arms often say the same
+        rows = [(self.encode(one.prompt), list(one.tokens), one.ended) for one in kinds]
         if (longest := max((len(p) + len(a) for p, a, _ in rows), default=0)) > self.context:
             what = f"a prompt and its answer have {longest} tokens; {self.name} takes at most {self.context}"
             raise BadInput(f"{what}: shorten the prompts or lower max_new_tokens.")
         try:
             with Progress(len(rows), f"{self.name} weighs answers", shown=progress) as bar:
-                return likelihood.of_answers(self.model, rows, self.stops, self.sampling, bar=bar)
+                found = likelihood.of_answers(self.model, rows, self.stops, self.sampling, bar=bar)
         except torch.OutOfMemoryError as error:
             empty_cache(self.device)
             way = "lower ELEMENTS in oracles/likelihood.py or set quantisation to nf4"
             raise OutOfMemory(f"{self.name} ran out of memory weighing answers; {way}.") from error
+        values = dict(zip(kinds, found, strict=True))
+        return numpy.array([values[one] for one in said], dtype=float)
 
     def generate(self, prompts: list[list[int]], keys: list[tuple[str, int]]) -> list[list[int]]:
         """New token ids of each row, stop token and padding included."""

@@ -36,12 +36,12 @@ def likelihood_table(
     `told` has each arm's answers to the probes, as `sample` returns them, `oracles` who gave them. `exact`:
     both were asked about the very tokens that were sampled, which takes one vocabulary and tokens that the
     store has kept; else about the text as each one's own tokenizer cuts it. `same`: both are one and the
-    same oracle. A contrast without weights at hand (`weights_of`) has no rows. Each model is loaded once and
-    released.
+    same oracle. A contrast of which an oracle is missing has no rows. Each model is loaded once and
+    released. Raises BadInput for an oracle without weights on this machine.
     """
     import pandas as pd
 
-    have = {arm: oracle for arm, oracle in oracles.items() if isinstance(oracle, LocalOracle)}
+    have = {arm: weights_of(oracle) for arm, oracle in oracles.items()}
     contrasts = [arm for arm in have if arm != TEACHER] if TEACHER in have else []
     kept = {arm: store.tokens(have[arm].fingerprint, sample_index=int(arm == NULL)) for arm in have}
     alike = {arm: have[arm].tokenizer.get_vocab() == have[TEACHER].tokenizer.get_vocab() for arm in contrasts}
