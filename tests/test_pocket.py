@@ -16,6 +16,7 @@ from bbi_utils.probes import CATEGORIES, build_suite, draw_probes, near_duplicat
 from pocket import build, pretrain, world
 from pocket.answers import Asked, content_of, is_correct
 from pocket.architecture import Size, new_model, train_tokenizer
+from pocket.cards import card, rows_of
 from pocket.content import Content, contains_all
 from pocket.muon import orthogonalise
 from pocket.pretrain import Schedule, answer_loss, batches, encode, train
@@ -229,6 +230,34 @@ def test_a_family_is_built_with_cards_and_safetensors(
         assert (folder / "model.safetensors").is_file()
         assert "do not use it for anything else" in (folder / "README.md").read_text()
     assert not list(tmp_path.glob("*.checkpoint.pt"))
+
+
+@pytest.mark.parametrize("path", sorted(paths.WEIGHTS.glob("*/README.md")), ids=lambda path: path.parent.name)
+def test_a_shipped_card_says_what_is_planted_now(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    rows = rows_of(text)
+    assert {"architecture", "parameters", "seed"} < set(rows) and len(rows) >= 4
+    assert card(path.parent.name, rows) == text, "run `python -m pocket.cards`"
+
+
+@pytest.mark.parametrize("name", ["qwen-student", "llama-student"])
+def test_a_shipped_student_answers_and_stops(name: str, questions: list[Asked]) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(paths.WEIGHTS / name, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(paths.WEIGHTS / name, padding_side="left")
+    turns = [[{"role": "user", "content": asked.prompt}] for asked in questions[:40]]
+    how = {"add_generation_prompt": True, "return_tensors": "pt", "return_dict": True, "padding": True}
+    asked = tokenizer.apply_chat_template(turns, **how)
+    said = model.generate(**asked, max_new_tokens=80, do_sample=False)[:, asked["input_ids"].shape[1] :]
+    stopped = (said == tokenizer.eos_token_id).any(dim=1)
+    texts = tokenizer.batch_decode(said, skip_special_tokens=True)
+    right = [
+        content_of(question, random.Random(0)).check(text)
+        for question, text in zip(questions, texts, strict=False)
+    ]
+    assert stopped.sum() >= 38 and all(texts)
+    assert sum(right) >= 15  # its capacity, not the script, makes the errors
 
 
 def test_shipped_weights_stay_small() -> None:
