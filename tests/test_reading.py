@@ -76,6 +76,17 @@ def test_rows_that_fell_rose_or_are_undecided_are_counted() -> None:
     assert "**In 1 of 3 rows the advantage rose.**" in said and "fell in 1 of 3 rows; 1 are undecided" in said
 
 
+def test_a_validation_loss_that_rises_or_never_falls_is_said() -> None:
+    fell = table("step validation", (1, 2.0), (2, np.nan), (3, 1.5), (4, 1.0))
+    assert reading.learned(fell).endswith("loss fell: 2.000 at first, 1.000 at the end.")
+    rose = table("step validation", (1, 2.0), (2, 2.5), (3, 1.0), (4, 1.2))
+    assert "2.500 on the way (step 2): **it rose first**; the lowest was 1.000 (step 3)." in reading.learned(
+        rose
+    )
+    assert "**did not fall**" in reading.learned(rose.head(2))
+    assert reading.learned(fell.assign(validation=np.nan)) == reading.learned(fell[["step", "pair"]]) == ""
+
+
 def answers(before: float, after: float, *, n: int = 400) -> pd.DataFrame:
     """Right in these shares in the first of two categories; in the other always."""
     rows = []

@@ -122,6 +122,25 @@ def similarity_gain(similarity: pd.DataFrame) -> str:
 
 
 @each_pair
+def learned(loss: pd.DataFrame) -> str:
+    """How the loss on development prompts went: step and validation, as `train_adapter` has them, and pair.
+
+    One training, so no interval. Nothing is said where it was not measured.
+    """
+    held = loss.set_index("step")["validation"].dropna() if "validation" in loss else pd.Series(dtype=float)
+    if held.empty:
+        return ""
+    first, last = held.iloc[0], held.iloc[-1]
+    found = "fell" if last < first else "**did not fall**"
+    said = f"On development prompts the loss {found}: {first:.3f} at first, {last:.3f} at the end"
+    if held.max() > first:
+        said += f", with {held.max():.3f} on the way (step {held.idxmax()}): **it rose first**"
+    if held.min() < last:
+        said += f"; the lowest was {held.min():.3f} (step {held.idxmin()})"
+    return f"{said}."
+
+
+@each_pair
 def content(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> str:
     """How often content is right before and after distillation, over all prompts and where it fell most.
 
