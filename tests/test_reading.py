@@ -45,7 +45,7 @@ def test_a_small_p_on_the_null_is_told_with_and_without_what_many_tests_cost() -
     assert "it rejects still" in reading.null_p_values(tests.replace({"p": {0.026: 0.002}}))
     assert "no test rejects: p = 0.500" in reading.null_p_values(tests.replace({"p": {0.026: 0.6}}))
     alone = tests.iloc[[1]].drop(columns="test")
-    assert "p = 0.026. About one such test in 20" in reading.null_p_values(alone)
+    assert "p = 0.026 (categories). About one such test in 20" in reading.null_p_values(alone)
 
 
 def test_a_run_without_a_null_control_says_nothing_of_it() -> None:
@@ -62,13 +62,17 @@ def test_the_strongest_is_chosen_on_the_base_student_and_length_stands_beside_it
 
 @pytest.mark.parametrize(
     ("ends", "says"),
-    [((0.1, 0.3), "more alike"), ((-0.3, -0.1), "**less alike**"), ((-0.1, 0.3), "undecided")],
+    [
+        ((0.1, 0.3), "made the answers more alike"),
+        ((-0.3, -0.1), "**Distillation made the answers less alike**"),
+        ((-0.1, 0.3), "more alike is undecided"),
+    ],
 )
 def test_a_gain_in_similarity_is_read_from_its_interval(ends: tuple[float, float], says: str) -> None:
     rows = [(name, mean, 0.0, 1.0) for name, mean in (("base", 0.6), ("distilled", 0.7), (NULL, 0.8))]
     frame = table("quantity mean lower upper", *rows, ("distilled - base", sum(ends) / 2, *ends))
-    assert f"made the answers {says}: " in (said := reading.similarity_gain(frame))
-    assert "0.200 above the base student" in said
+    assert f"{says}: " in (said := reading.similarity_gain(frame))
+    assert "the teacher again lies +0.200 from the base student" in said
 
 
 def test_rows_that_fell_rose_or_are_undecided_are_counted() -> None:

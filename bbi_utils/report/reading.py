@@ -74,8 +74,8 @@ def null_p_values(tests: pd.DataFrame, *, confidence: float = 0.95) -> str:
     if rows.empty:
         return ""
     least, several = rows.loc[rows["p"].idxmin()], len(rows) > 1
-    name = f" ({least['test']})" if "test" in least else ""
-    found = f"p = {least['p']:.3f}{name}" + (f", the smallest of {len(rows)}" if several else "")
+    name = least.get("test", "categories")
+    found = f"p = {least['p']:.3f} ({name})" + (f", the smallest of {len(rows)}" if several else "")
     if least["p"] > error:
         return f"On the null control no test rejects: {found}."
     joint = "rejects still" if least["p"] * len(rows) <= error else "does not"
@@ -116,9 +116,12 @@ def similarity_gain(similarity: pd.DataFrame) -> str:
     """What distillation gained of what there was to gain; the frame is that of `mean_similarity`."""
     by = similarity.set_index("quantity")
     gain, room = by.loc["distilled - base"], by.loc[NULL, "mean"] - by.loc["base", "mean"]
-    found = _verdict(gain, up="more alike", down="**less alike**")
-    at_most = f"the teacher again is {room:.3f} above the base student"
-    return f"Distillation made the answers {found}: {_value(gain, 'mean')}, where {at_most}."
+    made = "Distillation made the answers"
+    found = _verdict(gain, up=f"{made} more alike", down=f"**{made} less alike**")
+    if found == "undecided":
+        found = "Whether distillation made the answers more alike is undecided"
+    left = f"the teacher again lies {room:+.3f} from the base student"
+    return f"{found}: {_value(gain, 'mean')}, where {left}."
 
 
 @each_pair

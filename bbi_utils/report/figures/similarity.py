@@ -15,7 +15,7 @@ CAPTION = (
     "Semantic similarity of each arm's answers with the teacher's, {n} held-out prompts a pair. Top: "
     "empirical distribution, the share of prompts at or below each similarity; further right is more "
     "alike. Bottom: means with {level:.0%} intervals over prompts. 'Teacher again' compares two samples "
-    "of the teacher itself, the ceiling for any student."
+    "of the teacher itself, which is what a perfect copy would reach."
 )
 
 
