@@ -30,6 +30,7 @@ for name in OUTPUTS:
 CODE: dict[str, tuple[dict[str, Any], str]] = {
     "01_build_probes": (
         {"RUN_DIR": "runs/pocket", "SEED": 0, "N_PROBES": 5000},
+        'assert list(run.glob("*/settings.json"))  # known before 01\n'
         '(run / "probes.jsonl").write_text(f"{SEED} {N_PROBES}")\n'
         '(run / "probes.card.md").write_text("card")',
     ),
