@@ -197,7 +197,8 @@ def test_category_test_is_calibrated_without_and_powerful_with_a_difference() ->
     rng = np.random.default_rng(0)
     p_values = []
     for _ in range(60):
-        frame = pd.DataFrame({"pair": "qwen", "contrast": "base", "prompt_id": [f"p{i}" for i in range(100)]})
+        frame = pd.DataFrame({"prompt_id": [f"p{i}" for i in range(100)]})
+        frame = frame.assign(pair="qwen", contrast="base", fold=0)
         frame["category"], frame["correct"] = np.arange(100) % 5, rng.integers(0, 2, 100) * 1.0
         p_values.append(summaries.categories_differ(frame.astype({"category": str}), draws=99)["p"].iloc[0])
     assert np.mean(np.array(p_values) <= 0.05) <= 0.15

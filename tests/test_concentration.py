@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import synthetic_results as made
 
-from bbi_utils.games.categories import _compare, concentration
+from bbi_utils.games.categories import _compare, categories_differ, concentration
 
 LAST, FIRST, MIDDLE = made.CATEGORIES[7:], made.CATEGORIES[:3], made.CATEGORIES[4:6]
 
@@ -21,8 +21,8 @@ def planted(n: int, named: tuple[str, ...], lift: float, *, seed: int) -> pd.Dat
         category = made.CATEGORIES[i % 10]
         for adversary in ("a", "b"):
             right = float(rng.random() < 0.5 + lift * (category in named))
-            rows.append(("p", "base", adversary, "pairwise", f"{i}", category, right))
-    names = ["pair", "contrast", "adversary", "game", "prompt_id", "category", "correct"]
+            rows.append(("p", "base", adversary, "pairwise", f"{i}", category, 0, right))
+    names = ["pair", "contrast", "adversary", "game", "prompt_id", "category", "fold", "correct"]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -52,7 +52,7 @@ def test_p_is_that_of_all_ways_to_deal_the_labels() -> None:
 
     ways = [welch(inside) for inside in combinations(range(7), 2)]
     exact = np.mean([t >= welch((0, 1)) - 1e-9 for t in ways])
-    statistic, p, below = _compare(values, chosen, draws=20_000, seed=0)
+    statistic, p, below = _compare(values, chosen, 1.0, draws=20_000, seed=0)
     assert statistic == pytest.approx(0.8 - 0.36)
     assert p == pytest.approx(exact, abs=0.01)
     assert below == pytest.approx(1.0 - exact + 1 / len(ways), abs=0.02)
@@ -65,3 +65,25 @@ def test_equal_values_say_nothing_and_a_category_that_was_not_asked_has_no_row()
     assert concentration(flat, ("factual", "knitting"), draws=9).empty
     assert concentration(flat, made.CATEGORIES, draws=9).empty
     assert concentration(flat.assign(game="single"), FIRST, draws=9).empty
+
+
+def accidents(n: int, folds: int, *, seed: int) -> pd.DataFrame:
+    """Nothing to learn, but something to remember: who has a category's word is the toss of a coin for each
+    prompt, and the adversary of a fold bets on whoever had it more often in the others."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"prompt_id": range(n), "category": np.array(made.CATEGORIES)[np.arange(n) % 10]})
+    frame["fold"], frame["toss"] = rng.integers(0, folds, n), rng.choice([-1, 1], n)
+    everywhere = frame.groupby("category")["toss"].transform("sum")
+    bet = np.sign(everywhere - frame.groupby(["category", "fold"])["toss"].transform("sum"))
+    told = {"pair": "p", "contrast": "base", "adversary": "a", "game": "pairwise"}
+    return frame.assign(correct=(1 + bet * frame["toss"]) / 2, **told)
+
+
+@pytest.mark.parametrize("folds", [3, 5])
+def test_accidents_that_folds_share_do_not_pass_for_a_difference_between_categories(folds: int) -> None:
+    worlds = [accidents(300, folds, seed=seed) for seed in range(200)]
+    most = 0.05 + 3 * np.sqrt(0.05 * 0.95 / 200)
+    careless = [categories_differ(one.assign(fold=0), draws=99)["p"].iloc[0] for one in worlds]
+    assert np.mean(np.array(careless) <= 0.05) > most  # so that the next line can fail
+    careful = [categories_differ(one, draws=99)["p"].iloc[0] for one in worlds]
+    assert np.mean(np.array(careful) <= 0.05) <= most

@@ -1,4 +1,11 @@
-"""Where artifacts sit: categories ranked, whether they differ, and whether named ones have the most."""
+"""Where artifacts sit: categories ranked, whether they differ, and whether named ones have the most.
+
+Prompts of a category share words, so where there is nothing to learn the folds follow the same accident in
+each category, as they do in all prompts together (see `exact`). In 240 null worlds of 600 prompts and 3, 5 or
+10 folds the spread between categories was 1.5 times that of permuted labels, and a permutation test at 5 %
+rejected in 24 to 31 %. So what is observed must exceed the permuted spreads even after it is divided by the
+same `inflation`: then it was 0 to 1.3 %.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bbi_utils.games.estimates import intervals
+from bbi_utils.games.inference.exact import inflation
 
 FAMILY = ["pair", "contrast"]
 MOST = 3  # categories that are named as those with the most advantage
@@ -36,7 +44,7 @@ def concentration(
         units = 2 * part.groupby(["category", "prompt_id"])["correct"].mean() - 1
         chosen = units.index.get_level_values("category").isin(named)
         most = _ranked(units)[:MOST]
-        found = _compare(units.to_numpy(float), chosen, draws=draws, seed=seed)
+        found = _compare(units.to_numpy(float), chosen, _excess(part), draws=draws, seed=seed)
         return len(units), *found, len(set(most) & set(named)), ", ".join(most)
 
     columns = ["n", "statistic", "p", "p_below", "top", "most"]
@@ -46,7 +54,15 @@ def concentration(
     return pd.DataFrame([(*key, *test(part)) for key, part in asked], columns=[*FAMILY, *columns])
 
 
-def _compare(values: np.ndarray, chosen: np.ndarray, *, draws: int, seed: int) -> tuple[float, float, float]:
+def _excess(scores: pd.DataFrame) -> float:
+    """How many times the permuted variance cross-fitting may give where there is nothing to learn."""
+    folds = scores["fold"].nunique()
+    return float(inflation(folds)) if folds > 1 else 1.0
+
+
+def _compare(
+    values: np.ndarray, chosen: np.ndarray, excess: float, *, draws: int, seed: int
+) -> tuple[float, float, float]:
     """Mean of the chosen minus mean of the others, and the two one-sided permutation p-values."""
     rng = np.random.default_rng(seed)
     inside = np.vstack([chosen, rng.permuted(np.tile(chosen, (draws, 1)), axis=1)])
@@ -55,8 +71,9 @@ def _compare(values: np.ndarray, chosen: np.ndarray, *, draws: int, seed: int) -
     one, other = total / k, (values.sum() - total) / (n - k)
     spread = (squares / k - one**2) / k + ((np.sum(values**2) - squares) / (n - k) - other**2) / (n - k)
     t = (one - other) / np.sqrt(np.maximum(spread, ROUNDING**2))
-    above = (1 + (t[1:] >= t[0] - ROUNDING).sum()) / (1 + draws)
-    below = (1 + (t[1:] <= t[0] + ROUNDING).sum()) / (1 + draws)
+    observed = t[0] / np.sqrt(excess)
+    above = (1 + (t[1:] >= observed - ROUNDING).sum()) / (1 + draws)
+    below = (1 + (t[1:] <= observed + ROUNDING).sum()) / (1 + draws)
     return float(one[0] - other[0]), float(above), float(below)
 
 
@@ -71,7 +88,7 @@ def categories_differ(scores: pd.DataFrame, *, draws: int = 2000, seed: int = 0)
     for key, part in scores.groupby(FAMILY):
         units = part.groupby(["category", "prompt_id"])["correct"].mean()
         labels = pd.factorize(units.index.get_level_values("category"), sort=True)[0]
-        statistic, p = _permute(labels, units.to_numpy(float), draws=draws, seed=seed)
+        statistic, p = _permute(labels, units.to_numpy(float), _excess(part), draws=draws, seed=seed)
         rows.append((*key, len(units), statistic, p, ", ".join(_ranked(units)[:MOST])))
     return pd.DataFrame(rows, columns=[*FAMILY, "n", "statistic", "p", "most"])
 
@@ -95,7 +112,9 @@ def _ranked(units: pd.Series) -> list[str]:
     return [str(name) for name in means.sort_values(ascending=False, kind="stable").index]
 
 
-def _permute(labels: np.ndarray, values: np.ndarray, *, draws: int, seed: int) -> tuple[float, float]:
+def _permute(
+    labels: np.ndarray, values: np.ndarray, excess: float, *, draws: int, seed: int
+) -> tuple[float, float]:
     """Observed weighted variance between groups, and its permutation p-value."""
     rng = np.random.default_rng(seed)
     centred = values - values.mean()
@@ -106,5 +125,6 @@ def _permute(labels: np.ndarray, values: np.ndarray, *, draws: int, seed: int) -
 
     observed = between(centred)
     # Round-off must not make an equal split look smaller than the one observed.
-    beaten = sum(between(rng.permutation(centred)) >= observed * (1 - 1e-9) for _ in range(draws))
+    least = observed / excess * (1 - 1e-9)
+    beaten = sum(between(rng.permutation(centred)) >= least for _ in range(draws))
     return observed, (1 + beaten) / (1 + draws)
