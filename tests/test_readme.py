@@ -59,13 +59,7 @@ def test_every_estimate_of_a_claim_has_the_tolerance_of_its_own_table() -> None:
     assert readme.tolerance_of("judge_drop", TOLERANCES) == f"± {drop:g}"
 
 
-OLD_TABLE = "figures/pocket holds a table of the former columns until the next `make refresh`"
-
-
-@pytest.mark.parametrize(
-    "profile",
-    ["smol", pytest.param("pocket", marks=pytest.mark.xfail(raises=BadInput, strict=True, reason=OLD_TABLE))],
-)
+@pytest.mark.parametrize("profile", ["smol", "pocket"])
 def test_the_readme_shows_what_is_kept_of_a_profile_or_says_that_nothing_is(profile: str) -> None:
     text = readme.README.read_text(encoding="utf-8")
     assert readme.with_results(text, profile) == text

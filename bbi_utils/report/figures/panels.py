@@ -181,7 +181,7 @@ def heat_map(
         text: dict[str, Any] = {"ha": "center", "va": "center", "color": ink}
         ax.text(x + 0.5, y + 0.34, _signed(cell[value]), weight="bold" if marked else "normal", **text)
         ends = f"{_signed(cell['lower'])} to {_signed(cell['upper'])}"
-        ax.text(x + 0.5, y + 0.74, ends, fontsize=5.6, **text)
+        ax.text(x + 0.5, y + 0.74, ends, fontsize=min(5.6, 48 / len(names)), **text)
         if framed and marked:
             ax.add_patch(Rectangle((x + 0.03, y + 0.04), 0.94, 0.92, fill=False, ec="black", linewidth=1.1))
     turned: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}

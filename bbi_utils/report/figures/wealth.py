@@ -18,7 +18,7 @@ CAPTION = (
     "the crossing is the test. Marked with its number: the query at which a difference was established. "
     "Grey: the 1 it starts with. {cut}"
 )
-CUT = "Curves go on beyond the axis, which ends at {low:g} and {top:,.0f}."
+CUT = "Curves go on beyond the axis, which ends at {low:.2g} and {top:,.0f}."
 LOWEST = 1e-3
 
 
