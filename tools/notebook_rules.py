@@ -18,7 +18,7 @@ LONG_SHARE = 0.25  # of code cells may be longer than preferred
 MOST_PARAMETERS = 15
 # Of the lines of code in the notebooks that a reader follows through, imports and parameters take at most:
 OPENING_SHARE, FOLLOWED = 0.15, ("03", "04", "05", "06")
-IMAGE_BYTES = 300_000
+IMAGE_BYTES = 400_000
 SECRET = re.compile(
     r"hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}"
     r"|xox[abprs]-[A-Za-z0-9-]{10,}|-----BEGIN [A-Z ]*PRIVATE KEY"
