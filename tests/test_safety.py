@@ -29,7 +29,7 @@ from bbi_utils.report.figures import category_figure
 from bbi_utils.responses.answers import side_by_side
 from bbi_utils.responses.recorded import read_answers
 from bbi_utils.study.cli.main import main
-from bbi_utils.study.params import load_study, parse_setting
+from bbi_utils.study.params import load_study, pairs_of, parse_setting
 
 __all__ = ["cheap"]  # the fixture
 
@@ -238,7 +238,12 @@ def test_where_a_run_writes_and_what_it_runs_no_file_can_say(line: str, paramete
     (parameters / "pairs" / "fine.yaml").write_text("any: {}\n")
     profile = (parameters / "profiles" / "pocket.yaml").read_text()
     (parameters / "profiles" / "mine.yaml").write_text(f"{profile}\n{line}\n")
-    with pytest.raises(BadInput, match=r"profiles/mine.yaml sets .*, which only the command can"):
+    refused = r"profiles/mine.yaml sets .*, which only the command can"
+    if line.startswith("pairs"):  # a profile may name pairs, but none outside their folder
+        refused = r"PAIRS in profiles/mine.yaml is .*expected list, each letters"
+        with pytest.raises(BadInput, match=refused):
+            pairs_of("mine", parameters)
+    with pytest.raises(BadInput, match=refused):
         load_study("mine", "fine", folder=parameters)
 
 

@@ -306,7 +306,8 @@ def load_study(
             raise BadInput(f"{name} is chosen by --{name} (make {name.upper()}=…), not by a setting")
     pair = pair or pairs_of(profile, folder)[0]
     of_profile = read_yaml(folder / "profiles" / f"{profile}.yaml", "profile", profile)
-    of_profile.pop("pairs", None)  # what is run where none is named, and here one is
+    # What is run where none is named, and here one is.
+    check({"pairs": of_profile.pop("pairs", [])}, f"profiles/{profile}.yaml")
     files = {
         f"profiles/{profile}.yaml": of_profile,
         f"pairs/{pair}.yaml": read_pair(pair, profile, folder),
