@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import tiny_study
 from canary import assert_nowhere
 from conftest import make_adapter, make_llama, make_qwen, put_in_hub_cache
 from gguf_files import write_gguf
@@ -33,6 +34,7 @@ from bbi_utils.study.params import parse_setting
 from bbi_utils.study.stages import STAGES
 
 COMMIT = "c0ffee" * 6 + "0000"
+SPAWN = driver.spawn
 CANARY = "sk-canary-7d1c2f9b"
 FEW = {
     **SMALL,
@@ -96,6 +98,24 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(folder, names)
 
 
+def stay_in_this_process(monkeypatch: pytest.MonkeyPatch, *, but: tuple[str, ...] = ()) -> None:
+    """Run the real notebooks where the model libraries are loaded already, some in kernels of their own."""
+
+    def start(job: Path, log: Path, environment: dict[str, str]) -> Any:
+        in_kernel = job.name[:2] in but
+        return SPAWN(job, log, environment) if in_kernel else tiny_study.Ended(job)
+
+    monkeypatch.setattr(driver, "spawn", start)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Notebooks run without kernels in this test, and leave no display option behind."""
+    stay_in_this_process(monkeypatch)
+    yield
+    pd.reset_option("^display")
+
+
 @pytest.fixture
 def until(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Carries out a line of the table with the real notebooks, up to the one named."""
@@ -139,12 +159,16 @@ def test_hub_models(world: World, until: Any, tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.smoke
+@pytest.mark.usefixtures("quick")
+@pytest.mark.filterwarnings("default")
 def test_folders(world: World, until: Any) -> None:
     run = until(world.settings("two folders, each from `save_pretrained`"), "02")
     assert {each["quantisation"] for each in oracles(run).values()} == {"none", "nf4"}
 
 
 @pytest.mark.smoke
+@pytest.mark.usefixtures("quick")
+@pytest.mark.filterwarnings("default")
 def test_a_gguf_file(world: World, until: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BBI_CACHE", str(world.folder / "cache"))
     run = until(world.settings("a `.gguf` file and a folder from `save_pretrained`"), "02")
@@ -155,6 +179,8 @@ def test_a_gguf_file(world: World, until: Any, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.smoke
+@pytest.mark.usefixtures("quick")
+@pytest.mark.filterwarnings("default")
 def test_one_model_behind_a_hidden_prompt_teaches_the_bare_one(world: World, until: Any) -> None:
     run = until(world.settings("one model: behind a hidden prompt as teacher, bare as student"), "03")
     told = {(each["system_prompt"], each["quantisation"]) for each in oracles(run).values()}
@@ -163,18 +189,24 @@ def test_one_model_behind_a_hidden_prompt_teaches_the_bare_one(world: World, unt
 
 
 @pytest.mark.smoke
+@pytest.mark.usefixtures("quick")
+@pytest.mark.filterwarnings("default")
 def test_an_adapter_on_a_base(world: World, until: Any) -> None:
     run = until(world.settings("a teacher that is an adapter on a base"), "02")
     assert all("+adapter:" in each["model"] for each in oracles(run).values())
 
 
 @pytest.mark.smoke
+@pytest.mark.usefixtures("quick")
+@pytest.mark.filterwarnings("default")
 def test_without_4_bits(world: World, until: Any) -> None:
     run = until(world.settings("no wish for 4 bits"), "03")
     assert {each["quantisation"] for each in oracles(run).values()} == {"none"}
 
 
 @pytest.mark.smoke
+@pytest.mark.usefixtures("quick")
+@pytest.mark.filterwarnings("default")
 def test_own_prompts(world: World, until: Any) -> None:
     run = until(world.settings("prompts of my own", n_distill=30, n_test=30, n_development=0), "02")
     with ResponseStore(run.responses) as store:
@@ -184,6 +216,8 @@ def test_own_prompts(world: World, until: Any) -> None:
 
 
 @pytest.mark.smoke
+@pytest.mark.usefixtures("quick")
+@pytest.mark.filterwarnings("default")
 def test_a_recorded_teacher(world: World, until: Any) -> None:
     settings = world.settings("a teacher that is gone, its answers recorded", n_distill=30, n_test=30)
     run = until(settings, "02")
@@ -202,6 +236,8 @@ def endpoint(world: World) -> Iterator[str]:
 
 
 @pytest.mark.smoke
+@pytest.mark.usefixtures("quick")
+@pytest.mark.filterwarnings("default")
 def test_the_whole_study_with_teacher_and_judge_behind_endpoints(
     world: World, endpoint: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -215,6 +251,9 @@ def test_the_whole_study_with_teacher_and_judge_behind_endpoints(
     settings |= {
         k: v for k, v in named.settings("a judge behind an endpoint").items() if k.startswith("judge")
     }
+    # What endpoints do not change is played small; the key goes by the environment into real kernels.
+    settings |= {"encoders": [], "budgets": [10], "budget_seeds": 1}
+    stay_in_this_process(monkeypatch, but=("02", "05"))
     driver.reproduce("pocket", ["qwen"], settings)
     run = RunPaths(settings["run_dir"], "qwen")
     remote = [each for each in oracles(run).values() if each.get("kind") == "endpoint"]

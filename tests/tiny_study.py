@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -115,17 +118,31 @@ class Ended:
 
 
 def execute_here(job: Path) -> None:
-    """What `bbi_utils.study.execute` does with a job."""
+    """What `bbi_utils.study.execute` does with a job; the executed copy holds what each cell printed."""
     task = json.loads(job.read_text())
     notebook = json.loads(Path(task["notebook"]).read_text())
-    names: dict[str, Any] = {}
-    parameters, code = (cell["source"] for cell in notebook["cells"][1:])
-    exec(parameters, names)
-    names |= task["parameters"]
-    exec(code, names)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            said = io.StringIO()
+            with contextlib.redirect_stdout(said):
+                run_cell("".join(cell["source"]), names)
+            cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": said.getvalue()}]
+            names |= task["parameters"] if "parameters" in cell["metadata"].get("tags", []) else {}
     Path(task["output"]).write_text(json.dumps(notebook))
     result = {"failure": None, "seconds": 0.1, "peak_memory_bytes": 2**25}
     job.with_suffix(".result.json").write_text(json.dumps(result))
+
+
+def run_cell(source: str, names: dict[str, Any]) -> None:
+    """Run a cell's statements; its last one, where it is an expression, is shown."""
+    *statements, last = ast.parse(source).body or [ast.Pass()]
+    exec(compile(ast.Module(statements, type_ignores=[]), "cell", "exec"), names)
+    if isinstance(last, ast.Expr):
+        shown = eval(compile(ast.Expression(last.value), "cell", "eval"), names)
+        print(getattr(shown, "_repr_html_", shown.__repr__)())
+    else:
+        exec(compile(ast.Module([last], type_ignores=[]), "cell", "exec"), names)
 
 
 def write_model(folder: Path, text: str = "x") -> Path:
