@@ -155,7 +155,8 @@ def plan_of(study: Study) -> str:
         lines.append(f"  {item.stage}  {item.times:>9,}  {item.what:<62}{bound}".rstrip())
     total, tokens = sum(item.times for item in work if item.tokens), sum(item.tokens for item in work)
     lines += [f"  in all {total:,} generations, at most {tokens:,} new tokens", *cost_lines(study), ""]
-    learned = ", ".join(("length, word and character n-grams", *study.encoders))
+    counting = ("length", "word and character n-grams", "stylometric")
+    learned = ", ".join((*counting, *study.encoders, *study.own_adversaries, "the ensemble"))
     budgets = ", ".join(map(str, study.budgets))
     lines += [
         f"adversaries   {learned} ({study.folds} folds); {'the judge' if study.judge else 'nobody judges'}"
