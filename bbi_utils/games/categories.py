@@ -34,10 +34,11 @@ def concentration(
 
     The null is that a prompt's value has nothing to do with whether its category is named: prompts are the
     units, and the labels are dealt out anew over them. (Dealing the names over the ten categories would take
-    these for a sample, and its 120 triples could never give p below 1/120.) p is one-sided with the +1, exact
-    at any number of prompts. Statistics are compared in units of Welch's standard error, which keeps the
-    level for many prompts also where the groups have equal means but unequal spreads (Chung and Romano,
-    2013). p_below is the opposite tail; top counts how many of the named are among the most.
+    these for a sample, and its 120 triples could never give p below 1/120.) p is one-sided with the +1; it
+    would be exact at any number of prompts, and the allowance for cross-fitting makes it larger. Statistics
+    are compared in units of Welch's standard error, which keeps the level for many prompts also where the
+    groups have equal means but unequal spreads (Chung and Romano, 2013). p_below is the opposite tail; top
+    counts how many of the named are among the most.
     """
 
     def test(part: pd.DataFrame) -> tuple[object, ...]:
@@ -56,8 +57,7 @@ def concentration(
 
 def _excess(scores: pd.DataFrame) -> float:
     """How many times the permuted variance cross-fitting may give where there is nothing to learn."""
-    folds = scores["fold"].nunique()
-    return float(inflation(folds)) if folds > 1 else 1.0
+    return float(inflation(scores["fold"].nunique()))
 
 
 def _compare(

@@ -71,9 +71,8 @@ def check_prompts(study: Study) -> None:
 
 def check_oracles(study: Study) -> None:
     """Teacher and student differ; each can be loaded safely or asked."""
-    kinds = {
-        role: kind_of(getattr(study, role)) for role in study.roles
-    }  # refuses a URL with a password unshown
+    # Refuses a URL with a password, unshown.
+    kinds = {role: kind_of(getattr(study, role)) for role in study.roles}
     if asked_of(study, "teacher") == asked_of(study, "student"):
         message = f"TEACHER and STUDENT are both {study.teacher}: there is nothing to distil or to tell apart"
         raise BadInput(f"{message}; choose two models, or set TEACHER_SYSTEM_PROMPT")

@@ -57,9 +57,8 @@ def judge_pairs(log_odds: LogOdds, pairs: pd.DataFrame, *, pair: str, contrast: 
     """
     prompts, teacher, student = (list(pairs[name]) for name in ("prompt", "teacher", "student"))
     asked = (prompts * 2, teacher + student, student + teacher)
-    odds = np.asarray(
-        log_odds(*asked) if prompts else [], dtype=float
-    )  # where nobody judges, nobody is asked
+    # Where nobody judges, nobody is asked.
+    odds = np.asarray(log_odds(*asked) if prompts else [], dtype=float)
     if odds.shape != (2 * len(pairs),) or not np.isfinite(odds).all():
         found = f"the judge gave log odds of shape {odds.shape}, or not finite"
         raise BadInput(f"{found}, for {2 * len(pairs)} questions")

@@ -86,11 +86,11 @@ def upper_bound(counts: Counts, *, error: float) -> float:
 
 
 def inflation(folds: Any) -> Any:
-    """How many times the binomial variance cross-fitting may have where there is nothing to learn.
+    """How many times the binomial variance cross-fitting may have where there is nothing to learn; 1 without.
 
     folds: a number, or an array or column of them.
     """
-    return 1 + folds**0.5 / 2
+    return np.where(folds > 1, 1 + folds**0.5 / 2, 1.0)
 
 
 def aware_of_folds(bounds: Callable[[Any], tuple[Any, Any]], *, folds: Any) -> tuple[Any, Any]:
@@ -100,7 +100,7 @@ def aware_of_folds(bounds: Callable[[Any], tuple[Any, Any]], *, folds: Any) -> t
     fewer do not leave it on the same side. One number, an array or a column, as are `folds`.
     """
     lower, upper = bounds(1.0)
-    careful_lower, careful_upper = bounds(np.where(folds > 1, inflation(folds), 1.0))
+    careful_lower, careful_upper = bounds(inflation(folds))
     lower = np.where(np.greater(careful_lower, 0), lower, np.minimum(lower, 0.0))
     return lower, np.where(np.less(careful_upper, 0), upper, np.maximum(upper, 0.0))
 
