@@ -13,12 +13,12 @@ from typing import Any
 
 import nbformat
 import pytest
+from notebook_rules import check_rules
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.study.cells import INJECTED
 from tools import notebooks
-from tools.notebook_rules import check_rules
 
 NAME = "07_make_figures.ipynb"
 FIRST = "# Figures\n\n**Question.** Who can tell?\n\n**In:** scores. **Out:** figures. **Time:** a minute."
