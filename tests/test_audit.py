@@ -314,6 +314,19 @@ def test_the_verdict_figure_draws_every_bound_and_epsilon() -> None:
     assert "Teacher again" not in verdict_figure(student).get_label()
 
 
+def test_the_verdict_figure_draws_the_limit_of_one_query_and_of_no_other() -> None:
+    table = scores(0.3).assign(contrast="base")
+    limit = pd.DataFrame(
+        {"pair": table["pair"].iloc[0], "contrast": ["base", "distilled"], "game": "pairwise",
+         "category": "all", "n": 300, "ceiling": [0.7, 0.2], "lower": [0.6, 0.1], "upper": [0.8, 0.3]}
+    )  # fmt: skip
+    figure = verdict_figure(certify(table, epsilon=0.15), limit=limit)
+    drawn = [tuple(float(x) for x in line.get_xdata()) for line in figure.axes[0].lines]  # type: ignore[union-attr]
+    assert (0.6, 0.8) in drawn and (0.1, 0.3) not in drawn and "the limit" in figure.get_label()
+    two = verdict_figure(certify(table.assign(shown="pair"), epsilon=0.15, q=2), limit=limit)
+    assert "the limit" not in two.get_label()
+
+
 def certified(folder: Path, table: pd.DataFrame, *arguments: str, epsilon: float = 0.2) -> int:
     table.to_parquet(folder / "scores.parquet")
     return main(["certify", str(folder / "scores.parquet"), "--epsilon", str(epsilon), *arguments])

@@ -171,6 +171,11 @@ def test_with_many_queries_a_weak_adversary_becomes_certain() -> None:
     assert many.rows[0].n == 60 and many.q == 16
 
 
+def test_many_queries_need_to_know_which_side_was_shown() -> None:
+    with pytest.raises(BadInput, match=r"lack the columns \['shown'\]"):
+        certify(scores(np.ones((60, 1))), epsilon=0.5, q=2)
+
+
 def test_costs_say_what_t_was() -> None:
     costs = pd.DataFrame([{"adversary": "a0", "fit_seconds": 1.5, "score_seconds": 0.5, "parameters": 7}])
     row = certify(scores(np.ones((30, 1))), epsilon=0.1, costs=costs).rows[0]

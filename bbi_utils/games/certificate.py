@@ -116,7 +116,7 @@ def certify(
     if q < 1:
         raise BadInput(f"{q} queries; expected 1 prompt a game or more")
     table, error = of_one_contrast(scores), 1.0 - confidence
-    games = table if q == 1 else grouped(table, q, seed=seed)
+    games = table if q == 1 else grouped(scores, q, seed=seed)
     seen, spent = records(games), _costs(costs)
     rows = [_row(name, record, len(seen), error, spent) for name, record in seen.items()]
     verdict = _verdict(epsilon, [row.floor for row in rows], [row.ceiling for row in rows])

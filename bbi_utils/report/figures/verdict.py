@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bbi_utils.games.certificate import Certificate
-from bbi_utils.report.figures.panels import forest_figure
-from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, use_style
-from bbi_utils.report.labels import as_drawn, game_of, pair_title
+from bbi_utils.report.figures.panels import LIMITS, forest_figure, over_all, with_limit
+from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, limit_handle, use_style
+from bbi_utils.report.labels import GAMES, LIKELIHOOD, as_drawn, game_of, in_order, pair_title
 
 ASKED: dict[str, Any] = {"color": "#333333", "linewidth": 1.1, "linestyle": ":", "zorder": 1}
 CAPTION = (
@@ -21,19 +21,29 @@ NULL = " 'Teacher again', the floor to compare with: the teacher against its own
 
 
 @use_style()
-def verdict_figure(certificate: Certificate, null: Certificate | None = None) -> Figure:
-    """Estimate and bounds of each adversary and game. null: the same for the teacher's second answers."""
+def verdict_figure(
+    certificate: Certificate, null: Certificate | None = None, *, limit: pd.DataFrame | None = None
+) -> Figure:
+    """Estimate and bounds of each adversary and game. null: the same for the teacher's second answers.
+
+    limit: `summaries.limits`, drawn where the certificate asks one prompt a game, as the limit does.
+    """
     shown = [certificate] if null is None else [certificate, null]
     arms = [one.contrast for one in shown]
     best = sorted(certificate.rows, key=lambda row: -row.advantage)
-    names = {(row.adversary, row.game): game_of(row.adversary, row.game) for row in best}
     rows = [{"contrast": one.contrast, **asdict(row)} for one in shown for row in one.rows]
-    table, height = pd.DataFrame(rows).assign(pair=certificate.pair), 1.1 + 0.36 * len(names)
-    fig, (ax,) = forest_figure(table, names, arms=arms, shaded=False, height=height)
+    table = pd.DataFrame(rows).assign(pair=certificate.pair)
+    top = over_all(limit if certificate.q == 1 else None, table)
+    played = [(LIKELIHOOD, game) for game in in_order(set(top["game"]), GAMES)]
+    names = {row: game_of(*row) for row in [*((row.adversary, row.game) for row in best), *played]}
+    height, table = 1.1 + 0.36 * len(names), with_limit(table, top)
+    fig, (ax,) = forest_figure(table, names, arms=arms, limit=top, shaded=False, height=height)
     asked = ax.axvline(certificate.epsilon, label=f"ε = {certificate.epsilon:g}", **ASKED)
     heading = as_drawn(pair_title(certificate.pair))
     ax.set_title(f"{heading}: {certificate.verdict} at {asked.get_label()}")
-    legend_below(fig, [ARMS[arm] for arm in arms], chance_handle(), asked)
+    bar = [limit_handle()] if len(top) else []
+    legend_below(fig, [ARMS[arm] for arm in arms], *bar, chance_handle(), asked)
     floor = "" if null is None else NULL.format(n=f"{null.prompts:,}")
-    fig.set_label(CAPTION.format(certificate, verdict=certificate.verdict.capitalize(), null=floor))
+    caption = CAPTION.format(certificate, verdict=certificate.verdict.capitalize(), null=floor)
+    fig.set_label(caption + (LIMITS if len(top) else ""))
     return fig
