@@ -51,7 +51,7 @@ def read_columns(
         raise BadInput(f"{path.name} has columns but no rows; expected one row a prompt")
     columns = {}
     for name in [name for name in (*needed, *optional) if name in names]:
-        kinds = (str, int) if name in labels else (str,)
+        kinds = (str, int, bool) if name in labels else (str,)
         where = f"{path.name}, column {name}, row "
         columns[name] = [_text(row.get(name), kinds, f"{where}{at}") for at, row in enumerate(rows, start=1)]
     for name in keys:

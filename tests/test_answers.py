@@ -71,8 +71,9 @@ def table_of(**arms: pd.DataFrame) -> pd.DataFrame:
 
 def test_each_contrast_sets_the_teacher_beside_one_arm() -> None:
     table = table_of(teacher=answers("t"), base=answers("b"), null=answers("n"))
-    contrasts, dropped = contrasts_of(table)
-    assert dropped == 0 and list(contrasts) == ["base", "null"]
+    contrasts = contrasts_of(table)
+    assert list(contrasts) == ["base", "null"]
+    assert set(contrasts["base"]["teacher_finish_reason"]) == {"stop"}
     assert set(PAIR_COLUMNS) <= set(contrasts["base"].columns)
     assert list(contrasts["base"]["prompt_id"]) == [p.id for p in PROBES]
     assert list(contrasts["null"]["student"]) == [f"n {i}" for i in range(6)]
@@ -82,22 +83,22 @@ def test_each_contrast_sets_the_teacher_beside_one_arm() -> None:
 def test_contrasts_read_from_the_file_are_those_that_were_written(tmp_path: Path) -> None:
     table = table_of(teacher=answers("t", empty=(2,)), base=answers("b"), null=answers("n"))
     table.to_parquet(tmp_path / "answers.parquet", index=False)
-    (before, _), (after, dropped) = (
-        contrasts_of(table),
-        contrasts_of(read_answers_table(tmp_path / "answers.parquet")),
-    )
-    assert dropped == 1
+    before, after = contrasts_of(table), contrasts_of(read_answers_table(tmp_path / "answers.parquet"))
     for contrast, expected in before.items():
         pd.testing.assert_frame_equal(after[contrast], expected)
 
 
-def test_a_prompt_without_an_answer_goes_from_every_contrast() -> None:
+def test_a_prompt_leaves_only_a_contrast_in_which_neither_side_answered_it() -> None:
     null = answers("n", empty=(4,))
-    table = table_of(teacher=answers("t", empty=(0,)), base=answers("b", empty=(1, 4)), null=null)
-    contrasts, dropped = contrasts_of(table)
-    assert dropped == 3
-    kept = [PROBES[i].id for i in (2, 3, 5)]
-    assert all(list(table["prompt_id"]) == kept for table in contrasts.values())
+    contrasts = contrasts_of(
+        table_of(teacher=answers("t", empty=(0, 4)), base=answers("b", empty=(0, 1)), null=null)
+    )
+    for name, kept, silent in (("base", (1, 2, 3, 4, 5), 1), ("null", (0, 1, 2, 3, 5), None)):
+        table = contrasts[name]
+        assert list(table["prompt_id"]) == [PROBES[i].id for i in kept]
+        assert [i for i, text in zip(kept, table["student"], strict=True) if text == ""] == [silent] * bool(
+            silent
+        )
 
 
 def test_an_arm_that_was_not_asked_is_named() -> None:
@@ -106,9 +107,9 @@ def test_an_arm_that_was_not_asked_is_named() -> None:
 
 
 def test_arms_that_say_nothing_leave_nothing_to_compare() -> None:
-    silent = answers("b", empty=(0, 1, 2, 3))
-    with pytest.raises(BadInput, match="2 of 6 prompts were answered by every arm .empty answers: base 4.;"):
-        contrasts_of(table_of(teacher=answers("t"), base=silent, null=answers("n")))
+    silent, quiet = answers("b", empty=(0, 1, 2, 3)), answers("t", empty=(0, 1, 2, 3))
+    with pytest.raises(BadInput, match="2 of 6 prompts were answered by the teacher or by base; at least 3"):
+        contrasts_of(table_of(teacher=quiet, base=silent, null=answers("n")))
 
 
 def test_a_table_that_is_not_there_or_of_a_former_version_says_what_to_run(tmp_path: Path) -> None:

@@ -97,12 +97,12 @@ def test_a_teacher_told_from_itself_is_a_warning(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("cheap")
-def test_what_was_dropped_or_grouped_is_said(tmp_path: Path) -> None:
+def test_what_was_silent_or_grouped_is_said(tmp_path: Path) -> None:
     table = rows(60)
     table[0]["teacher"], table[1]["student"], table[3]["prompt"] = None, " ", table[2]["prompt"].upper()
     said = render_audit(audited(tmp_path, table))
-    assert "2 rows dropped: no teacher answer in 1, no student answer in 1" in said
-    assert "only 57 groups of prompts" in said
+    assert "no answer of the teacher to 1, of the student to 1: silence counts as an answer" in said
+    assert "only 59 groups of prompts" in said
 
 
 @pytest.mark.usefixtures("cheap")

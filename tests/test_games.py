@@ -87,13 +87,6 @@ def test_folds_keep_groups_together_and_categories_balanced():
     assert (folds == games.assign_folds(pairs, folds=3, seed=1)).all()
 
 
-def test_empty_answers_are_refused():
-    pairs = make_pairs()
-    pairs.loc[3, "teacher"], pairs.loc[5, "student"] = "  ", None
-    with pytest.raises(BadInput, match="2 prompts have an empty answer"):
-        play(Scripted, pairs)
-
-
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [

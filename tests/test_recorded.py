@@ -54,14 +54,15 @@ def test_ids_and_categories_may_be_whole_numbers_and_bom_and_blank_lines_do_no_h
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
 @pytest.mark.parametrize("nothing", [None, "", " \n"])
-def test_one_sided_rows_are_dropped_from_both_sides_and_counted(
+def test_silence_is_the_empty_answer_and_only_rows_without_any_answer_leave(
     tmp_path: Path, suffix: str, nothing: str | None
 ) -> None:
     table = rows()
     table[0]["teacher"] = table[7]["student"] = table[9]["student"] = table[9]["teacher"] = nothing
     read = read_answers(write(tmp_path / f"answers{suffix}", table))
-    assert read.dropped == 3 and read.silent == {"teacher": 2, "student": 2}
-    assert not {"id000", "id007", "id009"} & set(read.pairs["prompt_id"]) and len(read.pairs) == 57
+    assert read.dropped == 1 and read.silent == {"teacher": 1, "student": 1}
+    said = read.pairs.set_index("prompt_id")
+    assert len(said) == 59 and said["teacher"]["id000"] == said["student"]["id007"] == ""
 
 
 def test_identical_answers_are_counted_and_kept(tmp_path: Path) -> None:
@@ -112,8 +113,8 @@ BROKEN_ROWS: dict[str, tuple[Rows, str]] = {
     "one prompt in many rows": (rows(prompt=["What?"] * 60), "1 different prompts"),
     "few groups": (rows(group=[f"g{i % 3}" for i in range(60)]), "3 groups"),
     "too few after dropping": (
-        rows(student=["x"] * 19 + [""] * 41),
-        "19 different .*41 rows dropped",
+        rows(asked=["yes"] * 19 + ["no"] * 41),
+        "19 different prompts .41 of 60 rows left out",
     ),
     "no teacher at all": (rows(teacher=[""] * 60), "every teacher answer is empty"),
     "huge cell": (changed("student", "x" * (LONGEST + 1)), "column student, row 4: 1,000,001 characters"),

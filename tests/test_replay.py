@@ -49,6 +49,17 @@ def test_a_file_is_sampled_like_any_model(tmp_path: Path) -> None:
     assert set(first["finish_reason"]) == {"stop"} and oracle.name == "answers.jsonl#teacher"
 
 
+def test_an_empty_cell_is_an_empty_answer_and_how_answers_ended_is_kept(tmp_path: Path) -> None:
+    rows = [{**row, "teacher": None, "teacher_2": None, "teacher_finish_reason": "length"} for row in ROWS]
+    rows[1] |= {"teacher": "Yes.", "teacher_2": "", "teacher_finish_reason": "stop"}
+    oracle = ReplayOracle(str(write(tmp_path / "answers.jsonl", rows)))
+    first = oracle.answer([Request("x", f"Question {i}?") for i in range(2)])
+    assert [(one.answer, one.finish_reason) for one in first] == [("", "length"), ("Yes.", "stop")]
+    assert oracle.answer([Request("x", "Question 1?", 1)])[0].answer == ""
+    with pytest.raises(BadInput, match="no answer in column teacher_2 to 1 of 1"):
+        oracle.check([Request("x", "Question 0?", 1)])
+
+
 def test_another_column_is_another_oracle_and_a_moved_file_is_the_same_one(tmp_path: Path) -> None:
     file = write(tmp_path / "answers.jsonl", ROWS)
     teacher, student = ReplayOracle(str(file)), ReplayOracle(f"{file}#student")

@@ -26,11 +26,11 @@ __all__ = [
     "load_own",
 ]  # fmt: skip
 
-Factories = dict[str, Maker]
+Factories = dict[str, Maker | Player]
 Plays = TypeVar("Plays")
 
 
-def lexical_adversaries() -> Factories:
+def lexical_adversaries() -> dict[str, Maker]:
     """Factories of those that only count words and characters: length, word_ngrams, char_ngrams.
 
     Build it once and play every contrast with it: the counts of n-grams are then shared.
@@ -45,13 +45,13 @@ def cheap_adversaries(*, own: Sequence[str] = ()) -> Factories:
     return _joined(*makes, own_adversaries(own))
 
 
-def own_adversaries(own: Sequence[str]) -> Factories:
+def own_adversaries(own: Sequence[str]) -> dict[str, Maker]:
     """The user's classes, each given as "file.py:ClassName" or "module:ClassName", by their names."""
     makes = [load_own(where) for where in own]
     return _joined(*({make().name: make} for make in makes))
 
 
-def encoder_adversaries(*encoders: EncoderSettings) -> Factories:
+def encoder_adversaries(*encoders: EncoderSettings) -> dict[str, Maker]:
     """For each encoder the adversary that reads one answer and the joint one that reads both.
 
     Build it once and play every contrast with it: an encoder's weights and frozen states are then shared.
@@ -59,18 +59,20 @@ def encoder_adversaries(*encoders: EncoderSettings) -> Factories:
     return _joined(*map(readers, encoders))
 
 
-def with_ensemble(members: Mapping[str, Maker]) -> dict[str, Maker | Player]:
+def with_ensemble(members: Mapping[str, Maker | Player]) -> Factories:
     """The members and, last, the ensemble of them, which shares their trainings."""
-    remembering: dict[str, Maker | Player] = {name: Remembering(make) for name, make in members.items()}
+    remembering: Factories = {name: Remembering(make) for name, make in members.items()}
     return _joined(remembering, {"ensemble": Ensemble(remembering)})
 
 
-def all_adversaries(*encoders: EncoderSettings, own: Sequence[str] = ()) -> dict[str, Maker | Player]:
+def all_adversaries(*encoders: EncoderSettings, own: Sequence[str] = ()) -> Factories:
     """The cheap adversaries, two for each encoder, the user's own, and the ensemble of all of them.
 
-    Raises BadInput where two would have one name.
+    Without `missing`, which is none of those that the study's claims were written down for (decision 12); the
+    others read an empty answer as one. Raises BadInput where two would have one name.
     """
-    return with_ensemble(_joined(cheap_adversaries(), encoder_adversaries(*encoders), own_adversaries(own)))
+    cheap = {name: make for name, make in cheap_adversaries().items() if name != "missing"}
+    return with_ensemble(_joined(cheap, encoder_adversaries(*encoders), own_adversaries(own)))
 
 
 def _joined(*tables: Mapping[str, Plays]) -> dict[str, Plays]:

@@ -68,7 +68,10 @@ class CategoryRow:
 
 @dataclass(frozen=True)
 class Certificate:
-    """The verdict on one pair of oracles, with everything it rests on (contract C5)."""
+    """The verdict on one pair of oracles, with everything it rests on (contract C5).
+
+    share: how much of the prompts that were asked about it covers; None where nobody said how many these are.
+    """
 
     pair: str
     contrast: str
@@ -82,6 +85,7 @@ class Certificate:
     prompts_needed: int | None
     rows: list[Row]
     categories: list[CategoryRow]
+    share: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The contents of certificate.json."""
@@ -102,13 +106,15 @@ def certify(
     confidence: float = 0.95,
     q: int = 1,
     costs: pd.DataFrame | None = None,
+    asked: int | None = None,
     seed: int = 0,
 ) -> Certificate:
     """The verdict for epsilon in [0, 1) from the scores (contract C3) of one pair and one contrast.
 
     Every (adversary, game) in the table counts as an adversary. With q > 1, q prompts answered by the same
-    oracle make one game (`queries.grouped`, random by `seed`). `costs` as `games.play` returns them. Raises
-    BadInput on scores that are not C3, on several pairs or contrasts, and on numbers out of range.
+    oracle make one game (`queries.grouped`, random by `seed`). `costs` as `games.play` returns them. asked:
+    how many prompts there were before those that neither side answered, or that were never asked, left.
+    Raises BadInput on scores that are not C3, on several pairs or contrasts, and on numbers out of range.
     """
     if not 0 <= epsilon < 1:
         raise BadInput(f"epsilon {epsilon}; expected a number from 0 to below 1, such as 0.1")
@@ -120,19 +126,21 @@ def certify(
     seen, spent = records(games), _costs(costs)
     rows = [_row(name, record, len(seen), error, spent) for name, record in seen.items()]
     verdict = _verdict(epsilon, [row.floor for row in rows], [row.ceiling for row in rows])
+    prompts = int(table["prompt_id"].nunique())
     return Certificate(
         pair=str(table["pair"].iloc[0]),
         contrast=str(table["contrast"].iloc[0]),
         epsilon=epsilon,
         confidence=confidence,
         q=q,
-        prompts=int(table["prompt_id"].nunique()),
+        prompts=prompts,
         verdict=verdict,
         certified_epsilon=max(0.0, *(row.ceiling for row in rows)),
         refuted_by=[f"{row.adversary} ({row.game})" for row in rows if row.floor > epsilon],
         prompts_needed=_needed(seen, epsilon, error) if verdict == "inconclusive" else None,
         rows=rows,
         categories=_by_category(games, error) if q == 1 and "category" in table else [],
+        share=None if asked is None else prompts / asked,
     )
 
 

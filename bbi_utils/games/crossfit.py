@@ -26,8 +26,8 @@ def play(
     * costs, one row: pair, contrast, adversary, fit_seconds and score_seconds (wall time, summed over folds),
       parameters (of one fitted adversary), truncated_share (largest over folds).
 
-    Raises BadInput on missing columns, repeated ids, empty answers, too few prompts or scores that are not
-    finite.
+    An empty answer is one like any other. Raises BadInput on missing columns, repeated ids, prompts that
+    neither side answered, too few prompts or scores that are not finite.
     """
     pairs = checked_pairs(pairs).sort_values("prompt_id").reset_index(drop=True)
     asked = questions(pairs).nunique()

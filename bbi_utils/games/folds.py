@@ -24,17 +24,22 @@ def assign_folds(pairs: pd.DataFrame, *, folds: int, seed: int) -> np.ndarray:
 
 
 def checked_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
-    """The answer pairs, or BadInput on missing columns, repeated ids or empty answers."""
+    """The answer pairs, with "" for every answer of white space alone or none.
+
+    Raises BadInput on missing columns, repeated ids and prompts that neither side answered.
+    """
     missing = [column for column in PAIR_COLUMNS if column not in pairs]
     if missing:
         raise BadInput(f"answer pairs lack the columns {missing}; expected {list(PAIR_COLUMNS)}")
     repeated = pairs["prompt_id"][pairs["prompt_id"].duplicated()]
     if len(repeated):
         raise BadInput(f"prompt id {repeated.iloc[0]} occurs more than once; each prompt is one unit")
-    said = pairs[["teacher", "student"]].fillna("").astype(str).apply(lambda side: side.str.strip() != "")
-    if silent := int((~said.all(axis=1)).sum()):
-        raise BadInput(f"{silent} prompts have an empty answer; remove these prompts from both sides first")
-    return pairs
+    said = pairs[["teacher", "student"]].fillna("").astype(str)
+    said = said.where(said.apply(lambda side: side.str.strip() != ""), "")
+    if nothing := int((said == "").all(axis=1).sum()):
+        way = "leave these out, and say what share of the prompts is left"
+        raise BadInput(f"{nothing} prompts were answered by neither side; {way}")
+    return pairs.assign(**said)
 
 
 def questions(pairs: pd.DataFrame) -> pd.Series:

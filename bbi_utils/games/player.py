@@ -94,22 +94,25 @@ class Remembering:
     """A player that remembers what its adversaries said of the prompts last played, and no adversary.
 
     So an adversary and the ensemble that it belongs to share their trainings. Calling it makes an untrained
-    adversary.
+    adversary, unless it remembers a player.
     """
 
-    READ = ("prompt_id", "prompt", "teacher", "student")
+    READ = ("prompt_id", "prompt", "category", "teacher", "student", "teacher_finish_reason",
+            "student_finish_reason")  # fmt: skip
 
-    def __init__(self, make: Maker) -> None:
+    def __init__(self, make: Maker | Player) -> None:
         self._make = make
         self._played = b""
         self._known: dict[tuple[bytes, frozenset[int], int], HeldOut] = {}
 
     def __call__(self) -> Adversary:
+        assert not isinstance(self._make, Player)
         return self._make()
 
     def held_out(self, pairs: pd.DataFrame, left_out: Sequence[int], *, seed: int) -> HeldOut:
         """As `held_out`; the same pairs in the same order with the same seed are not trained on again."""
-        played = pd.util.hash_pandas_object(pairs[list(self.READ)], index=False).to_numpy().tobytes()
+        read = [name for name in self.READ if name in pairs]
+        played = pd.util.hash_pandas_object(pairs[read], index=False).to_numpy().tobytes()
         if played != self._played:
             self._played, self._known = played, {}
         key = pairs["fold"].to_numpy().tobytes(), frozenset(left_out), seed

@@ -14,10 +14,12 @@ def compare(pairs: pd.DataFrame, encoder: Any, *, pair: str, contrast: str) -> t
     """Similarity of the columns ``teacher`` and ``student`` of each row, and the truncated share.
 
     Returns pair, contrast, prompt_id, category, similarity (cosine, -1 to 1; exactly 1 for equal answers).
+    Nothing is like an empty answer but another one: 0, and 1 where both are empty.
     """
     embedded = embed([*pairs["teacher"], *pairs["student"]], encoder)
     teacher, student = np.split(embedded.vectors.astype(float), 2)
     cosine = np.einsum("nd,nd->n", teacher, student)
+    cosine[((pairs["teacher"] == "") | (pairs["student"] == "")).to_numpy()] = 0.0
     cosine = np.where(pairs["teacher"].to_numpy() == pairs["student"].to_numpy(), 1.0, cosine.clip(-1, 1))
     rows = pairs[["prompt_id", "category"]].assign(pair=pair, contrast=contrast, similarity=cosine)
     rows = rows[["pair", "contrast", "prompt_id", "category", "similarity"]].reset_index(drop=True)

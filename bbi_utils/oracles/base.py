@@ -11,6 +11,16 @@ from bbi_utils.errors import BadInput
 from bbi_utils.files import sha256_text
 
 FinishReason = Literal["stop", "length", "content_filter", "refusal"]
+# What servers and files call the end of an answer that is not its own: a limit, a filter, a fault.
+CUT = {
+    "length", "max_tokens", "max_length", "max_output_tokens", "model_length", "content_filter", "safety",
+    "error", "incomplete",
+}  # fmt: skip
+
+
+def was_cut(reason: object) -> bool:
+    """Whether an answer with this finish reason was stopped before its end; where none is known, no."""
+    return isinstance(reason, str) and reason.strip().lower() in CUT
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.files import sha256_file
-from bbi_utils.oracles.base import Answer, Request, fingerprint_of
+from bbi_utils.oracles.base import Answer, Request, fingerprint_of, was_cut
 from bbi_utils.tables import SUFFIXES, read_columns
 
 
@@ -33,12 +33,17 @@ class ReplayOracle:
         self.fingerprint = fingerprint_of(self.settings)
         self.stream = self.fingerprint  # nothing is drawn here; notebook 02 shows every oracle's
         again = f"{self.column}_2"
-        columns = read_columns(self.path, keys=("prompt",), required=(self.column,), optional=(again,))
+        asked = [(index, name, f"{name}_finish_reason") for index, name in enumerate((self.column, again))]
+        optional = [again, *(reason for *_, reason in asked)]
+        columns = read_columns(self.path, keys=("prompt",), required=(self.column,), optional=optional)
+        unknown: list[str | None] = [None] * len(columns["prompt"])
         self._answers = {
-            (prompt, index): said
-            for index, name in enumerate(name for name in (self.column, again) if name in columns)
-            for prompt, said in zip(columns["prompt"], columns[name], strict=True)
-            if said is not None
+            (prompt, index): ((said or "").strip(), why)
+            for index, name, reason in asked
+            for prompt, said, why in zip(
+                columns["prompt"], columns.get(name, unknown), columns.get(reason, unknown), strict=True
+            )
+            if index == 0 or said is not None  # in `again`, nothing says that it was not asked again
         }
 
     @property
@@ -57,10 +62,10 @@ class ReplayOracle:
             raise BadInput(f"{self.path.name} has no answer in column {column} to {to}; {way}")
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
-        """The recorded answers, in order. How they ended and their tokens are not in the file."""
+        """The recorded answers, in order. Their tokens are not in the file, and how they ended may be."""
         self.check(requests)
-        said = [self._answers[r.prompt, r.sample_index].strip() for r in requests]
-        return [Answer(r.prompt_id, text, "stop", 0, 0, 0.0) for r, text in zip(requests, said, strict=True)]
+        said = [(one.prompt_id, *self._answers[one.prompt, one.sample_index]) for one in requests]
+        return [Answer(i, text, "length" if was_cut(why) else "stop", 0, 0, 0.0) for i, text, why in said]
 
     def release(self) -> None:
         """Nothing is loaded that could be dropped."""

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from bbi_utils.files import MOST_SEED
 from bbi_utils.games.certificate import Certificate, certify
 from bbi_utils.games.inference.betting import SequentialTest, bet
 from bbi_utils.games.inference.kernel_test import KernelTest, string_kernel, swap_test
-from bbi_utils.games.player import Adversary
+from bbi_utils.games.player import Maker, Player
 from bbi_utils.games.sequential import prequential
 from bbi_utils.progress import Progress
 from bbi_utils.responses.answers import NULL
@@ -89,19 +89,20 @@ def audit(recorded: Recorded, settings: Settings, *, shown: bool = False) -> Aud
         scores, costs = attack(makers, contrasts, settings, done=bar.update)
         kernel = kernel_of(recorded.pairs, seed=settings.seed)
         bar.update()
-        outcomes = prequential(makers[GAMBLER], recorded.pairs, seed=settings.seed)
+        outcomes = prequential(cast(Maker, makers[GAMBLER]), recorded.pairs, seed=settings.seed)
         sequential = bet(outcomes, error=round(1 - settings.confidence, 12))
         bar.update()
-    verdicts, asked = {}, dict[str, Any](epsilon=settings.epsilon, confidence=settings.confidence)
+    how: dict[str, Any] = {"epsilon": settings.epsilon, "confidence": settings.confidence}
+    verdicts = {}
     for contrast in contrasts:
         played, spent = (table[table["contrast"] == contrast] for table in (scores, costs))
-        verdicts[contrast] = certify(played, costs=spent, **asked)
+        verdicts[contrast] = certify(played, costs=spent, asked=recorded.rows, **how)
     found = (verdicts[STUDENT], verdicts.get(NULL), kernel, sequential)
     return Audit(settings, recorded, scores, costs, *found, seconds=time.perf_counter() - began)
 
 
 def attack(
-    makers: Mapping[str, Callable[[], Adversary]],
+    makers: Mapping[str, Maker | Player],
     contrasts: Mapping[str, pd.DataFrame],
     settings: Settings,
     *,

@@ -97,8 +97,8 @@ def _manifest(audit: Audit, source: Path, partial: Path) -> dict[str, object]:
         "parameters": asdict(audit.settings),
         "inputs": {source.name: sha256_file(source)},
         "prompts": {
-            "compared": len(recorded.pairs), "dropped": recorded.dropped, "silent": dict(recorded.silent),
-            "identical": recorded.identical,
+            "compared": len(recorded.pairs), "dropped": recorded.dropped, "silent": recorded.silent,
+            "never_asked": recorded.never_asked, "identical": recorded.identical,
         },
         "tests": {"kernel": asdict(audit.kernel), "sequential": sequential},
         "outputs": {file.relative_to(partial).as_posix(): sha256_file(file) for file in files},

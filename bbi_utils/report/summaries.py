@@ -132,9 +132,9 @@ def limits(likelihoods: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0
 
 
 def learned(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows of learned adversaries: neither the length baseline nor the judge, which is not trained here."""
+    """Rows of adversaries that learned from what was said: no baseline (length, missing) and no judge."""
     names = frame["adversary"].astype(str)
-    return frame[(names != "length") & ~names.str.startswith("judge")]
+    return frame[~names.isin(["length", "missing"]) & ~names.str.startswith("judge")]
 
 
 def mean_interval(

@@ -33,21 +33,29 @@ def headline(certificate: Certificate) -> str:
     if certificate.verdict == "certified":
         return (
             f"certified: ε ≤ {certificate.certified_epsilon:.3f} against these {len(certificate.rows)} "
-            f"adversaries at q = {certificate.q}, {level} (asked: {epsilon})"
+            f"adversaries at q = {certificate.q}, {level} (asked: {epsilon}){_left(certificate)}"
         )
     if certificate.verdict == "refuted":
         reached = f"{best.advantage:.3f} ± {(best.upper - best.lower) / 2:.3f}"
         return (
             f"refuted at {epsilon}: {one_line(best.adversary)} ({best.game}) reaches {reached}, "
-            f"at least {best.floor:.3f} at q = {certificate.q}, {level}"
+            f"at least {best.floor:.3f} at q = {certificate.q}, {level}{_left(certificate)}"
         )
     more = "no million prompts would decide"
     if certificate.prompts_needed is not None:
         more = f"about {certificate.prompts_needed:,} more prompts would decide"
     return (
         f"inconclusive at {epsilon}, q = {certificate.q}, {level}: between {max(0.0, best.floor):.3f} and "
-        f"{certificate.certified_epsilon:.3f}; at these rates {more}"
+        f"{certificate.certified_epsilon:.3f}; at these rates {more}{_left(certificate)}"
     )
+
+
+def _left(certificate: Certificate) -> str:
+    """How many of the prompts the verdict is about, where some were left out."""
+    if certificate.share is None or certificate.share == 1:
+        return ""
+    rows = round(certificate.prompts / certificate.share)
+    return f", on {certificate.prompts:,} of {rows:,} prompts ({certificate.share:.1%})"
 
 
 def for_everybody(nobodys: pd.DataFrame, *, confidence: float) -> str:
@@ -124,11 +132,20 @@ def render_audit(audit: Audit, *, seconds: bool = True) -> str:
 def _counts(recorded: Recorded) -> list[str]:
     """One line on how many prompts are compared, then one on each thing that a reader should know of them."""
     pairs, silent, null = recorded.pairs, recorded.silent, recorded.null_pairs
-    said = [f"{len(pairs):,} prompts with an answer of both, {pairs['category'].nunique()} categories"]
+    said = [f"{len(pairs):,} prompts, {pairs['category'].nunique()} categories"]
+    if any(silent.values()):
+        said.append(
+            f"no answer of the teacher to {silent['teacher']:,}, of the student to {silent['student']:,}: "
+            "silence counts as an answer"
+        )
+    if any(recorded.cut.values()):
+        said.append(
+            "cut answers: {teacher:,} of the teacher, {student:,} of the student".format(**recorded.cut)
+        )
     if recorded.dropped:
         said.append(
-            f"{recorded.dropped:,} rows dropped: no teacher answer in {silent['teacher']:,}, no student "
-            f"answer in {silent['student']:,}; the verdict is about the other prompts only"
+            f"{recorded.dropped:,} rows left out: {recorded.never_asked:,} never asked, the others answered "
+            "by neither side; the verdict is about the other prompts only"
         )
     if recorded.identical:
         share = recorded.identical / len(pairs)

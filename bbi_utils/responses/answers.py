@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NULL = "teacher_resample"  # the teacher's second, independent answer: what nobody should be able to tell
-ARMS = ("teacher", "base", "distilled")  # those whose health is looked at
+TEACHER = "teacher"
+ARMS = (TEACHER, "base", "distilled")  # those whose health is looked at
 FEWEST = 3  # prompts; with fewer there is not even anything to read
 ABOUT = ["prompt_id", "prompt", "category", "group"]
 COLUMNS = ("pair", "arm", *ABOUT, "answer", "finish_reason", "content_correct")
@@ -58,29 +59,40 @@ def read_answers_table(path: Path) -> pd.DataFrame:
     return table
 
 
-def contrasts_of(answers: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], int]:
-    """One table a contrast (prompt_id, prompt, category, group, teacher, student), and the prompts dropped.
+def contrasts_of(answers: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """One table a contrast: ABOUT, teacher, student, teacher_finish_reason, student_finish_reason.
 
-    `answers` is a pair's, as `answers_table` makes it; the arms beside the teacher are the contrasts.
-    A prompt that any arm answered with nothing is dropped from every contrast: all keep the same prompts.
-    Raises BadInput where an arm lacks a prompt that another has, or where hardly any prompt is left.
+    `answers` is a pair's, as `answers_table` makes it; the arms beside the teacher are the contrasts. Of an
+    arm that said nothing the answer is "", which is one like any other; a prompt leaves a contrast where
+    neither of its two sides answered, so contrasts need not have the same prompts, and what compares them
+    does so on those that both have. Raises BadInput where an arm lacks a prompt that another has, or where
+    hardly any prompt is left.
     """
     about = answers[ABOUT].drop_duplicates("prompt_id", ignore_index=True)
-    wide = answers.pivot(index="prompt_id", columns="arm", values="answer").astype(object)
-    said = wide.loc[about["prompt_id"], answers["arm"].unique()].reset_index(drop=True)
-    for arm, texts in said.items():
-        if missing := list(about["prompt_id"][texts.isna()]):
+    wide = answers.pivot(index="prompt_id", columns="arm", values=["answer", "finish_reason"]).astype(object)
+    wide = wide.loc[about["prompt_id"]].reset_index(drop=True)
+    said = wide["answer"].apply(lambda texts: texts.where(texts.str.strip() != "", ""))
+    arms = answers["arm"].unique()
+    for arm in arms:
+        if missing := list(about["prompt_id"][said[arm].isna()]):
             what = f"no answer to prompt {missing[0]} and {len(missing) - 1} more"
             raise BadInput(f"{arm}: {what}; sample them first")
-    by_arm = said.apply(lambda texts: texts.str.strip() != "")
-    spoke = by_arm.all(axis=1)
-    if spoke.sum() < FEWEST:
-        silent = ", ".join(f"{arm} {count}" for arm, count in (~by_arm).sum().items() if count)
-        found = f"{spoke.sum()} of {len(about)} prompts were answered by every arm (empty answers: {silent})"
-        raise BadInput(f"{found}; at least {FEWEST} are needed: see how the answers end, and train less hard")
-    teacher = about.assign(teacher=said.pop("teacher"))[spoke].reset_index(drop=True)
-    kept = said[spoke].reset_index(drop=True)
-    return {str(arm): teacher.assign(student=kept[arm]) for arm in kept}, int((~spoke).sum())
+    contrasts = {}
+    for arm in (arm for arm in arms if arm != TEACHER):
+        sides = {"teacher": TEACHER, "student": arm}
+        texts = {side: said[own] for side, own in sides.items()}
+        ends = {f"{side}_finish_reason": wide["finish_reason", own] for side, own in sides.items()}
+        contrasts[str(arm)] = _answered(about.assign(**texts, **ends), arm)
+    return contrasts
+
+
+def _answered(pairs: pd.DataFrame, arm: str) -> pd.DataFrame:
+    """The rows that a side answered, if there are any to speak of."""
+    left = pairs[(pairs["teacher"] != "") | (pairs["student"] != "")].reset_index(drop=True)
+    if len(left) < FEWEST:
+        found = f"{len(left)} of {len(pairs)} prompts were answered by the teacher or by {arm}"
+        raise BadInput(f"{found}; at least {FEWEST} are needed: see how the answers end")
+    return left
 
 
 def side_by_side(texts: Mapping[str, str], *, width: int = 108, limit: int = 14) -> str:

@@ -9,7 +9,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Oracle, Said
 from bbi_utils.oracles.local import LocalOracle
 from bbi_utils.probes import Probe
-from bbi_utils.responses.answers import NULL
+from bbi_utils.responses.answers import NULL, TEACHER
 from bbi_utils.responses.store import ResponseStore
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 KINDS = {"pair": str, "contrast": str, "prompt_id": str, "category": str, "shown": str,
          "log_teacher": float, "log_student": float, "exact": bool, "same": bool}  # fmt: skip
 Job = tuple[str, str, bool]  # whose likelihood (fingerprint), of which arm's answers, by their kept tokens?
-TEACHER = "teacher"
 
 
 def likelihood_table(

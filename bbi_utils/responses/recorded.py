@@ -1,26 +1,30 @@
 """Recorded answers of two models (contract C2): one row a prompt, checked, nothing repaired in silence.
 
-What is broken is an error that names column and row. Four things are no errors; they are treated and counted:
-a row in which one side said nothing is dropped from both; equal answers are ties; prompts that differ in
-letter case and spacing only share a group, so that no adversary is trained on one and tested on the other;
-and a row without a second teacher answer is left out of the null.
+What is broken is an error that names column and row. Five things are no errors; they are treated and counted:
+a side that said nothing has given the empty answer, which is one like any other; a row that neither side
+answered, or that says it was never asked, is left out; equal answers are ties; prompts that differ in letter
+case and spacing only share a group, so that no adversary is trained on one and tested on the other; and a row
+without a second teacher answer is left out of the null.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from bbi_utils.errors import BadInput
+from bbi_utils.oracles.base import was_cut
 from bbi_utils.tables import FEWEST_PROMPTS, read_columns
 
 KEYS = ("prompt_id", "prompt")
-OPTIONAL = ("category", "group", "teacher_2")
-LABELS = ("prompt_id", "category", "group")  # may be whole numbers too
 SIDES = ("teacher", "student")
+REASONS = tuple(f"{side}_finish_reason" for side in (*SIDES, "teacher_2"))
+OPTIONAL = ("category", "group", "teacher_2", *REASONS, "asked")
+LABELS = ("prompt_id", "category", "group", "asked")  # may be whole numbers too
+NEVER = ("no", "false", "0")  # in the column `asked`; the other words it may have are YES
+YES = ("yes", "true", "1", "")
 LEAST_GROUPS = 4  # two to train on and two to test on
 
 
@@ -28,13 +32,33 @@ LEAST_GROUPS = 4  # two to train on and two to test on
 class Recorded:
     """What a file of recorded answers holds.
 
-    pairs: prompt_id, prompt, category, group, teacher, student and, where the file has it, teacher_2 (""
-    where there is none). dropped: rows left out, for a side said nothing. silent: side -> its empty answers.
+    pairs: prompt_id, prompt, category, group, teacher, student ("" where a side said nothing) and, where the
+    file has them, the finish reasons and teacher_2 (None where it was not asked again). rows: of the file.
+    never_asked: those of them that say so.
     """
 
     pairs: pd.DataFrame
-    dropped: int
-    silent: Mapping[str, int]
+    rows: int
+    never_asked: int
+
+    @property
+    def dropped(self) -> int:
+        """Rows left out: never asked, or answered by neither side."""
+        return self.rows - len(self.pairs)
+
+    @property
+    def silent(self) -> dict[str, int]:
+        """Side -> its empty answers among the pairs."""
+        return {side: int((self.pairs[side] == "").sum()) for side in SIDES}
+
+    @property
+    def cut(self) -> dict[str, int]:
+        """Side -> its answers that were stopped before their end, as far as the file says so."""
+        said = self.pairs.reindex(columns=[*SIDES, *REASONS[:2]])
+        return {
+            side: sum(text != "" and was_cut(why) for text, why in zip(said[side], said[reason], strict=True))
+            for side, reason in zip(SIDES, REASONS, strict=False)
+        }
 
     @property
     def identical(self) -> int:
@@ -46,8 +70,10 @@ class Recorded:
         """The teacher beside its own second answer, as ``pairs``; None with fewer than 20 of them."""
         if "teacher_2" not in self.pairs:
             return None
-        again = self.pairs[self.pairs["teacher_2"].str.strip() != ""]
-        again = again.assign(student=again["teacher_2"]).drop(columns="teacher_2")
+        again = self.pairs[self.pairs["teacher_2"].notna()]
+        again = again[(again["teacher"] != "") | (again["teacher_2"] != "")]
+        again = again.drop(columns=["student", "student_finish_reason"], errors="ignore")
+        again = again.rename(columns=lambda name: name.replace("teacher_2", "student"))
         enough = len(again) >= FEWEST_PROMPTS and again["group"].nunique() >= LEAST_GROUPS
         return again.reset_index(drop=True) if enough else None
 
@@ -59,7 +85,11 @@ def read_answers(path: str | Path) -> Recorded:
     """
     path = Path(path)
     columns = read_columns(path, keys=KEYS, required=SIDES, optional=OPTIONAL, labels=LABELS)
-    table = pd.DataFrame(columns, dtype=object).fillna("")
+    table = pd.DataFrame(columns, dtype=object)
+    again = [name for name in table if name == "teacher_2"]
+    table = table.fillna({name: "" for name in table if name not in again})
+    said = table[[*SIDES, *again]]
+    table[said.columns] = said.where(said.map(lambda text: text is None or bool(text.strip())), "")
     blank = [""] * len(table)
     # Two kinds of names, so that a group cannot meet another row's prompt.
     table["group"] = [
@@ -68,7 +98,7 @@ def read_answers(path: str | Path) -> Recorded:
     ]
     missing = "none" if "category" in table else "all"
     table["category"] = [name.strip() or missing for name in table.get("category", blank)]
-    return _enough(table, path.name)
+    return _compared(table, path.name)
 
 
 def plain(prompt: str) -> str:
@@ -76,17 +106,28 @@ def plain(prompt: str) -> str:
     return " ".join(prompt.casefold().split())
 
 
-def _enough(table: pd.DataFrame, file: str) -> Recorded:
-    """The rows in which both sides spoke, if there are enough of them."""
-    mute = {side: table[side].str.strip() == "" for side in SIDES}
-    for side in SIDES:
-        if mute[side].all():
-            raise BadInput(f"{file}: every {side} answer is empty; there is nothing to compare")
-    pairs = table[~mute["teacher"] & ~mute["student"]].reset_index(drop=True)
-    dropped = f"{len(table) - len(pairs)} rows dropped, for a side said nothing"
+def _compared(table: pd.DataFrame, file: str) -> Recorded:
+    """The rows that were asked and that a side answered, if there are enough of them."""
+    never = _never_asked(table, file)
+    pairs = table[~never & ((table["teacher"] != "") | (table["student"] != ""))]
+    read = Recorded(
+        pairs.drop(columns="asked", errors="ignore").reset_index(drop=True), len(table), int(never.sum())
+    )
+    found = f"{read.dropped} of {read.rows} rows left out: never asked, or answered by neither side"
     if (prompts := pairs["prompt"].map(plain).nunique()) < FEWEST_PROMPTS:
-        found = f"{prompts} different prompts with both answers ({dropped})"
-        raise BadInput(f"{file}: {found}; at least {FEWEST_PROMPTS} are needed")
+        raise BadInput(f"{file}: {prompts} different prompts ({found}); at least {FEWEST_PROMPTS} are needed")
     if (groups := pairs["group"].nunique()) < LEAST_GROUPS:
-        raise BadInput(f"{file}: {groups} groups of prompts ({dropped}); at least {LEAST_GROUPS} are needed")
-    return Recorded(pairs, len(table) - len(pairs), {side: int(empty.sum()) for side, empty in mute.items()})
+        raise BadInput(f"{file}: {groups} groups of prompts ({found}); at least {LEAST_GROUPS} are needed")
+    for side, silent in read.silent.items():
+        if silent == len(pairs):
+            raise BadInput(f"{file}: every {side} answer is empty; there is nothing to compare")
+    return read
+
+
+def _never_asked(table: pd.DataFrame, file: str) -> pd.Series:
+    """Which rows the column `asked` says were never asked of either side."""
+    said = table.get("asked", pd.Series("", index=table.index)).str.strip().str.lower()
+    if (odd := said[~said.isin([*NEVER, *YES])]).size:
+        row = f"row {odd.index[0] + 1}: found {odd.iloc[0]!r:.40}"
+        raise BadInput(f"{file}, column asked, {row}; expected yes or no (or true, false, 1, 0)")
+    return said.isin(NEVER)

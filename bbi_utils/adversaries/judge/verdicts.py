@@ -24,6 +24,7 @@ from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.oracles.references import kind_of
 
 LogOdds = Callable[[list[str], list[str], list[str]], np.ndarray]
+NO_ANSWER = "(no answer)"  # what the judge is shown of an empty answer
 
 
 def load_judge(
@@ -53,9 +54,11 @@ def judge_pairs(log_odds: LogOdds, pairs: pd.DataFrame, *, pair: str, contrast: 
 
     Returns pair, contrast, prompt_id, category, log_odds_ab (teacher shown as A), log_odds_ba (teacher shown
     as B), both log p(A) - log p(B), consistent (the same answer was picked in both orders), and correct: 1
-    or 0 for a consistent verdict, one half otherwise. Raises BadInput on log odds that are not finite.
+    or 0 for a consistent verdict, one half otherwise. An empty answer is shown as `NO_ANSWER`. Raises
+    BadInput on log odds that are not finite.
     """
-    prompts, teacher, student = (list(pairs[name]) for name in ("prompt", "teacher", "student"))
+    prompts = list(pairs["prompt"])
+    teacher, student = ([text or NO_ANSWER for text in pairs[name]] for name in ("teacher", "student"))
     asked = (prompts * 2, teacher + student, student + teacher)
     # Where nobody judges, nobody is asked.
     odds = np.asarray(log_odds(*asked) if prompts else [], dtype=float)

@@ -151,7 +151,9 @@ def write_answers(probes: list[Probe], answers: dict[str, pd.DataFrame], out: Pa
 
     names = {"prompt_id": "id", "prompt": "prompt", "category": "category", "group": "group"}
     labels = {column: [getattr(probe, name) for probe in probes] for column, name in names.items()}
-    table = pd.DataFrame({**labels, **{name: list(said["answer"]) for name, said in answers.items()}})
+    said = {name: list(own["answer"]) for name, own in answers.items()}
+    ended = {f"{name}_finish_reason": list(own["finish_reason"]) for name, own in answers.items()}
+    table = pd.DataFrame({**labels, **said, **ended})
     with replacing(out) as partial:
         if out.suffix.lower() == ".parquet":
             table.to_parquet(partial, index=False)

@@ -1,0 +1,202 @@
+"""Silence is an answer: what a side left unanswered, or cut, tells it from the other like any word."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from recorded_files import Rows, answers, rows, write
+
+from bbi_utils import games
+from bbi_utils.adversaries import Factories
+from bbi_utils.adversaries.features import LengthAdversary
+from bbi_utils.adversaries.missing import Missing, ends
+from bbi_utils.adversaries.ngrams import WORD_GRAMS, GramCounts, NgramAdversary
+from bbi_utils.errors import BadInput
+from bbi_utils.report.audit import Audit, Settings, audit
+from bbi_utils.report.audit_files import tables_of
+from bbi_utils.report.text import headline, render_audit
+from bbi_utils.responses.recorded import read_answers
+
+N = 300
+
+
+@pytest.fixture(autouse=True)
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three adversaries instead of all, so that an audit takes a second."""
+    words = GramCounts(WORD_GRAMS)
+    makers: Factories = {"length": LengthAdversary, "missing": Missing()}
+    makers["word_ngrams"] = lambda: NgramAdversary("word_ngrams", words)
+    monkeypatch.setattr("bbi_utils.report.audit.cheap_adversaries", lambda own=(): dict(makers))
+
+
+def twins(n: int = N, **columns: object) -> Rows:
+    """A student that repeats its teacher, but for the columns given."""
+    said = answers(n, seed=5)
+    return rows(n, **{"teacher": said, "student": list(said), **columns})  # type: ignore[arg-type]
+
+
+def without(at: list[int] | np.ndarray, side: str, n: int = N, nothing: str | None = "") -> Rows:
+    table = twins(n)
+    for i in at:
+        table[i][side] = nothing
+    return table
+
+
+def audited(folder: Path, table: Rows, *, epsilon: float = 0.1) -> Audit:
+    return audit(read_answers(write(folder / "answers.jsonl", table)), Settings(epsilon=epsilon))
+
+
+def drawn(share: float, seed: int = 0) -> np.ndarray:
+    return np.flatnonzero(np.random.default_rng(seed).random(N) < share)
+
+
+@pytest.mark.parametrize("side", ["teacher", "student"])
+@pytest.mark.parametrize("nothing", [None, "", " \n"])
+def test_a_side_that_is_silent_on_two_prompts_of_five_and_else_agrees_is_refuted(
+    tmp_path: Path, side: str, nothing: str | None
+) -> None:
+    found = audited(tmp_path, without(drawn(0.4), side, nothing=nothing))
+    certificate, silent = found.certificate, len(drawn(0.4))
+    assert certificate.verdict == "refuted" and {"missing (single)", "missing (pairwise)"} <= set(
+        certificate.refuted_by
+    )
+    assert certificate.prompts == N and certificate.share == 1
+    row = next(row for row in certificate.rows if (row.adversary, row.game) == ("missing", "pairwise"))
+    assert row.advantage == silent / N and row.tied == N - silent
+    assert f"{silent} of" not in headline(certificate)
+    said = render_audit(found)
+    assert f"no answer of the {side} to {silent}" in said or f"of the {side} to {silent}:" in said
+
+
+def test_a_file_in_which_one_model_has_half_as_many_rows_is_refuted(tmp_path: Path) -> None:
+    assert audited(tmp_path, without(list(range(N // 2, N)), "student")).certificate.verdict == "refuted"
+
+
+def test_the_same_rows_marked_as_never_asked_leave_a_verdict_on_the_half_that_was(tmp_path: Path) -> None:
+    table = without(list(range(N // 2, N)), "student")
+    for i, row in enumerate(table):
+        row["asked"] = i < N // 2
+    found = audited(tmp_path, table)
+    assert found.certificate.verdict == "certified" and found.certificate.share == 0.5
+    assert "on 150 of 300 prompts (50.0%)" in headline(found.certificate)
+    assert "150 rows left out: 150 never asked" in render_audit(found)
+    assert found.certificate.to_json()["share"] == 0.5
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+@pytest.mark.parametrize("words", [("yes", "no"), (1, 0), ("TRUE", "False")])
+def test_never_asked_is_read_from_every_format(
+    tmp_path: Path, suffix: str, words: tuple[object, object]
+) -> None:
+    table = twins(60, asked=[words[i < 7] for i in range(60)])
+    read = read_answers(write(tmp_path / f"a{suffix}", table))
+    assert (read.never_asked, read.dropped, len(read.pairs)) == (7, 7, 53) and "asked" not in read.pairs
+
+
+def test_another_word_for_never_asked_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="column asked, row 3: found 'maybe'; expected yes or no"):
+        read_answers(write(tmp_path / "a.csv", twins(60, asked=["yes", "no", *["maybe"] * 58])))
+
+
+def test_what_neither_side_answered_leaves_and_the_share_says_so(tmp_path: Path) -> None:
+    table = without(list(range(30)), "student")
+    for row in table[:30]:
+        row["teacher"] = None
+    found = audited(tmp_path, table)
+    assert found.certificate.verdict == "certified" and found.certificate.prompts == 270
+    assert found.certificate.share == 0.9 and "on 270 of 300 prompts (90.0%)" in headline(found.certificate)
+    assert "30 rows left out: 0 never asked, the others answered by neither side" in render_audit(found)
+
+
+def test_sides_silent_on_different_subjects_are_told_apart_though_equally_often_silent(
+    tmp_path: Path,
+) -> None:
+    table = twins()
+    for i, row in enumerate(table):
+        if i % 3 < 2 and i < 200:
+            row["teacher" if i % 3 else "student"] = ""
+    found = audited(tmp_path, table)
+    silent = found.recorded.silent
+    assert silent["teacher"] == pytest.approx(silent["student"], abs=1)
+    assert "missing (pairwise)" in found.certificate.refuted_by
+
+
+def test_sides_silent_at_random_and_equally_often_cannot_be_told_apart(tmp_path: Path) -> None:
+    """Who said nothing to this prompt was a coin toss, so nobody can name the teacher."""
+    refuted = []
+    for seed in range(8):
+        table, coin = twins(), np.random.default_rng(seed).random((N, 2))
+        for row, (silent, which) in zip(table, coin, strict=True):
+            if silent < 0.4:
+                row["teacher" if which < 0.5 else "student"] = ""
+        refuted += audited(tmp_path, table, epsilon=0.05).certificate.refuted_by
+    assert not refuted
+
+
+@pytest.mark.parametrize("reason", ["length", "MAX_TOKENS", "content_filter"])
+def test_a_student_whose_answers_are_cut_is_refuted_by_that_alone(tmp_path: Path, reason: str) -> None:
+    reasons = np.where(np.isin(np.arange(N), drawn(0.4)), reason, "stop").tolist()
+    table = twins(teacher_finish_reason=["stop"] * N, student_finish_reason=reasons)
+    found = audited(tmp_path, table)
+    assert set(found.certificate.refuted_by) == {"missing (single)", "missing (pairwise)"}
+    assert f"cut answers: 0 of the teacher, {len(drawn(0.4))} of the student" in render_audit(found)
+
+
+def test_finish_reasons_of_one_side_alone_say_nothing_of_a_difference(tmp_path: Path) -> None:
+    found = audited(tmp_path, twins(student_finish_reason=["length"] * N))
+    assert found.certificate.verdict == "certified"
+
+
+def test_where_both_sides_answer_everything_it_ties_on_every_prompt(tmp_path: Path) -> None:
+    scores = audited(tmp_path, rows(N)).scores.query("adversary == 'missing'")
+    assert (scores["score"] == 0).all() and (scores["correct"] == 0.5).all() and len(scores) == 3 * N
+
+
+def test_its_sign_comes_from_the_training_folds_alone() -> None:
+    """Where silence changes its author between the folds, a sign learned on the others is always wrong."""
+    pairs = read_pairs(40)
+    fold = games.assign_folds(pairs, folds=2, seed=0)
+    for at, own in enumerate(fold):
+        pairs.loc[at, "teacher" if own else "student"] = ""
+    scores, _ = games.play(Missing(), pairs, pair="x", contrast="y", folds=2)
+    assert (scores["correct"] == 0).all()
+
+
+def read_pairs(n: int) -> pd.DataFrame:
+    table = pd.DataFrame(twins(n))
+    return table.sort_values("prompt_id", ignore_index=True)
+
+
+def test_prompts_that_neither_side_answered_are_refused_by_the_games() -> None:
+    pairs = read_pairs(30)
+    pairs.loc[[3, 5], ["teacher", "student"]] = ["  ", None]
+    with pytest.raises(BadInput, match="2 prompts were answered by neither side; leave these out"):
+        games.play(LengthAdversary, pairs, pair="x", contrast="y")
+
+
+def test_the_null_keeps_a_silent_second_answer_and_leaves_out_what_was_not_asked_again(
+    tmp_path: Path,
+) -> None:
+    again = [*answers(40, seed=9), *[None] * 10, *[""] * 10]
+    table = rows(60, teacher_2=again, teacher_2_finish_reason=["length"] * 60)
+    null = read_answers(write(tmp_path / "a.parquet", table)).null_pairs
+    assert null is not None and len(null) == 50 and (null["student"] == "").sum() == 10
+    assert set(null["student_finish_reason"]) == {"length"} and "teacher_2" not in null
+
+
+def test_ends_are_silent_cut_or_whole() -> None:
+    pairs = pd.DataFrame({"teacher": [" ", "a", "b", "c"], "student": ["x"] * 4})
+    assert ends(pairs, "teacher") == ["silent", "whole", "whole", "whole"]
+    pairs["teacher_finish_reason"] = ["length", "length", "stop", None]
+    pairs["student_finish_reason"] = "stop"
+    assert ends(pairs, "teacher") == ["silent", "cut", "whole", "whole"]
+
+
+def test_the_manifest_and_the_tables_have_what_was_left_out(tmp_path: Path) -> None:
+    found = audited(tmp_path, without([0, 1], "student"))
+    assert json.loads(json.dumps(found.certificate.to_json()))["prompts"] == N
+    assert "missing" in set(tables_of(found)["costs.parquet"]["adversary"])
