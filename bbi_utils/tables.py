@@ -30,11 +30,12 @@ def read_columns(
     required: Sequence[str] = (),
     optional: Sequence[str] = (),
     labels: Collection[str] = (),
+    flags: Collection[str] = (),
 ) -> dict[str, list[str | None]]:
     """The columns of text that are asked for, missing cells None; of the optional ones those that are there.
 
     Every row must have each of the `keys`, and the first of them only once. `labels` may be whole numbers
-    too. Raises BadInput, with column and row or line, on a file that is not there, not UTF-8, broken, empty,
+    too, `flags` these or true and false. Raises BadInput, with column and row or line, on a file that is not there, not UTF-8, broken, empty,
     or lacks or repeats a column, and on a cell that is no text.
     """
     needed = [*keys, *required]
@@ -51,7 +52,7 @@ def read_columns(
         raise BadInput(f"{path.name} has columns but no rows; expected one row a prompt")
     columns = {}
     for name in [name for name in (*needed, *optional) if name in names]:
-        kinds = (str, int, bool) if name in labels else (str,)
+        kinds = (str, int, bool) if name in flags else (str, int) if name in labels else (str,)
         where = f"{path.name}, column {name}, row "
         columns[name] = [_text(row.get(name), kinds, f"{where}{at}") for at, row in enumerate(rows, start=1)]
     for name in keys:

@@ -22,7 +22,7 @@ KEYS = ("prompt_id", "prompt")
 SIDES = ("teacher", "student")
 REASONS = tuple(f"{side}_finish_reason" for side in (*SIDES, "teacher_2"))
 OPTIONAL = ("category", "group", "teacher_2", *REASONS, "asked")
-LABELS = ("prompt_id", "category", "group", "asked")  # may be whole numbers too
+LABELS = ("prompt_id", "category", "group")  # may be whole numbers too
 NEVER = ("no", "false", "0")  # in the column `asked`; the other words it may have are YES
 YES = ("yes", "true", "1", "")
 LEAST_GROUPS = 4  # two to train on and two to test on
@@ -84,7 +84,7 @@ def read_answers(path: str | Path) -> Recorded:
     Raises BadInput, naming column and row, on anything that is wrong with it.
     """
     path = Path(path)
-    columns = read_columns(path, keys=KEYS, required=SIDES, optional=OPTIONAL, labels=LABELS)
+    columns = read_columns(path, keys=KEYS, required=SIDES, optional=OPTIONAL, labels=LABELS, flags=["asked"])
     table = pd.DataFrame(columns, dtype=object)
     again = [name for name in table if name == "teacher_2"]
     table = table.fillna({name: "" for name in table if name not in again})
