@@ -35,8 +35,8 @@ def read_columns(
     """The columns of text that are asked for, missing cells None; of the optional ones those that are there.
 
     Every row must have each of the `keys`, and the first of them only once. `labels` may be whole numbers
-    too, `flags` these or true and false. Raises BadInput, with column and row or line, on a file that is not there, not UTF-8, broken, empty,
-    or lacks or repeats a column, and on a cell that is no text.
+    too, `flags` these or true and false. Raises BadInput, with column and row or line, on a file that is not
+    there, not UTF-8, broken, empty, or lacks or repeats a column, and on a cell that is no text.
     """
     needed = [*keys, *required]
     expect_file(path, give="a JSONL, Parquet or CSV file of recorded answers")

@@ -19,7 +19,7 @@ FILE is JSONL, Parquet or CSV with one row a prompt and the columns
   teacher_2                               optional: a second, independent teacher answer, for the null
   teacher_finish_reason, student_finish_reason   optional: how each answer ended; "length" is cut
   asked                                   optional: no where a prompt was never asked; it is left out
-An empty answer is an answer. Only what neither side answered is left out, and the verdict says how much is left.
+An empty answer is an answer. Only what neither side answered is left out; the verdict says how much is left.
 examples:
   python -m bbi_utils audit answers.jsonl --epsilon 0.1
   python -m bbi_utils audit answers.csv --epsilon 0.05 --confidence 0.99 --game pairwise --out audits/mine
