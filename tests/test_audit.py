@@ -165,12 +165,12 @@ def test_a_second_audit_replaces_the_first_and_nothing_else(
     first = audit(read_answers(source), Settings(epsilon=0.1))
     drawn = {"verdict": verdict_figure(first.certificate)}
     monkeypatch.setattr(audit_files, "figures_of", lambda *_: {**drawn, "categories": drawn["verdict"]})
-    audit_files.write_audit(first, out, source=source)
+    audit_files.write_audit(first, out, sources=[source])
     (out / "notes.txt").write_text("mine")
     assert (out / "certificate_null.json").exists() and (out / "figures" / "categories.pdf").exists()
     monkeypatch.setattr(audit_files, "figures_of", lambda *_: drawn)
     second = replace(first, null=None)
-    assert audit_files.write_audit(second, out, source=source)[0] == out / "certificate.json"
+    assert audit_files.write_audit(second, out, sources=[source])[0] == out / "certificate.json"
     assert not (out / "certificate_null.json").exists()
     assert {file.stem for file in (out / "figures").glob("*.pdf")} == {"verdict"}
     assert (out / "notes.txt").read_text() == "mine"
@@ -249,7 +249,7 @@ def test_what_is_in_the_way_is_named_before_anything_is_moved(
     else:
         (out / in_the_way).mkdir()
     with pytest.raises(BadInput, match=f"{in_the_way} is in the way"):
-        audit_files.write_audit(done, out, source=source)
+        audit_files.write_audit(done, out, sources=[source])
     assert sorted(file.name for file in out.iterdir()) == ["certificate.json", in_the_way]
 
 
@@ -400,7 +400,9 @@ def test_certify_writes_over_nothing_but_a_file_of_its_own(
 def test_the_answers_are_never_written_over(tmp_path: Path) -> None:
     source = write(tmp_path / "wealth.parquet", rows(40))
     with pytest.raises(BadInput, match="would write over .*wealth.parquet"):
-        audit_files.write_audit(audit(read_answers(source), Settings(epsilon=0.1)), tmp_path, source=source)
+        audit_files.write_audit(
+            audit(read_answers(source), Settings(epsilon=0.1)), tmp_path, sources=[source]
+        )
     assert list(tmp_path.iterdir()) == [source]
 
 
@@ -450,3 +452,29 @@ def test_a_reshuffled_null_keeps_every_answer_with_its_prompt() -> None:
     for before, after in zip(pairs.itertuples(), shuffled.itertuples(), strict=True):
         assert {before.teacher, before.student} == {after.teacher, after.student}
     assert null_audits.refuted(1, prompts=24, seed=0, epsilons=(0.1,)) == [False]
+
+
+@pytest.mark.usefixtures("cheap", "undrawn")
+def test_two_files_of_another_form_are_joined_told_and_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, files = rows(60), []
+    for side in ("teacher", "student"):
+        form = [
+            {"instruction": row["prompt"], "output": row[side], "generator": f"the {side}"} for row in table
+        ]
+        files.append(tmp_path / f"{side}.json")
+        files[-1].write_text(json.dumps(form[: 60 if side == "teacher" else 58]))
+    out = tmp_path / "out"
+    assert main(["audit", *map(str, files), "--epsilon", "0.1", "--out", str(out)]) == 1
+    first, second, third, *_ = capsys.readouterr().out.splitlines()
+    assert first == "teacher.json: alpaca_eval outputs, 60 answers to 60 prompts, of the teacher"
+    assert second == "student.json: alpaca_eval outputs, 58 answers to 58 prompts, of the student"
+    assert third.startswith(
+        "joined by prompt: 58 in both, 2 only of the teacher (missing answers of the other"
+    )
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert set(manifest["inputs"]) == {"teacher.json", "student.json"}
+    assert json.loads((out / "certificate.json").read_text())["pair"] == "teacher_vs_student"
+    assert main(["audit", *map(str, [*files, files[0]]), "--epsilon", "0.1"]) == 2
+    assert "3 files; give one" in capsys.readouterr().err

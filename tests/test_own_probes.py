@@ -96,11 +96,11 @@ def test_a_split_of_ones_own_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda table: [{"question": "x"} for _ in table], "lacks prompt"),
+        (lambda table: [{"x": "y"} for _ in table], "lacks prompt"),
         (lambda table: [*table, table[0]], "more than once"),
         (lambda table: [*table, {"prompt": "  "}], "1 rows have no prompt"),
-        (lambda table: [*table, {"prompt": 5}], "row 101: found int '5'"),
-        (lambda table: [*table, {"prompt": "x", "category": True}], "found bool"),
+        (lambda table: [*table, {"prompt": True}], "row 101: found bool"),
+        (lambda table: [*table, {"prompt": "x", "category": ["a"]}], "found list"),
         (lambda table: table[:19], "19 prompts; at least 20"),
         (
             lambda table: [{**row, "split": "train"} for row in table],

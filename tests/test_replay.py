@@ -85,8 +85,8 @@ def test_what_is_not_recorded_is_refused_before_anything_is_stored(tmp_path: Pat
     ("rows", "message"),
     [
         ([*ROWS, ROWS[0]], "more than once"),
-        ([{**row, "teacher": 4.5} for row in ROWS], "row 1: found float '4.5', expected text"),
-        ([{"prompt": "x", "student": "y"}], "lacks teacher"),
+        ([{**row, "teacher": True} for row in ROWS], "row 1: found bool 'True', expected text"),
+        ([{"prompt": "x", "student": "y"}], "no column of answers that is known; columns: prompt, student"),
     ],
 )
 def test_a_broken_file_is_named(rows: list[dict[str, Any]], message: str, tmp_path: Path) -> None:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.files import sha256_file
+from bbi_utils.forms.reading import answers_of
 from bbi_utils.oracles.base import Answer, Request, fingerprint_of, was_cut
-from bbi_utils.tables import SUFFIXES, read_columns
+from bbi_utils.tables import SUFFIXES, unpacked
 
 
 def is_recorded(reference: str) -> bool:
-    """Whether a model reference names a file of recorded answers: `FILE` or `FILE#column`."""
-    return reference.partition("#")[0].lower().endswith(SUFFIXES)
+    """Whether a model reference names a file of recorded answers: `FILE`, `FILE#column` or `FILE#model`."""
+    return unpacked(Path(reference.partition("#")[0])).suffix.lower() in SUFFIXES
 
 
 class ReplayOracle:
     """Answers a prompt with what the file's row for that prompt says; a second sample is in `<column>_2`.
 
-    The reference is `FILE` or `FILE#column`; without a column it is `teacher`, as in a file for `audit`.
+    The reference is `FILE` or `FILE#column`; without a column it is `teacher`, as in a file for `audit`. Of a
+    file in another form it is `FILE#model`, and `FILE` where it has one model.
     Prompts are matched by their text. Raises BadInput on a file that cannot be read (see `tables`),
     a prompt that occurs twice, and prompts or samples that the file does not answer.
     """
@@ -32,19 +35,7 @@ class ReplayOracle:
         self.settings: dict[str, Any] = {"kind": "replay", "file": digest, "column": self.column}
         self.fingerprint = fingerprint_of(self.settings)
         self.stream = self.fingerprint  # nothing is drawn here; notebook 02 shows every oracle's
-        again = f"{self.column}_2"
-        asked = [(index, name, f"{name}_finish_reason") for index, name in enumerate((self.column, again))]
-        optional = [again, *(reason for *_, reason in asked)]
-        columns = read_columns(self.path, keys=("prompt",), required=(self.column,), optional=optional)
-        unknown: list[str | None] = [None] * len(columns["prompt"])
-        self._answers = {
-            (prompt, index): ((said or "").strip(), why)
-            for index, name, reason in asked
-            for prompt, said, why in zip(
-                columns["prompt"], columns.get(name, unknown), columns.get(reason, unknown), strict=True
-            )
-            if index == 0 or said is not None  # in `again`, nothing says that it was not asked again
-        }
+        self._answers = answers_of(self.path, column)
 
     @property
     def name(self) -> str:

@@ -12,15 +12,18 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from bbi_utils.errors import BadInput
+from bbi_utils.forms.reading import prompt_rows
 from bbi_utils.probes.near_duplicates import near_pairs
 from bbi_utils.probes.suite import SPLITS, Probe, prompt_id
-from bbi_utils.tables import FEWEST_PROMPTS, read_columns
+from bbi_utils.tables import FEWEST_PROMPTS, checked_columns
 
 OPTIONAL = ("category", "group", "split")
 
 
-def read_probes(path: str | Path, *, seed: int = 0, test_fraction: float = 0.2) -> list[Probe]:
-    """The prompts of a .jsonl, .csv or .parquet file as probes, in the file's order.
+def read_probes(
+    path: str | Path, *, seed: int = 0, test_fraction: float = 0.2, prompt: str | None = None
+) -> list[Probe]:
+    """The prompts of a file as probes, in the file's order; `prompt` names their column, or dotted path.
 
     Columns: prompt and optionally category ("all" without), group (the question asked; prompts of one group
     are never split) and split ("distil" or "test"). Near-duplicates count as one group. Without `split`,
@@ -28,7 +31,8 @@ def read_probes(path: str | Path, *, seed: int = 0, test_fraction: float = 0.2) 
     Raises BadInput on anything that is wrong with the file, naming row or prompt.
     """
     path = Path(path)
-    columns = read_columns(path, keys=("prompt",), optional=OPTIONAL, labels=OPTIONAL)
+    rows = prompt_rows(path, prompt)
+    columns = checked_columns(path, rows, keys=("prompt",), optional=OPTIONAL, labels=OPTIONAL)
     prompts = [str(prompt) for prompt in columns["prompt"]]
     if len(prompts) < FEWEST_PROMPTS:
         raise BadInput(f"{path.name} has {len(prompts)} prompts; at least {FEWEST_PROMPTS} are needed")

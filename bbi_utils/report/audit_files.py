@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,23 +18,30 @@ from bbi_utils.games.queries import advantage_of_queries
 from bbi_utils.provenance import environment, peak_memory
 from bbi_utils.report import figures
 from bbi_utils.report.audit import Audit
+from bbi_utils.tables import unpacked
 
 CERTIFICATE = "certificate.json"
 FIGURES = ("verdict", "queries", "wealth", "categories", "lengths")
 MOST_CATEGORIES = 30  # more do not fit on a page
 
 
-def folder_for(source: Path, out: str | None) -> Path:
-    """Where the audit of a file goes: the folder asked for, else runs/audit/<name of the file>."""
-    if not source.name.isprintable():
-        raise BadInput(f"{source.name!r}: a file's name should be readable text; rename it")
-    folder = Path(out) if out else Path("runs") / "audit" / source.stem
+def name_of(sources: Sequence[Path]) -> str:
+    """What the audit of a file, or of two, is called."""
+    for source in sources:
+        if not source.name.isprintable():
+            raise BadInput(f"{source.name!r}: a file's name should be readable text; rename it")
+    return "_vs_".join(unpacked(source).stem for source in sources)
+
+
+def folder_for(sources: Sequence[Path], out: str | None) -> Path:
+    """Where an audit goes: the folder asked for, else runs/audit/<its name>."""
+    folder = Path("runs") / "audit" / name_of(sources) if out is None else Path(out)
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"{folder} is a file; give a folder to --out")
     return folder
 
 
-def write_audit(audit: Audit, folder: Path, *, source: Path) -> list[Path]:
+def write_audit(audit: Audit, folder: Path, *, sources: Sequence[Path]) -> list[Path]:
     """Write everything into the folder and return the files, the certificate first.
 
     All of it is made beside its place and then moved there; an older certificate goes first, the new one
@@ -52,8 +59,8 @@ def write_audit(audit: Audit, folder: Path, *, source: Path) -> list[Path]:
         if audit.null is not None:
             write_json(partial / "certificate_null.json", audit.null.to_json())
         write_json(partial / CERTIFICATE, audit.certificate.to_json())
-        write_json(partial / "manifest.json", _manifest(audit, source, partial))
-        return _moved(partial, folder, source=source)
+        write_json(partial / "manifest.json", _manifest(audit, sources, partial))
+        return _moved(partial, folder, sources=sources)
 
 
 def tables_of(audit: Audit) -> dict[str, pd.DataFrame]:
@@ -88,14 +95,14 @@ def figures_of(audit: Audit, tables: dict[str, pd.DataFrame]) -> dict[str, Figur
     return drawn
 
 
-def _manifest(audit: Audit, source: Path, partial: Path) -> dict[str, object]:
+def _manifest(audit: Audit, sources: Sequence[Path], partial: Path) -> dict[str, object]:
     """What the audit was made from and what it made (contract C8)."""
     recorded = audit.recorded
     sequential = {name: getattr(audit.sequential, name) for name in ("queries", "p_value", "error")}
     files = sorted(file for file in partial.rglob("*") if file.is_file())
     return {
         "parameters": asdict(audit.settings),
-        "inputs": {source.name: sha256_file(source)},
+        "inputs": {source.name: sha256_file(source) for source in sources},
         "prompts": {
             "compared": len(recorded.pairs), "dropped": recorded.dropped, "silent": recorded.silent,
             "never_asked": recorded.never_asked, "identical": recorded.identical,
@@ -108,13 +115,14 @@ def _manifest(audit: Audit, source: Path, partial: Path) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _check_room(new: list[Path], folder: Path, *, source: Path) -> None:
+def _check_room(new: list[Path], folder: Path, *, sources: Sequence[Path]) -> None:
     """Raise BadInput where a folder has the name of a file to be written, or a file that of a folder.
 
     The answers themselves are never written over either.
     """
-    if source.resolve() in [(folder / name).resolve() for name in new]:
-        raise BadInput(f"the audit would write over {source}; give another folder to --out")
+    places = {(folder / name).resolve() for name in new}
+    if own := [source for source in sources if source.resolve() in places]:
+        raise BadInput(f"the audit would write over {own[0]}; give another folder to --out")
     for file in (folder / name for name in new):
         if file.is_dir() or (file.parent.exists() and not file.parent.is_dir()):
             where = file if file.is_dir() else file.parent
@@ -139,10 +147,10 @@ def _beside(folder: Path) -> Iterator[Path]:
             folder.rmdir()
 
 
-def _moved(partial: Path, folder: Path, *, source: Path) -> list[Path]:
+def _moved(partial: Path, folder: Path, *, sources: Sequence[Path]) -> list[Path]:
     """The files in their places, the certificate first in the list and last to be moved."""
     new = [file.relative_to(partial) for file in partial.rglob("*") if file.is_file()]
-    _check_room(new, folder, source=source)
+    _check_room(new, folder, sources=sources)
     stale = [folder / CERTIFICATE, folder / "certificate_null.json"]
     stale += [file for name in FIGURES for file in (folder / "figures").glob(f"{name}.*")]
     for file in stale:

@@ -9,14 +9,16 @@ without a second teacher answer is left out of the null.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from bbi_utils.errors import BadInput
+from bbi_utils.forms.pairs import plain
+from bbi_utils.forms.reading import NOTHING, Choice, read_pairs
 from bbi_utils.oracles.base import was_cut
-from bbi_utils.tables import FEWEST_PROMPTS, read_columns
+from bbi_utils.tables import FEWEST_PROMPTS, checked_columns
 
 KEYS = ("prompt_id", "prompt")
 SIDES = ("teacher", "student")
@@ -34,12 +36,13 @@ class Recorded:
 
     pairs: prompt_id, prompt, category, group, teacher, student ("" where a side said nothing) and, where the
     file has them, the finish reasons and teacher_2 (None where it was not asked again). rows: of the file.
-    never_asked: those of them that say so.
+    never_asked: those of them that say so. understood: what the files were taken for, a line each.
     """
 
     pairs: pd.DataFrame
     rows: int
     never_asked: int
+    understood: str = ""
 
     @property
     def dropped(self) -> int:
@@ -78,13 +81,18 @@ class Recorded:
         return again.reset_index(drop=True) if enough else None
 
 
-def read_answers(path: str | Path) -> Recorded:
-    """The recorded answers in a .jsonl, .parquet or .csv file; without categories, all prompts are "all".
+def read_answers(*files: str | Path, choice: Choice = NOTHING) -> Recorded:
+    """The recorded answers in a file, or in one file a model; without categories, all prompts are "all".
 
-    Raises BadInput, naming column and row, on anything that is wrong with it.
+    `choice` says what the files do not (`forms.reading`). Raises BadInput, naming column and row, on anything
+    that is wrong with them.
     """
-    path = Path(path)
-    columns = read_columns(path, keys=KEYS, required=SIDES, optional=OPTIONAL, labels=LABELS, flags=["asked"])
+    paths = [Path(file) for file in files]
+    rows, understood = read_pairs(paths, choice)
+    path = paths[0]
+    columns = checked_columns(
+        path, rows, keys=KEYS, required=SIDES, optional=OPTIONAL, labels=LABELS, flags=["asked"]
+    )
     table = pd.DataFrame(columns, dtype=object)
     again = [name for name in table if name == "teacher_2"]
     table = table.fillna({name: "" for name in table if name not in again})
@@ -98,12 +106,7 @@ def read_answers(path: str | Path) -> Recorded:
     ]
     missing = "none" if "category" in table else "all"
     table["category"] = [name.strip() or missing for name in table.get("category", blank)]
-    return _compared(table, path.name)
-
-
-def plain(prompt: str) -> str:
-    """The prompt without its letter case and spacing, in which near-duplicates differ."""
-    return " ".join(prompt.casefold().split())
+    return replace(_compared(table, path.name), understood=understood)
 
 
 def _compared(table: pd.DataFrame, file: str) -> Recorded:

@@ -11,6 +11,7 @@ from typing import Any
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
+from bbi_utils.forms.reading import prompt_rows
 from bbi_utils.oracles import Sampling, Terms, chat, gguf, load_oracle
 from bbi_utils.oracles.adapters import (
     adapter_folder,
@@ -25,7 +26,6 @@ from bbi_utils.oracles.references import WORDS, kind_of
 from bbi_utils.provenance import gpus
 from bbi_utils.study.params import Study
 from bbi_utils.study.plan import BYTES, parameters_of
-from bbi_utils.tables import read_columns
 
 ENCODERS = ("sentence_encoder", "encoders")
 INSTALLED_ENCODER = "all-MiniLM-L6-v2"  # a package of the environment holds it
@@ -62,7 +62,7 @@ def check_study(study: Study) -> None:
 def check_prompts(study: Study) -> None:
     """A file of own prompts can be read and is long enough; 01 compares and splits them."""
     if study.probes is not None:
-        total = len(read_columns(paths.script(study.probes), keys=("prompt",))["prompt"])
+        total = len(prompt_rows(paths.script(study.probes)))
         if study.n_distill + study.n_test > total:
             asked = f"N_DISTILL {study.n_distill} + N_TEST {study.n_test}"
             there = f"the {total} prompts of {study.probes}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from bbi_utils.errors import BadInput
 from bbi_utils.files import replacing
 from bbi_utils.oracles import Oracle, Request, Sampling, Terms, load_oracle
-from bbi_utils.tables import FEWEST_PROMPTS, SUFFIXES, check_kind, expect_file
+from bbi_utils.tables import FEWEST_PROMPTS, check_kind, expect_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 
 DEFAULT = "(default: %(default)s)"  # as argparse fills it in
 SIDES = ("teacher", "student")
+WRITTEN = (".jsonl", ".csv", ".parquet")
 EPILOG = """\
-PROMPTS is a .jsonl, .csv or .parquet file with a column prompt (and, if you like, category and group),
-or a whole number: so many prompts of this project's own suite.
+PROMPTS is a file with a column prompt (and, if you like, category and group) or in any form that `audit`
+reads, or a whole number: so many prompts of this project's own suite.
 MODEL is a folder from save_pretrained (a model, or an adapter on one), a .gguf file, a hub id,
-pocket/<name>, smol, an endpoint https://host/v1#model, or recorded answers FILE or FILE#column.
+pocket/<name>, smol, an endpoint https://host/v1#model, or recorded answers FILE, FILE#column or FILE#model.
 examples:
   python -m bbi_utils sample prompts.csv --teacher https://host/v1#big --student models/small --out said.jsonl
   python -m bbi_utils sample 500 --teacher models/old --student models/new --out said.jsonl
@@ -45,6 +47,8 @@ def add_sample(command: argparse.ArgumentParser) -> None:
     command.add_argument("prompts", metavar="PROMPTS", help="a file of prompts, or how many of the suite's")
     for side in SIDES:
         command.add_argument(f"--{side}", required=True, metavar="MODEL", help=f"the {side}")
+    where = "where the prompts are in their file: a column or a dotted path (default: prompt)"
+    command.add_argument("--prompt", metavar="PATH", help=where)
     command.add_argument("--out", required=True, metavar="OUT", help="a new .jsonl, .csv or .parquet file")
     for side in SIDES:
         _add_side(command, side)
@@ -85,7 +89,7 @@ def run_sample(options: argparse.Namespace) -> int:
     from bbi_utils.responses.store import ResponseStore
 
     out = out_file(options.out)
-    probes = probes_of(options.prompts, seed=options.seed)
+    probes = probes_of(options.prompts, seed=options.seed, prompt=options.prompt)
     oracles = {side: oracle_of(side, options) for side in SIDES}
     if oracles["teacher"].fingerprint == oracles["student"].fingerprint:
         raise BadInput(f"teacher and student are both {options.teacher}; there is nothing to tell apart")
@@ -109,7 +113,7 @@ def run_sample(options: argparse.Namespace) -> int:
 def out_file(name: str) -> Path:
     """OUT, if it can be written and is not there yet."""
     out = Path(name)
-    if out.suffix.lower() not in SUFFIXES:
+    if out.suffix.lower() not in WRITTEN:
         raise BadInput(f"OUT is {name}; expected a name that ends in .jsonl, .csv or .parquet")
     if out.exists():
         raise BadInput(f"{name} is there already; name another file, or move it away")
@@ -118,12 +122,12 @@ def out_file(name: str) -> Path:
     return out
 
 
-def probes_of(prompts: str, *, seed: int) -> list[Probe]:
+def probes_of(prompts: str, *, seed: int, prompt: str | None = None) -> list[Probe]:
     """The prompts of a file, or so many of the suite's."""
     from bbi_utils.probes import build_suite, read_probes
 
     if not prompts.isascii() or not prompts.isdigit():
-        return read_probes(prompts, seed=seed)
+        return read_probes(prompts, seed=seed, prompt=prompt)
     if int(prompts) < FEWEST_PROMPTS:
         raise BadInput(f"PROMPTS is {prompts}; an audit needs at least {FEWEST_PROMPTS}")
     return build_suite(n=int(prompts), seed=seed)
@@ -158,7 +162,7 @@ def write_answers(probes: list[Probe], answers: dict[str, pd.DataFrame], out: Pa
         if out.suffix.lower() == ".parquet":
             table.to_parquet(partial, index=False)
         elif out.suffix.lower() == ".csv":
-            table.to_csv(partial, index=False)
+            table.to_csv(partial, index=False, quoting=csv.QUOTE_ALL)  # a lone \r would end the row
         else:
             table.to_json(partial, orient="records", lines=True, force_ascii=False)
 

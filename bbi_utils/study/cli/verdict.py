@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 from bbi_utils.errors import BadInput, printable
@@ -13,17 +14,22 @@ from bbi_utils.files import write_json
 EXIT = {"certified": 0, "refuted": 1, "inconclusive": 3}
 STATUS = "0 certified, 1 refuted, 3 inconclusive, 2 bad input (one line on stderr, nothing written)"
 AUDIT_EPILOG = f"""\
-FILE is JSONL, Parquet or CSV with one row a prompt and the columns
+FILE is a table with one row a prompt and the columns
   prompt_id, prompt, teacher, student     the question and one answer of each
   category, group                         optional; prompts of one group are never split over folds
   teacher_2                               optional: a second, independent teacher answer, for the null
   teacher_finish_reason, student_finish_reason   optional: how each answer ended; "length" is cut
   asked                                   optional: no where a prompt was never asked; it is left out
 An empty answer is an answer. Only what neither side answered is left out; the verdict says how much is left.
+or has answers as others write them: alpaca_eval, FastChat, arena-hard, arena battles, Vicuna, lm-evaluation-
+harness samples, inspect logs, HELM, OpenAI batches, EvalPlus, ShareGPT, chats, tables with a model a row.
+JSON, JSON lines, CSV (also with ; or tabs) and Parquet are read, also as .gz and .zst.
 examples:
   python -m bbi_utils audit answers.jsonl --epsilon 0.1
   python -m bbi_utils audit answers.csv --epsilon 0.05 --confidence 0.99 --game pairwise --out audits/mine
   python -m bbi_utils audit answers.parquet --epsilon 0.1 --own my_adversary.py:MyAdversary
+  python -m bbi_utils audit gpt-4.json mine.json --epsilon 0.1
+  python -m bbi_utils audit log.csv.gz --epsilon 0.1 --prompt Question --teacher old.text --student new.text
 exit status: {STATUS}"""
 CERTIFY_EPILOG = f"""\
 SCORES is a scores.parquet with the columns pair, contrast, adversary, game, prompt_id, correct.
@@ -35,8 +41,10 @@ exit status: {STATUS}"""
 
 def add_audit(command: argparse.ArgumentParser) -> None:
     """From recorded answers to a verdict (C2 to C5)."""
-    command.add_argument("file", metavar="FILE", help="the recorded answers: .jsonl, .parquet or .csv")
+    files = "the recorded answers; or two files, the teacher's and the student's"
+    command.add_argument("files", metavar="FILE", nargs="+", help=files)
     _add_epsilon(command)
+    _add_reading(command.add_argument_group("where a file does not speak for itself"))
     games = ("both", "single", "pairwise")
     command.add_argument("--game", choices=games, default="both", help="games that count (default: both)")
     command.add_argument("--folds", type=int, default=5, help="folds of cross-fitting (default: 5)")
@@ -45,6 +53,24 @@ def add_audit(command: argparse.ArgumentParser) -> None:
     command.add_argument("--own", action="append", default=[], metavar="FILE.py:CLASS", help=own)
     command.add_argument("--name", help="the pair's name in tables and figures (default: the file's)")
     command.add_argument("--out", metavar="DIR", help="where it goes (default: runs/audit/<file's name>)")
+
+
+def _add_reading(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--format", dest="form", metavar="NAME", help="the file's form; a wrong NAME lists all"
+    )
+    place = "a column, or a dotted path such as choices.0.message.content"
+    group.add_argument("--prompt", metavar="PATH", help=f"where prompts are: {place}")
+    for side in ("teacher", "student"):
+        what = f"where the {side}'s answers are, or the {side}'s name where a column has models"
+        group.add_argument(f"--{side}", metavar="PATH", help=what)
+    group.add_argument("--id", metavar="PATH", help="where a prompt's id is")
+    group.add_argument("--questions", metavar="FILE", help="the prompts, where the answers have only ids")
+    group.add_argument(
+        "--by", choices=("id", "prompt"), help="what joins two models (default: the id if it can)"
+    )
+    never = "what only one model answered was never asked of the other (default: its answer is missing)"
+    group.add_argument("--shared-only", action="store_true", help=never)
 
 
 def add_certify(command: argparse.ArgumentParser) -> None:
@@ -82,19 +108,25 @@ def fraction(text: str) -> float:
 def run_audit(options: argparse.Namespace) -> int:
     """`audit`: everything is worked out first and written last."""
     os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files; a window system may be missing
+    from bbi_utils.forms.reading import Choice
     from bbi_utils.report.audit import Settings, audit
-    from bbi_utils.report.audit_files import folder_for, write_audit
+    from bbi_utils.report.audit_files import folder_for, name_of, write_audit
     from bbi_utils.report.text import render_audit
     from bbi_utils.responses.recorded import read_answers
 
-    source = Path(options.file)
-    folder = folder_for(source, options.out)
+    if len(options.files) > 2:
+        raise BadInput(f"{len(options.files)} files; give one, or the teacher's and the student's")
+    sources = [Path(file) for file in options.files]
+    choice = Choice(**{field.name: getattr(options, field.name) for field in fields(Choice)})
+    folder = folder_for(sources, options.out)
     names = ("epsilon", "confidence", "game", "folds", "seed", "own")
-    settings = Settings(**{name: getattr(options, name) for name in names}, name=options.name or source.stem)
-    done = audit(read_answers(source), settings, shown=sys.stderr.isatty())
-    files = write_audit(done, folder, source=source)
+    name = options.name or name_of(sources)
+    settings = Settings(**{name: getattr(options, name) for name in names}, name=name)
+    recorded = read_answers(*sources, choice=choice)
+    done = audit(recorded, settings, shown=sys.stderr.isatty())
+    files = write_audit(done, folder, sources=sources)
     where = f"{len(files)} files in {folder}, the verdict in {files[0].name}"
-    print(printable(f"{source}: {render_audit(done)}\n{where}"))
+    print(printable(f"{recorded.understood}\n{render_audit(done)}\n{where}"))
     return EXIT[done.certificate.verdict]
 
 

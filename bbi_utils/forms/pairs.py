@@ -1,0 +1,103 @@
+"""The answers of two models set side by side: joined by id or by prompt, and what had no partner counted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bbi_utils.errors import BadInput
+from bbi_utils.files import sha256_text
+from bbi_utils.forms.known import Said
+from bbi_utils.tables import Rows
+
+SIDES = ("teacher", "student")
+WAY = "name what joins them: --by id or --by prompt"
+Key = tuple[str, int]  # id or prompt, and the turn
+
+
+def paired(
+    answers: Mapping[str, Sequence[Said]], *, by: str | None = None, shared_only: bool = False
+) -> tuple[Rows, str]:
+    """Rows of contract C2, and a line on how the two met.
+
+    answers: side -> what it said. by: "id" or "prompt"; by default the id, if prompts agree with it. A model
+    was asked as often as it was anywhere asked, and what both were asked. So an answer that only one of them
+    has is None for the other, a difference like any; with shared_only such rows say that they were not asked.
+    Further samples of the teacher are a second answer. Raises BadInput where nothing is shared.
+    """
+    by = by or _meeting(answers)
+    said = {side: _by_key(answers[side], by) for side in SIDES}
+    both = said["teacher"].keys() & said["student"].keys()
+    if not both:
+        raise BadInput(f"the two models share no {by}; {WAY}, or name the column by --id or --prompt")
+    most = {side: max(map(len, said[side].values())) for side in SIDES}
+    rows: Rows = []
+    for key in {**said["teacher"], **said["student"]}:
+        asked = {"asked": "yes" if key in both else "no"} if shared_only else {}
+        own = {side: said[side].get(key, []) for side in SIDES}
+        rows += [{**row, **asked} for row in _samples(key, own, min(most.values()), by)]
+    alone = {side: len(said[side]) - len(both) for side in SIDES}
+    return rows, _line(by, len(both), alone, most, shared_only=shared_only)
+
+
+def plain(prompt: str) -> str:
+    """The prompt without its letter case and spacing, in which near-duplicates differ."""
+    return " ".join(prompt.casefold().split())
+
+
+def _by_key(answers: Sequence[Said], by: str) -> dict[Key, list[Said]]:
+    found: dict[Key, list[Said]] = defaultdict(list)
+    for one in answers:
+        found[one.id if by == "id" else plain(one.prompt), one.turn].append(one)
+    return found
+
+
+def _meeting(answers: Mapping[str, Sequence[Said]]) -> str:
+    """What the two share, id or prompt; raises BadInput where these would pair them differently."""
+    ids = [{one.id: plain(one.prompt) for one in answers[side] if one.turn == 1} for side in SIDES]
+    if "" in ids[0] or "" in ids[1] or not (shared := ids[0].keys() & ids[1].keys()):
+        return "prompt"
+    unlike = [name for name in shared if ids[0][name] != ids[1][name] and ids[0][name] and ids[1][name]]
+    same = len(set(ids[0].values()) & set(ids[1].values()) - {""})
+    if not unlike or not same:  # no prompt alike: each model has its own template around it
+        return "id"
+    if 2 * len(unlike) > len(shared):  # ids that only count the rows
+        return "prompt"
+    example = min(unlike)
+    what = f"{len(unlike)} of {len(shared)} shared ids stand at different prompts, such as {example!r:.40}"
+    raise BadInput(f"{what}: {ids[0][example]!r:.40} and {ids[1][example]!r:.40}; {WAY}")
+
+
+def _samples(key: Key, said: dict[str, list[Said]], asked: int, by: str) -> Rows:
+    """The rows of one prompt, at most one for each time that both were asked."""
+    one, turn = next(one for side in SIDES for one in said[side]), key[1]
+    name = key[0] if by == "id" else sha256_text(one.prompt)[:16]
+    several = asked > 1 or turn > 1
+    talk = next((other.talk for side in SIDES for other in said[side] if other.talk), "")
+    group: Any = talk or (name if several else None)
+    rows = []
+    for at in range(asked):
+        got = {side: said[side][at] for side in SIDES if at < len(said[side])}
+        if not got:
+            break
+        if asked + at < len(said["teacher"]):
+            got["teacher_2"] = said["teacher"][asked + at]
+        label = name + (f", turn {turn}" if turn > 1 else "") + (f", sample {at + 1}" if at else "")
+        about = {"prompt_id": label, "prompt": one.prompt, "category": one.category or None, "group": group}
+        answers = {side: got[side].answer if side in got else None for side in (*SIDES, "teacher_2")}
+        ends = {f"{side}_finish_reason": own.ended for side, own in got.items() if own.ended}
+        rows.append({**about, **answers, **ends})
+    return rows
+
+
+def _line(by: str, both: int, alone: dict[str, int], most: dict[str, int], *, shared_only: bool) -> str:
+    """How the two met, and what becomes of what one of them alone was asked."""
+    parts = [f"joined by {by}: {both:,} in both"]
+    parts += [f"{count:,} only of the {side}" for side, count in alone.items() if count]
+    if any(alone.values()):
+        fate = "left out as never asked" if shared_only else "missing answers of the other"
+        parts[-1] += f" ({fate}{'' if shared_only else '; --shared-only if they were never asked'})"
+    if max(most.values()) > 1:
+        parts.append(f"up to {most['teacher']} and {most['student']} samples a prompt")
+    return ", ".join(parts)
