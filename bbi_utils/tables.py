@@ -14,7 +14,7 @@ import re
 import struct
 import zipfile
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,25 @@ ZSTD = 93  # the zip format's number for it, which zipfile cannot read before Py
 ANSWERS = "a file of recorded answers, such as JSON lines, CSV or Parquet"
 Row = dict[str, Any]
 Rows = list[Row]
+
+
+def joined(*labels: Iterable[Hashable], links: Iterable[tuple[int, int]] = ()) -> list[int]:
+    """The first row of each row's group: rows that share a label that is not empty, or are linked.
+
+    labels: one or more columns, each of one label a row.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    columns, ends = [list(column) for column in labels], list(links)
+    for column in columns:
+        first: dict[Hashable, int] = {}
+        ends += [(first.setdefault(label, at), at) for at, label in enumerate(column) if label]
+    one, other = zip(*ends, strict=True) if ends else ((), ())
+    graph = coo_array(([1] * len(ends), (one, other)), shape=(len(columns[0]), len(columns[0])))
+    earliest: dict[int, int] = {}
+    parts = connected_components(graph, directed=False)[1].tolist()
+    return [earliest.setdefault(part, at) for at, part in enumerate(parts)]
 
 
 def read_columns(

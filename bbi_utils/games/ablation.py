@@ -24,7 +24,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.games.crossfit import play
 from bbi_utils.games.estimates import intervals
 from bbi_utils.games.player import Maker, Player
-from bbi_utils.games.scores import checked
+from bbi_utils.games.scores import checked, units
 
 Transform = Callable[[pd.DataFrame], pd.DataFrame]
 EMPTY = "empty"  # stands for a text of which nothing is left, on both sides alike
@@ -35,7 +35,7 @@ SIDES = ["teacher", "student"]
 NOTHING = "nothing"
 ALL = "all"
 LINE = ["pair", "contrast", "adversary", "removed", "category"]  # of the table of costs
-UNIT = ["pair", "contrast", "adversary", "prompt_id"]
+PROMPT = ["pair", "contrast", "adversary", "prompt_id"]
 
 
 def without_markup(text: str) -> str:
@@ -139,21 +139,22 @@ def costs_of_removal(scores: pd.DataFrame, *, confidence: float = 0.95, seed: in
     everywhere = one_by_one.assign(category=ALL)
     families = [
         intervals(values, family, LINE, confidence=confidence, seed=seed, largest=2.0)
-        for values, family in ((everywhere, UNIT[:2]), (one_by_one, UNIT[:3]))
+        for values, family in ((everywhere, PROMPT[:2]), (one_by_one, PROMPT[:3]))
     ]
     left = pd.concat([everywhere, one_by_one]).groupby(LINE)["left"].mean().rename("advantage")
     table = pd.concat(families).rename(columns={"advantage": "cost"}).join(left, on=LINE)
     order = {name: at for at, name in enumerate(dict.fromkeys(scores["removed"]))}
     table = table.assign(at=table["removed"].map(order), one=table["category"] != ALL)
-    table = table.sort_values([*UNIT[:3], "one", "at", "category"], kind="stable", ignore_index=True)
+    table = table.sort_values([*PROMPT[:3], "one", "at", "category"], kind="stable", ignore_index=True)
     return table[[*LINE, "n", "advantage", "cost", "lower", "upper"]]
 
 
 def _per_prompt(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row a prompt and removal: left (2 correct - 1 after it), value (the same before, less that)."""
+    """One row a prompt and removal: unit, left (2 correct - 1 after it), value (that before, less left)."""
     table = checked(scores, "category", key=["removed"])
     table = table[table["game"] == "pairwise"]
-    wide = 2 * table.pivot(index=[*UNIT, "category"], columns="removed", values="correct") - 1
+    table = table.assign(unit=units(table))
+    wide = 2 * table.pivot(index=[*PROMPT, "category", "unit"], columns="removed", values="correct") - 1
     if NOTHING not in wide or len(wide.columns) < 2 or wide.isna().any(axis=None):
         raise BadInput(
             f"removals {sorted(set(scores['removed']))} cannot be compared; expected {NOTHING!r} and at "

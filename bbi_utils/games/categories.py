@@ -5,6 +5,9 @@ each category, as they do in all prompts together (see `exact`). In 240 null wor
 10 folds the spread between categories was 1.5 times that of permuted labels, and a permutation test at 5 %
 rejected in 24 to 31 %. So what is observed must exceed the permuted spreads even after it is divided by the
 same `inflation`: then it was 0 to 1.3 %.
+
+Prompts that belong together (`scores.units`) are one unit, with their mean, in the category of most of them:
+labels are dealt out over what is exchangeable, and prompts of one group are not.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import pandas as pd
 
 from bbi_utils.games.estimates import intervals
 from bbi_utils.games.inference.exact import inflation
+from bbi_utils.games.scores import units
 
 FAMILY = ["pair", "contrast"]
 MOST = 3  # categories that are named as those with the most advantage
@@ -42,11 +46,11 @@ def concentration(
     """
 
     def test(part: pd.DataFrame) -> tuple[object, ...]:
-        units = 2 * part.groupby(["category", "prompt_id"])["correct"].mean() - 1
-        chosen = units.index.get_level_values("category").isin(named)
-        most = _ranked(units)[:MOST]
-        found = _compare(units.to_numpy(float), chosen, _excess(part), draws=draws, seed=seed)
-        return len(units), *found, len(set(most) & set(named)), ", ".join(most)
+        values = 2 * _per_unit(part) - 1
+        chosen = values.index.get_level_values("category").isin(named)
+        most = _ranked(values)[:MOST]
+        found = _compare(values.to_numpy(float), chosen, _excess(part), draws=draws, seed=seed)
+        return len(values), *found, len(set(most) & set(named)), ", ".join(most)
 
     columns = ["n", "statistic", "p", "p_below", "top", "most"]
     pairwise = scores[scores["game"] == "pairwise"]
@@ -86,10 +90,10 @@ def categories_differ(scores: pd.DataFrame, *, draws: int = 2000, seed: int = 0)
     """
     rows = []
     for key, part in scores.groupby(FAMILY):
-        units = part.groupby(["category", "prompt_id"])["correct"].mean()
-        labels = pd.factorize(units.index.get_level_values("category"), sort=True)[0]
-        statistic, p = _permute(labels, units.to_numpy(float), _excess(part), draws=draws, seed=seed)
-        rows.append((*key, len(units), statistic, p, ", ".join(_ranked(units)[:MOST])))
+        values = _per_unit(part)
+        labels = pd.factorize(values.index.get_level_values("category"), sort=True)[0]
+        statistic, p = _permute(labels, values.to_numpy(float), _excess(part), draws=draws, seed=seed)
+        rows.append((*key, len(values), statistic, p, ", ".join(_ranked(values)[:MOST])))
     return pd.DataFrame(rows, columns=[*FAMILY, "n", "statistic", "p", "most"])
 
 
@@ -99,16 +103,25 @@ def artifacts_by_category(scores: pd.DataFrame, *, confidence: float = 0.95, see
     Returns pair, contrast, category, n, advantage, lower, upper, the largest advantage of a pair and contrast
     first; the intervals hold together over its categories.
     """
-    units = scores.groupby([*FAMILY, "category", "prompt_id"], as_index=False)["correct"].mean()
-    units = units.assign(value=2 * units["correct"] - 1)
+    keys = [*FAMILY, "category", "prompt_id", "unit"]
+    values = scores.assign(unit=units(scores)).groupby(keys, as_index=False)["correct"].mean()
+    values = values.assign(value=2 * values["correct"] - 1)
     row = [*FAMILY, "category"]
-    found = intervals(units, FAMILY, row, confidence=confidence, seed=seed, largest=1.0)
+    found = intervals(values, FAMILY, row, confidence=confidence, seed=seed, largest=1.0)
     return found.sort_values([*FAMILY, "advantage"], ascending=[True, True, False], ignore_index=True)
 
 
-def _ranked(units: pd.Series) -> list[str]:
+def _per_unit(part: pd.DataFrame) -> pd.Series:
+    """Mean correctness of each unit, by category and unit."""
+    unit, category = units(part), part["category"]
+    if (unit != part["prompt_id"]).any():
+        category = unit.map(category.groupby(unit).agg(lambda found: found.mode().iloc[0])).rename("category")
+    return part["correct"].groupby([category, unit]).mean()
+
+
+def _ranked(values: pd.Series) -> list[str]:
     """The categories, that with the largest mean first."""
-    means = units.groupby(level="category").mean()
+    means = values.groupby(level="category").mean()
     return [str(name) for name in means.sort_values(ascending=False, kind="stable").index]
 
 

@@ -23,12 +23,13 @@ from typing import Any, Literal
 import pandas as pd
 
 from bbi_utils.errors import BadInput
+from bbi_utils.games.inference.clusters import Clustered
 from bbi_utils.games.inference.exact import Record, check_confidence
 from bbi_utils.games.queries import grouped
-from bbi_utils.games.scores import of_one_contrast, records
+from bbi_utils.games.scores import of_one_contrast, records, units
 
 Verdict = Literal["certified", "refuted", "inconclusive"]
-Records = Mapping[tuple[str, str], Record]
+Records = Mapping[tuple[str, str], Record | Clustered]
 MOST_PROMPTS = 1_000_000
 
 
@@ -86,10 +87,11 @@ class Certificate:
     rows: list[Row]
     categories: list[CategoryRow]
     share: float | None = None
+    groups: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The contents of certificate.json."""
-        return asdict(self)
+        """The contents of certificate.json; `groups` is among them where prompts come in groups."""
+        return {name: value for name, value in asdict(self).items() if name != "groups" or value is not None}
 
     @classmethod
     def from_json(cls, contents: Mapping[str, Any]) -> Certificate:
@@ -107,6 +109,7 @@ def certify(
     q: int = 1,
     costs: pd.DataFrame | None = None,
     asked: int | None = None,
+    group: str = "group",
     seed: int = 0,
 ) -> Certificate:
     """The verdict for epsilon in [0, 1) from the scores (contract C3) of one pair and one contrast.
@@ -114,6 +117,10 @@ def certify(
     Every (adversary, game) in the table counts as an adversary. With q > 1, q prompts answered by the same
     oracle make one game (`queries.grouped`, random by `seed`). `costs` as `games.play` returns them. asked:
     how many prompts there were before those that neither side answered, or that were never asked, left.
+
+    group: the column that says which prompts belong together, and so of what the verdict speaks. Prompts
+    drawn anew in groups like these, by default; with a column "template", prompts of *new* templates, of
+    which those here are a sample, whereas without it the verdict is about new prompts of *these* templates.
     Raises BadInput on scores that are not C3, on several pairs or contrasts, and on numbers out of range.
     """
     if not 0 <= epsilon < 1:
@@ -121,8 +128,13 @@ def certify(
     check_confidence(confidence)
     if q < 1:
         raise BadInput(f"{q} queries; expected 1 prompt a game or more")
+    if group != "group" and group not in scores:
+        raise BadInput(
+            f"scores have no column {group!r}, which says what belongs together; found {[*scores]}"
+        )
+    scores = scores if group not in scores else scores.assign(group=scores[group])
     table, error = of_one_contrast(scores), 1.0 - confidence
-    games = table if q == 1 else grouped(scores, q, seed=seed)
+    games, clusters = table if q == 1 else grouped(scores, q, seed=seed), units(table).nunique()
     seen, spent = records(games), _costs(costs)
     rows = [_row(name, record, len(seen), error, spent) for name, record in seen.items()]
     verdict = _verdict(epsilon, [row.floor for row in rows], [row.ceiling for row in rows])
@@ -141,16 +153,18 @@ def certify(
         rows=rows,
         categories=_by_category(games, error) if q == 1 and "category" in table else [],
         share=None if asked is None else prompts / asked,
+        groups=clusters if clusters < prompts else None,
     )
 
 
-def _row(name: tuple[str, str], record: Record, listed: int, error: float, spent: Mapping[str, Any]) -> Row:
+def _row(
+    name: tuple[str, str], record: Record | Clustered, listed: int, error: float, spent: Mapping[str, Any]
+) -> Row:
     lower, upper = record.bounds(error=error / (2 * listed))
     floor, _ = record.bounds(error=error / listed)
     _, ceiling = record.bounds(error=error)
-    n, tied = int(record.total), int(sum(side.tied for side in record.sides))
     ends = (record.advantage, lower, upper, floor, ceiling)
-    return Row(*name, n, tied, *ends, *spent.get(name[0], (None, None)))
+    return Row(*name, int(record.total), record.tied, *ends, *spent.get(name[0], (None, None)))
 
 
 def _verdict(epsilon: float, floors: Sequence[float], ceilings: Sequence[float]) -> Verdict:

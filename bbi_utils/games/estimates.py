@@ -10,7 +10,7 @@ import pandas as pd
 from bbi_utils.errors import BadInput
 from bbi_utils.games.inference.exact import aware_of_folds
 from bbi_utils.games.inference.simultaneous import simultaneous
-from bbi_utils.games.scores import ROW
+from bbi_utils.games.scores import ROW, units
 
 
 def advantage(scores: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
@@ -35,7 +35,7 @@ def paired_difference(scores: pd.DataFrame, *, confidence: float = 0.95, seed: i
     with intervals simultaneous over the adversaries and games of a pair. Prompts are paired, so what makes a
     prompt hard for both students cancels.
     """
-    keys = [*(key for key in ROW if key != "contrast"), "prompt_id"]
+    keys = [*(key for key in ROW if key != "contrast"), "prompt_id", "unit"]
     sides = {name: part.set_index(keys)["value"] for name, part in _per_prompt(scores).groupby("contrast")}
     for name in ("base", "distilled"):
         if name not in sides:
@@ -46,9 +46,9 @@ def paired_difference(scores: pd.DataFrame, *, confidence: float = 0.95, seed: i
 
 
 def _per_prompt(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row a prompt and game, value = 2 mean(correct) - 1: the unit of every interval."""
-    keys = [*ROW, "category", "prompt_id"]
-    mean = scores.groupby(keys, sort=False, as_index=False)["correct"].mean()
+    """One row a prompt and game, value = 2 mean(correct) - 1, and the unit that it belongs to."""
+    keys = [*ROW, "category", "prompt_id", "unit"]
+    mean = scores.assign(unit=units(scores)).groupby(keys, sort=False, as_index=False)["correct"].mean()
     return mean.assign(value=2 * mean["correct"] - 1)
 
 
@@ -75,11 +75,16 @@ def intervals(
     """Means of ``value`` (a row a prompt) per distinct ``row``, with intervals that hold in each ``family``.
 
     Returns the columns of ``row``, n, advantage (the mean), lower, upper; values lie in [-largest, largest].
+    Prompts of one ``unit``, where there is such a column, count as one draw.
     """
     tables = []
     for _, members in values.groupby(family, sort=False):
         wide = members.pivot(index="prompt_id", columns=row, values="value").sort_index()
-        bounds = simultaneous(wide.to_numpy(dtype=float), confidence=confidence, seed=seed, largest=largest)
+        how: dict[str, Any] = {"confidence": confidence, "seed": seed, "largest": largest}
+        if "unit" in members:
+            unit_of = dict(zip(members["prompt_id"], members["unit"], strict=True))
+            how["groups"] = [unit_of[prompt] for prompt in wide.index]
+        bounds = simultaneous(wide.to_numpy(dtype=float), **how)
         names = wide.columns.to_frame(index=False)
         tables.append(pd.concat([names, bounds.rename(columns={"mean": "advantage"})], axis=1))
     return pd.concat(tables, ignore_index=True)

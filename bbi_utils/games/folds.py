@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from bbi_utils.errors import BadInput
+from bbi_utils.tables import joined
 
 PAIR_COLUMNS = ("prompt_id", "prompt", "category", "teacher", "student")
 
@@ -43,5 +44,13 @@ def checked_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def questions(pairs: pd.DataFrame) -> pd.Series:
-    """What each row asks: its ``group`` where it has one (the same in other words), else its text."""
-    return pairs["group" if "group" in pairs else "prompt"].astype(str)
+    """What each row asks: its ``group`` where it has one (the same in other words), else its text.
+
+    Groups that have a text in common are one, under the name of the first.
+    """
+    names = pairs["group" if "group" in pairs else "prompt"].astype(str)
+    return (
+        names
+        if pairs["prompt"].is_unique
+        else names.iloc[joined(names, pairs["prompt"])].set_axis(names.index)
+    )

@@ -16,8 +16,11 @@ the same expectation (Hoeffding 1956). So for every a < x Markov's inequality gi
 and the best a makes an interval that at 95 % is at most 1.2 times as wide as Clopper and Pearson's for one
 division, around an estimate that varies less. In simulated Gaussian worlds (n = 200 and 600, means from 0 to
 0.3 standard deviations, 200 worlds each) it held the truth in 98 % or more at every q, and in 97 % or more at
-all q together. The prompts count as independent draws, the fitted adversaries as they are; what cross-fitting
-does to their independence where there is nothing to learn is treated as in `exact`.
+all q together. Prompts that belong together (their `group`, see `scores.units`) never meet in one game, nor
+in two games of one division: each division asks one of them, drawn at random, so that every group counts
+once, whatever its size. Groups, or prompts without one, count as independent draws, the fitted adversaries as
+they are; what cross-fitting does to their independence where there is nothing to learn is treated as in
+`exact`.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ import pandas as pd
 
 from bbi_utils.errors import BadInput
 from bbi_utils.games.inference.exact import aware_of_folds, check_confidence
-from bbi_utils.games.scores import ROW, SHOWN, checked
+from bbi_utils.games.scores import ROW, SHOWN, checked, units
 
 SIZES = (1, 2, 4, 8, 16, 32)
 PARTITIONS = 50
@@ -46,8 +49,8 @@ def advantage_of_queries(
 
     `scores` follows contract C3. In the single game q answers of the teacher, and those of the student to the
     same prompts, are judged apart and count one half each; in the pairwise game q pairs are judged. n is the
-    number of disjoint groups of q prompts; a size that leaves fewer than `FEWEST_GROUPS` is left out. Each
-    interval holds by itself with probability at least `confidence`; see the module for the method.
+    number of disjoint groups of q prompts; a size above 1 that leaves fewer than `FEWEST_GROUPS` is left out.
+    Each interval holds by itself with probability at least `confidence`; see the module for the method.
 
     What nobody can exceed at any q is in `limit`.
 
@@ -60,11 +63,11 @@ def advantage_of_queries(
     rows: list[tuple[object, ...]] = []
     for key, part in checked(scores, *NEEDED).groupby(ROW, sort=False):
         assert isinstance(key, tuple)
-        folds = _right(part, key)
+        folds, begins = _right(part, key)
         for q in sorted({int(size) for size in sizes}):
-            groups = sum(len(right) // q for right in folds)
-            if groups >= FEWEST_GROUPS:
-                mean = _mean_outcome(folds, q, seed=seed)
+            groups = sum(len(begin) // q for begin in begins)
+            if groups >= FEWEST_GROUPS or (q == 1 and sum(map(len, folds)) >= FEWEST_GROUPS):
+                mean = _mean_outcome(folds, q, seed=seed, begins=begins)
                 ends = outcome_bounds(mean, groups, error=1 - confidence, folds=len(folds))
                 rows.append((*key, q, groups, mean, *ends))
     if not rows:
@@ -90,18 +93,28 @@ def grouped(scores: pd.DataFrame, q: int, *, seed: int = 0) -> pd.DataFrame:
 def _grouped(table: pd.DataFrame, q: int, *, seed: int) -> pd.DataFrame:
     """The same for one adversary, on whose prompts alone the division depends."""
     group_of: dict[object, str] = {}
+    table = _at_home(table)
+    unit_of = dict(zip(table["prompt_id"], table["unit"], strict=True))
     for fold, members in table.groupby("fold", sort=True)["prompt_id"]:
         prompts = np.random.default_rng([seed, q]).permutation(np.sort(members.unique()))
+        prompts = prompts[~pd.Series(prompts).map(unit_of).duplicated()]  # of a group the first in this order
         whole = len(prompts) - len(prompts) % q
         group_of.update((prompt, f"fold {fold} group {i // q}") for i, prompt in enumerate(prompts[:whole]))
     if (groups := len(set(group_of.values()))) < FEWEST_GROUPS:
         raise BadInput(f"{groups} groups of {q} prompts within folds; at least {FEWEST_GROUPS} are needed")
-    table = table.assign(prompt_id=table["prompt_id"].map(group_of), size=table["score"].abs()).dropna()
+    table = table.assign(prompt_id=table["prompt_id"].map(group_of), size=table["score"].abs())
+    table = table.dropna(subset="prompt_id")
     keys = [*ROW, "shown", "fold", "prompt_id"]
     sums = table.groupby(keys, sort=False, as_index=False)[["score", "size"]].sum()
     said = np.where(sums["score"].abs() <= ROUNDING * sums["size"], 0.0, np.sign(sums["score"]))
     sign = np.where(sums["shown"] == "student", -1.0, 1.0)
     return sums.drop(columns="size").assign(correct=(1 + sign * said) / 2)
+
+
+def _at_home(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows with their `unit`, each unit's in its first fold only, so that folds share none."""
+    table = table.assign(unit=units(table))
+    return table[table["fold"] == table.groupby("unit")["fold"].transform("min")]
 
 
 def outcome_bounds(mean: float, groups: int, *, error: float, folds: int = 1) -> tuple[float, float]:
@@ -139,13 +152,20 @@ def lowest_share(share: float, groups: int, *, error: float) -> float:
     return float(brentq(excess, 0.0, share))
 
 
-def _mean_outcome(folds: list[np.ndarray], q: int, *, seed: int) -> float:
-    """Mean over random divisions of the outcomes of groups of q prompts: 1 right, -1 wrong, 0 tied."""
+def _mean_outcome(
+    folds: list[np.ndarray], q: int, *, seed: int, begins: list[np.ndarray] | None = None
+) -> float:
+    """Mean over random divisions of the outcomes of groups of q prompts: 1 right, -1 wrong, 0 tied.
+
+    begins: for each fold the rows at which a unit begins; without it each row is one.
+    """
     total, groups = 0.0, 0
     for fold, right in enumerate(folds):
-        count = len(right) // q
-        order = np.tile(np.arange(len(right)), (PARTITIONS, 1))
-        order = np.random.default_rng([seed, q, fold]).permuted(order, axis=1)[:, : count * q]
+        starts = np.arange(len(right)) if begins is None else begins[fold]
+        count, rng = len(starts) // q, np.random.default_rng([seed, q, fold])
+        order = rng.permuted(np.tile(np.arange(len(starts)), (PARTITIONS, 1)), axis=1)[:, : count * q]
+        sizes = np.diff(starts, append=len(right))
+        order = starts[order] + rng.integers(sizes[order])
         grouped = right[order].reshape(PARTITIONS, count, q, right.shape[1])
         summed = grouped.sum(axis=2)
         tied = np.abs(summed) <= ROUNDING * np.abs(grouped).sum(axis=2)
@@ -154,11 +174,14 @@ def _mean_outcome(folds: list[np.ndarray], q: int, *, seed: int) -> float:
     return total / groups
 
 
-def _right(part: pd.DataFrame, key: tuple[object, ...]) -> list[np.ndarray]:
-    """For each fold the scores, prompts x sides shown, positive where they are right."""
+def _right(part: pd.DataFrame, key: tuple[object, ...]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """For each fold the scores, prompts x sides shown, positive where right, and where each unit's begin."""
     sides = SHOWN[str(key[-1])]
-    wide = part.pivot(index=["fold", "prompt_id"], columns="shown", values="score").sort_index()
+    part = _at_home(part)
+    wide = part.pivot(index=["fold", "unit", "prompt_id"], columns="shown", values="score").sort_index()
     if wide.isna().any(axis=None):
         raise BadInput(f"{key}: some prompts were scored from one side only; expected {list(sides)} for each")
     right = wide[list(sides)].astype(float) * list(sides.values())
-    return [fold.to_numpy() for _, fold in right.groupby(level="fold", sort=True)]
+    folds = [fold for _, fold in right.groupby(level="fold", sort=True)]
+    begins = [np.flatnonzero(~fold.index.get_level_values("unit").duplicated()) for fold in folds]
+    return [fold.to_numpy() for fold in folds], begins

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bbi_utils.errors import BadInput
+from bbi_utils.games.inference.clusters import Clustered
 from bbi_utils.games.inference.exact import Counts, Record
 from bbi_utils.tables import check_columns, expect_file, readable
 
@@ -35,8 +36,7 @@ def checked(scores: pd.DataFrame, *needed: str, key: Sequence[str] = ()) -> pd.D
         raise BadInput("the scores table is empty, it has no rows; play the games first")
     for name in (name for name in LABELS if name in scores):
         _labelled(scores, name)
-        if not scores[name].map(pd.api.types.is_hashable).all():
-            raise BadInput(f"the scores' column {name} holds lists; expected text or numbers")
+        _plain(scores, name)
     _check_games(scores)
     table = _numbers(scores)
     if len(twice := table[table.duplicated([*ROW, *key, "shown", "prompt_id"])]):
@@ -72,6 +72,29 @@ def _labelled(scores: pd.DataFrame, name: str) -> None:
         raise BadInput(f"{nameless} scores have no {name}; each needs one")
 
 
+def _plain(scores: pd.DataFrame, name: str) -> None:
+    if not scores[name].map(pd.api.types.is_hashable).all():
+        raise BadInput(f"the scores' column {name} holds lists; expected text or numbers")
+
+
+def units(scores: pd.DataFrame) -> pd.Series:
+    """The independent unit of each row: the smallest prompt id of its `group`, its own without a group.
+
+    A prompt's group may stand in the rows of one adversary only. Raises BadInput where a prompt has two.
+    """
+    alone = scores["prompt_id"]
+    if "group" not in scores:
+        return alone
+    _plain(scores, "group")
+    named = scores[["prompt_id", "group"]].dropna().drop_duplicates()
+    if len(twice := named[named["prompt_id"].duplicated()]):
+        raise BadInput(f"prompt {twice['prompt_id'].iloc[0]} is in two groups; expected one group a prompt")
+    if named["group"].is_unique:
+        return alone
+    first = dict(zip(named["prompt_id"], named.groupby("group")["prompt_id"].transform("min"), strict=True))
+    return alone.map(lambda prompt: first.get(prompt, prompt))
+
+
 def _check_games(scores: pd.DataFrame) -> None:
     """Both games are known, and the single one is scored from both sides, where the table says from which.
 
@@ -104,17 +127,35 @@ def _numbers(scores: pd.DataFrame) -> pd.DataFrame:
     return scores.assign(correct=correct, shown=scores["shown"] if "shown" in scores else scores["game"])
 
 
-def records(table: pd.DataFrame) -> dict[tuple[str, str], Record]:
-    """(adversary, game), in order of appearance, -> its counts, one for each side shown.
+def records(table: pd.DataFrame) -> dict[tuple[str, str], Record | Clustered]:
+    """(adversary, game), in order of appearance, -> its counts, one for each side shown, or its groups.
 
     Cross-fitted is what was scored in several folds; a table without folds was scored by others' means.
     """
-    found: dict[tuple[str, str], list[Counts]] = {}
-    for (adversary, game, _), correct in table.groupby(["adversary", "game", "shown"], sort=False)["correct"]:
-        side = Counts(*(int((correct == outcome).sum()) for outcome in (1.0, 0.0, 0.5)))
-        found.setdefault((str(adversary), str(game)), []).append(side)
+    table = table.assign(unit=units(table))
     folds = table.groupby("adversary", sort=False)["fold"].nunique() if "fold" in table else {}
-    return {name: Record(tuple(sides), int(folds.get(name[0], 1))) for name, sides in found.items()}
+    return {
+        (str(adversary), str(game)): _record(rows, int(folds.get(adversary, 1)))
+        for (adversary, game), rows in table.groupby(["adversary", "game"], sort=False)
+    }
+
+
+def _record(rows: pd.DataFrame, folds: int) -> Record | Clustered:
+    """One adversary in one game, from its rows with their `unit`."""
+    if (rows["unit"] == rows["prompt_id"]).all():
+        return Record(_sides(rows), folds)
+    groups = rows.groupby("unit")
+    sizes, lonely = groups["prompt_id"].nunique(), groups["prompt_id"].transform("nunique") == 1
+    tied = int((rows["correct"] == 0.5).sum())
+    return Clustered(tuple(groups["correct"].mean()), tuple(sizes), _sides(rows[lonely]), tied, folds)
+
+
+def _sides(rows: pd.DataFrame) -> tuple[Counts, ...]:
+    """Counts of the rows, one for each side shown."""
+    return tuple(
+        Counts(*(int((correct == outcome).sum()) for outcome in (1.0, 0.0, 0.5)))
+        for _, correct in rows.groupby("shown", sort=False)["correct"]
+    )
 
 
 def read_scores(path: Path, *, pair: str | None = None, contrast: str | None = None) -> pd.DataFrame:

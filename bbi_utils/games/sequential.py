@@ -14,13 +14,13 @@ FIRST = 20  # prompts before the first bet
 GROWTH = 1.5  # the adversary is trained anew each time it can see so many times as many prompts
 
 
-def prequential(make_adversary: Maker, pairs: pd.DataFrame, *, seed: int = 0) -> np.ndarray:
+def prequential(make_adversary: Maker, pairs: pd.DataFrame, *, seed: int = 0) -> pd.Series:
     """The pairwise game in a random order, each prompt judged by an adversary that saw only earlier ones.
 
     `pairs` as in `games.play`. Returns one outcome a prompt in that order, shape (n,): 1 right, -1 wrong, 0 a
     tie, and 0 for the first prompts, on which nobody bets (where there are few, all of them). Prompts of one
-    group stay together, so that no adversary was trained on the same question in other words. Raises BadInput
-    as `games.play` does.
+    group stay together, so that no adversary was trained on the same question in other words; the index
+    numbers the groups, which `betting.bet` takes one by one. Raises BadInput as `games.play` does.
     """
     pairs = checked_pairs(pairs).sort_values("prompt_id")
     groups = questions(pairs)
@@ -33,7 +33,7 @@ def prequential(make_adversary: Maker, pairs: pd.DataFrame, *, seed: int = 0) ->
         adversary = make_adversary()
         adversary.fit(pairs[:start], seed=seed)
         outcomes[start:end] = 2 * right(pairwise_scores(adversary, pairs[start:end])) - 1
-    return outcomes
+    return pd.Series(outcomes, index=place)
 
 
 def _starts(place: np.ndarray) -> list[int]:

@@ -7,15 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-
 from bbi_utils.errors import BadInput
 from bbi_utils.forms.reading import prompt_rows
 from bbi_utils.probes.near_duplicates import near_pairs
 from bbi_utils.probes.suite import SPLITS, Probe, prompt_id
-from bbi_utils.tables import FEWEST_PROMPTS, checked_columns
+from bbi_utils.tables import FEWEST_PROMPTS, checked_columns, joined
 
 OPTIONAL = ("category", "group", "split")
 
@@ -49,13 +45,7 @@ def read_probes(
 
 def _groups(prompts: Sequence[str], named: Sequence[str]) -> list[str]:
     """The group of each prompt: its name where it has one, joined with those of its near-duplicates."""
-    first: dict[str, int] = {}
-    links = near_pairs(prompts) + [(first.setdefault(name, at), at) for at, name in enumerate(named) if name]
-    ends = np.array(links, dtype=int).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(links)), (ends[0], ends[1])), shape=(len(prompts), len(prompts)))
-    earliest: dict[int, int] = {}
-    parts = connected_components(graph, directed=False)[1].tolist()
-    roots = [earliest.setdefault(part, at) for at, part in enumerate(parts)]
+    roots = joined(named, links=near_pairs(prompts))
     return [named[root] or prompt_id(prompts[root]) for root in roots]
 
 

@@ -129,4 +129,5 @@ def kernel_of(pairs: pd.DataFrame, *, seed: int = 0) -> KernelTest:
     if len(pairs) > MOST_FOR_KERNEL:
         drawn = np.random.default_rng(seed).choice(len(pairs), MOST_FOR_KERNEL, replace=False)
         pairs = pairs.iloc[np.sort(drawn)]
-    return swap_test(string_kernel([*pairs["teacher"], *pairs["student"]]), seed=seed)
+    gram = string_kernel([*pairs["teacher"], *pairs["student"]])
+    return swap_test(gram, groups=pairs["group"], seed=seed)

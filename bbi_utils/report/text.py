@@ -103,13 +103,22 @@ def _categories(certificate: Certificate) -> list[str]:
 
 
 def _scope(certificate: Certificate) -> str:
-    what = f"{certificate.prompts:,} prompts of {one_line(certificate.pair)}, {certificate.contrast}"
+    prompts = f"{certificate.prompts:,} prompts{_grouped(certificate)}"
+    what = f"{prompts} of {one_line(certificate.pair)}, {certificate.contrast}"
     most = max(row.n for row in certificate.rows)
     fewer = {f"{one_line(row.adversary)} on {row.n:,}" for row in certificate.rows if row.n < most}
     what += f" (fewer: {', '.join(sorted(fewer))})" if fewer else ""
     return (
         f"{what}. lower and upper hold for all {len(certificate.rows)} rows at once. "
         "This covers the adversaries listed, on prompts like these, and no other."
+    )
+
+
+def _grouped(certificate: Certificate) -> str:
+    return (
+        ""
+        if certificate.groups is None
+        else f" in {certificate.groups:,} groups, which count as one draw each,"
     )
 
 
@@ -120,7 +129,8 @@ def render_audit(audit: Audit, *, seconds: bool = True) -> str:
         lines.append(_null(audit.null))
     kernel, sequential = audit.kernel, audit.sequential
     on = f", on {kernel.n:,} of the prompts" if kernel.n < len(audit.recorded.pairs) else ""
-    swaps = f"{kernel.permutations:,} swaps within prompts{on}"
+    whole = audit.certificate.groups is None
+    swaps = f"{kernel.permutations:,} swaps within {'prompts' if whole else 'groups of prompts'}{on}"
     lines.append(f"kernel two-sample test: p = {kernel.p_value:.4f} ({swaps})")
     found = f"no difference established in {len(sequential.wealth):,} queries"
     if sequential.queries is not None:
@@ -151,7 +161,7 @@ def _counts(recorded: Recorded) -> list[str]:
         share = recorded.identical / len(pairs)
         said.append(f"{recorded.identical:,} prompts ({share:.0%}) have identical answers, which are ties")
     if (groups := pairs["group"].nunique()) < len(pairs):
-        said.append(f"only {groups:,} groups of prompts, kept whole in cross-fitting; bounds count prompts")
+        said.append(f"only {groups:,} groups of prompts that belong together; bounds and tests count groups")
     if null is not None and len(null) < len(pairs):
         said.append(f"{len(pairs) - len(null):,} prompts lack teacher_2 and are left out of the null")
     if null is None and "teacher_2" in pairs:

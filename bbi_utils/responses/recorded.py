@@ -3,12 +3,14 @@
 What is broken is an error that names column and row. Five things are no errors; they are treated and counted:
 a side that said nothing has given the empty answer, which is one like any other; a row that neither side
 answered, or that says it was never asked, is left out; equal answers are ties; prompts that differ in letter
-case and spacing only share a group, so that no adversary is trained on one and tested on the other; and a row
-without a second teacher answer is left out of the null.
+case and spacing only, or got the very same pair of long answers, share a group, which is one draw for every
+bound and on which no adversary is both trained and tested; and a row without a second teacher answer is left
+out of the null.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.forms.pairs import plain
 from bbi_utils.forms.reading import NOTHING, Choice, read_pairs
 from bbi_utils.oracles.base import was_cut
-from bbi_utils.tables import FEWEST_PROMPTS, checked_columns
+from bbi_utils.tables import FEWEST_PROMPTS, checked_columns, joined
 
 KEYS = ("prompt_id", "prompt")
 SIDES = ("teacher", "student")
@@ -28,6 +30,7 @@ LABELS = ("prompt_id", "category", "group")  # may be whole numbers too
 NEVER = ("no", "false", "0")  # in the column `asked`; the other words it may have are YES
 YES = ("yes", "true", "1", "")
 LEAST_GROUPS = 4  # two to train on and two to test on
+COPIED = 40  # words in a pair of answers, from which on it is not given twice by accident
 
 
 @dataclass(frozen=True)
@@ -99,14 +102,25 @@ def read_answers(*files: str | Path, choice: Choice = NOTHING) -> Recorded:
     said = table[[*SIDES, *again]]
     table[said.columns] = said.where(said.map(lambda text: text is None or bool(text.strip())), "")
     blank = [""] * len(table)
-    # Two kinds of names, so that a group cannot meet another row's prompt.
-    table["group"] = [
-        f"group {name.strip()}" if name.strip() else f"prompt {plain(prompt)}"
-        for name, prompt in zip(table.get("group", blank), table["prompt"], strict=True)
-    ]
+    table["group"] = _groups(table.get("group", blank), table)
     missing = "none" if "category" in table else "all"
     table["category"] = [name.strip() or missing for name in table.get("category", blank)]
     return replace(_compared(table, path.name), understood=understood)
+
+
+def _groups(named: Iterable[str], table: pd.DataFrame) -> list[str]:
+    """The group of each row: its name, joined with those of the same prompt and of copied answers."""
+    prompts = [plain(prompt) for prompt in table["prompt"]]
+    # Two kinds of names, so that a group cannot meet another row's prompt.
+    names = [
+        f"group {name.strip()}" if name.strip() else f"prompt {prompt}"
+        for name, prompt in zip(named, prompts, strict=True)
+    ]
+    copies = [
+        (one, other) if one != other and len(f"{one} {other}".split()) >= COPIED else None
+        for one, other in zip(table["teacher"], table["student"], strict=True)
+    ]
+    return [names[first] for first in joined(names, prompts, copies)]
 
 
 def _compared(table: pd.DataFrame, file: str) -> Recorded:

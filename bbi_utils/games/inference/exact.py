@@ -117,6 +117,10 @@ class Record:
         return self.sides[0].total
 
     @property
+    def tied(self) -> int:
+        return int(sum(side.tied for side in self.sides))
+
+    @property
     def advantage(self) -> float:
         return sum(side.advantage for side in self.sides) / len(self.sides)
 

@@ -2,8 +2,9 @@
 
 Each prompt was answered once by each oracle. If they answer alike, swapping the two answers of a prompt
 changes nothing in distribution, whatever the prompts are; so the null distribution of any statistic comes
-from random swaps within prompts. (Permuting answers freely across prompts would also test whether the
-prompts differ.)
+from random swaps within prompts. (Permuting answers freely across prompts would also test whether the prompts
+differ.) Where prompts come in groups, such as the turns of one talk, a group's answers are swapped together:
+what happens within it then needs no assumption.
 
 The statistic is the squared maximum mean discrepancy (Gretton et al. 2012). Under swaps it is a quadratic
 form s' H s in the signs s of the prompts, with H fixed: the kernel is computed once, and a thousand
@@ -12,7 +13,7 @@ permutations are one matrix product.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,11 +34,17 @@ class KernelTest:
     permutations: int
 
 
-def swap_test(gram: np.ndarray, *, permutations: int = 1000, seed: int = 0) -> KernelTest:
+def swap_test(
+    gram: np.ndarray,
+    *,
+    groups: Sequence[Hashable] | None = None,
+    permutations: int = 1000,
+    seed: int = 0,
+) -> KernelTest:
     """The test from a Gram matrix (2n, 2n): rows 0 to n-1 the first oracle's answers, then the second's.
 
-    Row i and row n + i answer the same prompt. Raises BadInput on another shape, values that are not finite,
-    or fewer than 20 prompts.
+    Row i and row n + i answer the same prompt. groups: that of each prompt, shape (n,). Raises BadInput on
+    another shape, values that are not finite, or fewer than 20 prompts.
     """
     gram = np.asarray(gram, dtype=float)
     n = len(gram) // 2
@@ -47,14 +54,28 @@ def swap_test(gram: np.ndarray, *, permutations: int = 1000, seed: int = 0) -> K
     if n < FEWEST_PROMPTS:
         raise BadInput(f"{n} prompts are too few for the kernel test; answer at least {FEWEST_PROMPTS}")
     difference = gram[:n, :n] - gram[:n, n:] - gram[n:, :n] + gram[n:, n:]
+    if groups is not None:
+        difference = _summed(difference, groups)
     rng = np.random.default_rng(seed)
     observed, as_large = difference.sum(), 0
     slack = 1e-9 * np.abs(difference).sum()  # equal statistics count as equal, however they were summed
     for done in range(0, permutations, BLOCK):
-        signs = rng.choice((-1.0, 1.0), size=(min(BLOCK, permutations - done), n))
+        signs = rng.choice((-1.0, 1.0), size=(min(BLOCK, permutations - done), len(difference)))
         swapped = ((signs @ difference) * signs).sum(axis=1)
         as_large += int((swapped >= observed - slack).sum())
     return KernelTest(observed / n**2, (1 + as_large) / (1 + permutations), n, permutations)
+
+
+def _summed(difference: np.ndarray, groups: Sequence[Hashable]) -> np.ndarray:
+    """The differences of groups, in order of appearance, in place of those of prompts."""
+    import pandas as pd
+
+    if len(groups) != len(difference):
+        raise BadInput(f"{len(groups)} groups of {len(difference)} prompts; expected one group a prompt")
+    group = pd.factorize(np.asarray(groups))[0]
+    order = np.argsort(group, kind="stable")
+    starts = np.searchsorted(group[order], np.arange(group.max() + 1))
+    return np.add.reduceat(np.add.reduceat(difference[np.ix_(order, order)], starts), starts, axis=1)
 
 
 def string_kernel(texts: Sequence[str]) -> np.ndarray:

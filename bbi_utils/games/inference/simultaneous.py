@@ -5,11 +5,18 @@ The critical value is the quantile of the largest |t| under a Gaussian multiplie
 Each standard error includes c^2 imagined prompts, half won and half lost (Agresti and Coull, 1998, at the
 simultaneous critical value c): an adversary that is always right, or always ties, still gets an interval of
 positive width.
-The limits: this is asymptotic, checked by simulation for 200 to 1,000 prompts, and not an exact certificate;
-and it is about these fitted adversaries on new prompts, not about adversaries trained afresh.
+
+Where prompts come in groups a group gets one multiplier and one residual, the sum of its prompts'; n prompts
+count as n^2 / sum(size^2) draws, of which c^2 more are imagined, and c is Student's in place of the Gaussian,
+with as many degrees of freedom less one, as sandwich errors of few or unequal groups want (Bell and McCaffrey
+2002; Carter, Schnepel and Steigerwald 2017). The limits: this is asymptotic, checked by simulation for 200 to
+1,000 prompts, and not an exact certificate; and it is about these fitted adversaries on new prompts, not
+about adversaries trained afresh.
 """
 
 from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -21,13 +28,21 @@ RESAMPLES = 2000
 
 
 def simultaneous(
-    values: np.ndarray, *, confidence: float = 0.95, seed: int = 0, largest: float = 1.0
+    values: np.ndarray,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    largest: float = 1.0,
+    groups: Sequence[Hashable] | None = None,
 ) -> pd.DataFrame:
     """Means with joint intervals of the columns of ``values`` (prompts x rows; NaN: a row lacks a prompt).
 
     Values lie in [-largest, largest], and so do the bounds. Returns n, mean, lower, upper, one line per
-    column. Raises BadInput for a confidence outside (0, 1) or an empty column.
+    column. groups: that of each prompt; without it each is alone. Raises BadInput for a confidence outside
+    (0, 1) or an empty column.
     """
+    from scipy.special import ndtr, stdtrit  # scipy.stats would take a second to import
+
     check_confidence(confidence)
     present = ~np.isnan(values)
     n = present.sum(axis=0)
@@ -35,16 +50,34 @@ def simultaneous(
         raise BadInput("no scored prompts to take a mean of; check that the scores table is not empty")
     mean = np.nansum(values, axis=0) / n
     residual = np.where(present, values - mean, 0.0)
+    draws, squares = n, np.nansum(values**2, axis=0)
+    if groups is not None and len(set(groups)) < len(groups):
+        residual, draws, squares = _of_groups(residual, present, mean, pd.factorize(np.asarray(groups))[0])
     critical = critical_value(residual, confidence=confidence, seed=seed)
-    total = n + critical**2
-    centre = n * mean / total
+    if draws is not n:
+        critical = stdtrit(np.maximum(draws - 1, 1), ndtr(critical))
+    total = draws + critical**2
+    centre = draws * mean / total
     # Imagined prompts lie at -1 and +1 also for differences, which lie within -2 and 2: there, half a won and
     # half a lost one in each of the two samples has that variance (Agresti and Min, 2005).
-    spread = np.sqrt((np.nansum(values**2, axis=0) + critical**2) / total - centre**2)
+    spread = np.sqrt((squares + critical**2) / total - centre**2)
     half = critical * spread / np.sqrt(total)
     lower, upper = (centre - half).clip(-largest, largest), (centre + half).clip(-largest, largest)
     ends = {"lower": np.minimum(lower, mean), "upper": np.maximum(upper, mean)}
     return pd.DataFrame({"n": n, "mean": mean, **ends})
+
+
+def _of_groups(
+    residual: np.ndarray, present: np.ndarray, mean: np.ndarray, group: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Residuals summed by group (groups x rows); how many draws they are worth, and the squares of those."""
+    sizes, summed = (np.zeros((group.max() + 1, residual.shape[1])) for _ in range(2))
+    np.add.at(sizes, group, present)
+    np.add.at(summed, group, residual)
+    n, held = sizes.sum(axis=0), (sizes > 0).sum(axis=0)
+    draws = n**2 / (sizes**2).sum(axis=0)
+    variance = (summed**2).sum(axis=0) * held / np.maximum(held - 1, 1) * draws / n**2
+    return summed, draws, draws * (variance + mean**2)
 
 
 def critical_value(residual: np.ndarray, *, confidence: float, seed: int) -> float:
