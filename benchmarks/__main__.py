@@ -8,6 +8,7 @@ import time
 
 NAMES = (
     "coverage",
+    "clusters",
     "known_distance",
     "limit",
     "folds",

@@ -48,10 +48,10 @@ def test_one_sided_bounds_cover_whatever_happens_within_groups(sizes, right: flo
     rng, missed, runs = np.random.default_rng(0), np.zeros(2), 25
     for _ in range(runs):
         record = records(scores(shared(rng, sizes, right, rho), sizes))["a", "pairwise"]
-        lower, upper = record.bounds(error=0.2)
+        lower, upper = record.bounds(error=0.1)
         assert -1 <= lower <= record.advantage <= upper <= 1
         missed += lower > 2 * right - 1, upper < 2 * right - 1
-    assert (missed / runs <= 0.2).all()
+    assert (missed <= 8).all()  # of 25 at 10 %: more once in two thousand times
 
 
 def test_bounds_hold_where_large_groups_go_another_way_than_small_ones() -> None:

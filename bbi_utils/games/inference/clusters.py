@@ -124,7 +124,9 @@ def _log_capital(p: float, x: np.ndarray, size: np.ndarray, *, of: np.ndarray, e
     squares = (of**2).sum()
     steps = 1 + round(np.log(squares / of.sum()) / np.log(STEP))
     p = max(p, NEAR_ZERO)
-    variance = np.geomspace(1, of.sum() / squares, steps) * max(p * (1 - p), NEAR_ZERO) * squares
+    # Where other prompts are weighed too, p is not the mean of all, whose variance the stakes should suit.
+    one = max(p * (1 - p), NEAR_ZERO) if len(x) == len(of) else 0.25
+    variance = np.geomspace(1, of.sum() / squares, steps) * one * squares
     stakes = np.minimum(BOLDEST / (p * size.max()), np.sqrt(2 * np.log(steps / error) / variance))
     grown = np.log1p(stakes[:, None] * size * (x - p)).sum(axis=1)
     return float(np.logaddexp.reduce(grown) - np.log(steps))

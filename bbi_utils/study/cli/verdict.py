@@ -16,7 +16,7 @@ STATUS = "0 certified, 1 refuted, 3 inconclusive, 2 bad input (one line on stder
 AUDIT_EPILOG = f"""\
 FILE is a table with one row a prompt and the columns
   prompt_id, prompt, teacher, student     the question and one answer of each
-  category, group                         optional; prompts of one group are never split over folds
+  category, group                         optional; prompts of one group count as one draw
   teacher_2                               optional: a second, independent teacher answer, for the null
   teacher_finish_reason, student_finish_reason   optional: how each answer ended; "length" is cut
   asked                                   optional: no where a prompt was never asked; it is left out
@@ -82,6 +82,8 @@ def add_certify(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--queries", type=int, default=1, dest="q", metavar="Q", help="prompts a game (default: 1)"
     )
+    group = "the column that says which prompts belong together (default: group, where it is there)"
+    command.add_argument("--group", default="group", metavar="COLUMN", help=group)
     costs = "what they cost (default: costs.parquet beside SCORES, if it is there)"
     command.add_argument("--costs", metavar="FILE", help=costs)
     command.add_argument("--out", metavar="FILE", help="default: certificate.json beside SCORES")
@@ -142,7 +144,7 @@ def run_certify(options: argparse.Namespace) -> int:
         raise BadInput(f"{out} is no file that a certificate may replace; give another name to --out")
     scores = read_scores(source, pair=options.pair, contrast=options.contrast)
     costs = costs_for(scores, source, options.costs)
-    asked = {name: getattr(options, name) for name in ("epsilon", "confidence", "q")}
+    asked = {name: getattr(options, name) for name in ("epsilon", "confidence", "q", "group")}
     certificate = certify(scores, **asked, costs=costs)
     write_json(out, certificate.to_json())
     print(printable(f"{render(certificate)}\nthe verdict is in {out}"))
