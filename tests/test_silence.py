@@ -11,11 +11,14 @@ import pytest
 from recorded_files import Rows, answers, rows, write
 
 from bbi_utils import games
-from bbi_utils.adversaries import Factories
+from bbi_utils.adversaries import Factories, lexical_adversaries
 from bbi_utils.adversaries.features import LengthAdversary
+from bbi_utils.adversaries.judge import judge_pairs
 from bbi_utils.adversaries.missing import Missing, ends
 from bbi_utils.adversaries.ngrams import WORD_GRAMS, GramCounts, NgramAdversary
 from bbi_utils.errors import BadInput
+from bbi_utils.games import similarity
+from bbi_utils.games.certificate import Certificate, certify
 from bbi_utils.report.audit import Audit, Settings, audit
 from bbi_utils.report.audit_files import tables_of
 from bbi_utils.report.text import headline, render_audit
@@ -186,6 +189,76 @@ def test_the_null_keeps_a_silent_second_answer_and_leaves_out_what_was_not_asked
     null = read_answers(write(tmp_path / "a.parquet", table)).null_pairs
     assert null is not None and len(null) == 50 and (null["student"] == "").sum() == 10
     assert set(null["student_finish_reason"]) == {"length"} and "teacher_2" not in null
+
+
+class Letters:
+    """An encoder that counts letters."""
+
+    max_seq_length = None
+
+    def encode(self, texts: list[str], **_: object) -> np.ndarray:
+        counts = np.array([[1 + text.count(letter) for letter in "abc"] for text in texts], dtype=float)
+        return counts / np.linalg.norm(counts, axis=1, keepdims=True)
+
+
+def test_nothing_is_like_silence_but_silence() -> None:
+    pairs = read_pairs(4)
+    pairs["teacher"], pairs["student"] = ["abc", "", "a", ""], ["abc", "abc", "", ""]
+    found, _ = similarity.compare(pairs, Letters(), pair="x", contrast="y")
+    assert found["similarity"].tolist() == [1.0, 0.0, 0.0, 1.0]
+
+
+def test_the_judge_is_shown_that_there_is_no_answer() -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def judge(prompts: list[str], a: list[str], b: list[str]) -> np.ndarray:
+        asked.extend(zip(prompts, a, b, strict=True))
+        return np.array(
+            [float(one != "(no answer)") - float(two != "(no answer)") for one, two in zip(a, b, strict=True)]
+        )
+
+    pairs = read_pairs(3).assign(prompt="?", teacher=["x", "y", "z"], student=["", "y", ""])
+    found = judge_pairs(judge, pairs, pair="x", contrast="y")
+    assert asked[:3] == [("?", "x", "(no answer)"), ("?", "y", "y"), ("?", "z", "(no answer)")]
+    assert found["correct"].tolist() == [1.0, 0.5, 1.0] and found["consistent"].tolist() == [
+        True,
+        False,
+        True,
+    ]
+
+
+def test_contrasts_of_other_prompts_are_compared_on_those_that_both_have() -> None:
+    base, distilled = read_pairs(60), read_pairs(60).iloc[10:]
+    base.loc[base.index % 2 == 0, "student"] = ""
+    played = [
+        games.play(LengthAdversary, pairs, pair="x", contrast=name)[0]
+        for name, pairs in (("base", base), ("distilled", distilled))
+    ]
+    gain = games.paired_difference(pd.concat(played)).set_index("game").loc["pairwise"]
+    assert gain["n"] == 50 and gain["advantage"] == 0.5
+
+
+def test_the_studys_adversaries_meet_the_empty_answer() -> None:
+    pairs = read_pairs(120)
+    pairs.loc[pairs.index % 5 < 2, "student"] = " "
+    for make in lexical_adversaries().values():
+        scores, _ = games.play(make, pairs, pair="x", contrast="y")
+        assert certify(scores, epsilon=0.1).verdict == "refuted"
+
+
+def test_a_certificate_is_of_no_more_prompts_than_were_asked() -> None:
+    scores, _ = games.play(LengthAdversary, rows_of(40), pair="x", contrast="y")
+    assert certify(scores, epsilon=0.1).share is None and certify(scores, epsilon=0.1, asked=80).share == 0.5
+    with pytest.raises(BadInput, match="30 prompts asked, but 40 are scored"):
+        certify(scores, epsilon=0.1, asked=30)
+    contents = certify(scores, epsilon=0.1, asked=80).to_json()
+    assert Certificate.from_json(contents).share == 0.5
+    del contents["share"]  # as a certificate of before has none
+    assert Certificate.from_json(contents).share is None
+
+
+def rows_of(n: int) -> pd.DataFrame:
+    return pd.DataFrame(rows(n))
 
 
 def test_ends_are_silent_cut_or_whole() -> None:

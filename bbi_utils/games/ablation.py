@@ -83,7 +83,7 @@ TRANSFORMS: dict[str, Transform] = {
 
 
 def neutralised(pairs: pd.DataFrame, transform: Transform) -> pd.DataFrame:
-    """The pairs after the transform, with `EMPTY` for an answer of which nothing is left.
+    """The pairs after the transform, with `EMPTY` for an answer that was empty or of which nothing is left.
 
     Equal answers stay in: they are ties. Raises BadInput where the transform changed more than the answers,
     since costs compare the same prompts in the same folds.

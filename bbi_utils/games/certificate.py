@@ -139,6 +139,8 @@ def certify(
     rows = [_row(name, record, len(seen), error, spent) for name, record in seen.items()]
     verdict = _verdict(epsilon, [row.floor for row in rows], [row.ceiling for row in rows])
     prompts = int(table["prompt_id"].nunique())
+    if asked is not None and asked < prompts:
+        raise BadInput(f"{asked} prompts asked, but {prompts} are scored; expected as many or more")
     return Certificate(
         pair=str(table["pair"].iloc[0]),
         contrast=str(table["contrast"].iloc[0]),

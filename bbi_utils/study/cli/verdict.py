@@ -84,6 +84,8 @@ def add_certify(command: argparse.ArgumentParser) -> None:
     )
     group = "the column that says which prompts belong together (default: group, where it is there)"
     command.add_argument("--group", default="group", metavar="COLUMN", help=group)
+    asked = "prompts before any were left out, for the share that the verdict is about (default: not known)"
+    command.add_argument("--asked", type=int, metavar="N", help=asked)
     costs = "what they cost (default: costs.parquet beside SCORES, if it is there)"
     command.add_argument("--costs", metavar="FILE", help=costs)
     command.add_argument("--out", metavar="FILE", help="default: certificate.json beside SCORES")
@@ -144,7 +146,8 @@ def run_certify(options: argparse.Namespace) -> int:
         raise BadInput(f"{out} is no file that a certificate may replace; give another name to --out")
     scores = read_scores(source, pair=options.pair, contrast=options.contrast)
     costs = costs_for(scores, source, options.costs)
-    asked = {name: getattr(options, name) for name in ("epsilon", "confidence", "q", "group")}
+    names = ("epsilon", "confidence", "q", "group", "asked")
+    asked = {name: getattr(options, name) for name in names}
     certificate = certify(scores, **asked, costs=costs)
     write_json(out, certificate.to_json())
     print(printable(f"{render(certificate)}\nthe verdict is in {out}"))
