@@ -17,11 +17,14 @@ from bbi_utils.adversaries.judge import judge_pairs
 from bbi_utils.adversaries.missing import Missing, ends
 from bbi_utils.adversaries.ngrams import WORD_GRAMS, GramCounts, NgramAdversary
 from bbi_utils.errors import BadInput
+from bbi_utils.forms.reading import Choice
 from bbi_utils.games import similarity
 from bbi_utils.games.certificate import Certificate, certify
+from bbi_utils.probes import build_suite, take
 from bbi_utils.report.audit import Audit, Settings, audit
 from bbi_utils.report.audit_files import tables_of
 from bbi_utils.report.text import headline, render_audit
+from bbi_utils.responses.answers import answers_table, contrasts_of
 from bbi_utils.responses.recorded import read_answers
 
 N = 300
@@ -88,6 +91,33 @@ def test_the_same_rows_marked_as_never_asked_leave_a_verdict_on_the_half_that_wa
     assert "on 150 of 300 prompts (50.0%)" in headline(found.certificate)
     assert "150 rows left out: 150 never asked" in render_audit(found)
     assert found.certificate.to_json()["share"] == 0.5
+
+
+def test_two_files_of_which_one_has_half_as_many_rows(tmp_path: Path) -> None:
+    said = {"a": twins(), "b": twins()[::2]}
+    files = [
+        write(
+            tmp_path / f"{name}.jsonl", [{"prompt": row["prompt"], "response": row["teacher"]} for row in own]
+        )
+        for name, own in said.items()
+    ]
+    counted, asked = (read_answers(*files, choice=Choice(shared_only=only)) for only in (False, True))
+    found, left = (audit(read, Settings(epsilon=0.1)).certificate for read in (counted, asked))
+    assert counted.silent == {"teacher": 0, "student": N // 2}
+    assert (found.verdict, found.share) == ("refuted", 1) and "missing (pairwise)" in found.refuted_by
+    assert asked.never_asked == N // 2 and (left.verdict, left.share) == ("certified", 0.5)
+
+
+def test_prompts_that_a_server_refuses_one_arm_of_the_study_tell_it_apart() -> None:
+    probes = take(build_suite(n=300, seed=1), "test", 60, 0)
+    teacher = pd.DataFrame({"prompt_id": [p.id for p in probes], "answer": "Yes.", "finish_reason": "stop"})
+    base, refused = teacher.copy(), teacher.index % 5 < 2
+    base.loc[refused, ["answer", "finish_reason"]] = ["", "content_filter"]
+    pairs = contrasts_of(answers_table(probes, {"teacher": teacher, "base": base}, pair="x"))["base"]
+    assert len(pairs) == 60 and ends(pairs, "student").count("silent") == refused.sum()
+    for make in (Missing(), LengthAdversary):
+        scores, _ = games.play(make, pairs, pair="x", contrast="base")
+        assert certify(scores, epsilon=0.1, asked=60).verdict == "refuted"
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
