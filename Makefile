@@ -16,10 +16,16 @@ RUN   := $(VENV)/bin/python
 endif
 
 # What is set on make's command line in UPPER CASE and is not make's own is a parameter of the study.
-OWN      := BENCHMARK PROFILE PAIR PYTHON VENV NO_VENV MARK DRY_RUN RUN READY OWN GIVEN SETTINGS OPTIONS SHELL MAKEFLAGS
+OWN      := BENCHMARK PROFILE PAIR PYTHON VENV NO_VENV MARK DRY_RUN RUN READY OWN GIVEN SETTINGS OPTIONS LINE WORD SHELL MAKEFLAGS
 GIVEN    := $(foreach v,$(filter-out $(OWN),$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(v)))),$(v)))
-SETTINGS := $(foreach v,$(sort $(GIVEN)),--set '$(v)=$(subst ','\'',$(value $(v)))')
-OPTIONS   = --profile '$(PROFILE)' $(if $(PAIR),--pair $(PAIR)) $(SETTINGS) $(if $(DRY_RUN),--dry-run)
+# A variable's value as one word of the shell: nothing in it is expanded, quotes and line breaks stay.
+define LINE
+
+
+endef
+WORD      = '$(subst $(LINE),'$$'\n'',$(subst ','\'',$(value $(1))))'
+SETTINGS := $(foreach v,$(sort $(GIVEN)),--set $(v)=$(call WORD,$(v)))
+OPTIONS   = --profile $(call WORD,PROFILE) $(if $(PAIR),--pair $(PAIR)) $(SETTINGS) $(if $(DRY_RUN),--dry-run)
 ALL_CODE := bbi_utils pocket tools benchmarks tests env notebooks
 
 .PHONY: help env reproduce verify test lint format refresh pocket lock benchmark lab clean
@@ -41,7 +47,10 @@ $(VENV)/.ready: env/requirements.lock env/smol.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "error: $(PYTHON) is too old; Python 3.10 or later is needed (make PYTHON=python3.11 ...)" >&2; exit 2; }
 	@echo "setting up $(VENV) from env/requirements.lock (once; a few minutes) ..."
-	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV) || \
+	  { echo "error: $(PYTHON) makes no environment with pip; install its venv (Debian: python3-venv)" >&2; exit 2; }
+	@$(VENV)/bin/python -m pip --version >/dev/null || \
+	  { echo "error: $(VENV) has no pip and cannot be given one; remove it and run again" >&2; exit 2; }
 	@$(VENV)/bin/python env/install.py
 	@$(VENV)/bin/python env/check_env.py --imports
 	@touch $@
@@ -50,7 +59,7 @@ reproduce: $(READY) ## run the study; what has not changed is not run again (DRY
 	@$(RUN) -m bbi_utils reproduce $(OPTIONS)
 
 verify: $(READY) ## compare the last run's numbers with those kept in figures/PROFILE
-	@$(RUN) -m bbi_utils verify --profile '$(PROFILE)' $(if $(RUN_DIR),--run-dir '$(RUN_DIR)')
+	@$(RUN) -m bbi_utils verify --profile $(call WORD,PROFILE) $(if $(RUN_DIR),--run-dir $(call WORD,RUN_DIR))
 
 test: $(READY) ## run the tests (MARK=gpu or MARK=download for those that need one)
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m '$(MARK)'
@@ -66,7 +75,7 @@ format: $(READY) ## bring the code into the style that lint checks
 	@$(RUN) -m ruff format $(wildcard $(ALL_CODE))
 
 refresh: $(READY) ## put the last run's figures into figures/PROFILE, a pocket run's outputs into the notebooks
-	@$(RUN) -m tools.refresh --profile '$(PROFILE)' $(if $(RUN_DIR),--run-dir '$(RUN_DIR)')
+	@$(RUN) -m tools.refresh --profile $(call WORD,PROFILE) $(if $(RUN_DIR),--run-dir $(call WORD,RUN_DIR))
 
 pocket: $(READY) ## rebuild the pocket models from scratch (two cores, up to two hours)
 	@$(RUN) -m pocket.build qwen & qwen=$$!; \

@@ -20,6 +20,7 @@ from bbi_utils.study.params import (
     pairs_of,
     parse_setting,
 )
+from bbi_utils.study.words import takes_text
 
 
 @pytest.mark.parametrize("pair", ["qwen", "llama"])
@@ -108,7 +109,8 @@ def test_bad_parameters_are_named_with_what_was_expected(
         ("pocket:\n  techer: x\n", "did you mean 'teacher'"),
         ("pocket:\n  1: x\n", "unknown parameter in pairs/mine.yaml '1'; known:"),
         ("pocket:\n  seed: -1\n", "SEED in pairs/mine.yaml is -1; expected 0 or more"),
-        ("pocket:\n  seed: 2020-13-01\n", "not valid YAML: month must be in"),
+        ("pocket:\n  seed: 2020-13-01\n", "SEED in pairs/mine.yaml is '2020-13-01'; expected whole number"),
+        ("pocket:\n  seed: 1:30\n", "SEED in pairs/mine.yaml is '1:30'; expected whole number"),
         ("poket:\n  teacher: x\n", "did you mean 'pocket'"),
         ("laptop:\n  teacher: x\n", "has no section 'pocket'"),
         ("pocket: [", "not valid YAML"),
@@ -163,10 +165,57 @@ def test_numbers_that_yaml_reads_as_text_still_fit() -> None:
         ("teacher=a=b", ("teacher", "a=b")),
         ("student_system_prompt=null", ("student_system_prompt", None)),
         ("teacher_system_prompt=a: b: c", ("teacher_system_prompt", "a: b: c")),
+        ("teacher_system_prompt=", ("teacher_system_prompt", None)),
+        ("seed=010", ("seed", 10)),
+        ("timeout=1:30", ("timeout", "1:30")),
+        ("temperature=.5", ("temperature", 0.5)),
+        ("teacher_4bit=no", ("teacher_4bit", False)),
+        ("judge_price=null", ("judge_price", None)),
+        ("teacher_price=[1, .5]", ("teacher_price", [1, 0.5])),
+        ("encoders=[1.0, yes, 'a # b']", ("encoders", ["1.0", "yes", "a # b"])),
+        ("lora_targets=[q_proj, v_proj]", ("lora_targets", ["q_proj", "v_proj"])),
+        ("lora_targets=all-linear", ("lora_targets", "all-linear")),
+        ("encoders=[a #b]", ("encoders", "[a #b]")),
+        ("SYSTEM_PROMPT=x # y", ("system_prompt", "x # y")),
     ],
 )
 def test_settings_of_the_command_line(setting: str, parsed: tuple[str, Any]) -> None:
     assert parse_setting(setting) == parsed
+
+
+TEXTS = [
+    "Answer briefly. # no lists", "two\nlines\n", "a: b, {c}", "[x](y)", "- item", "'quoted'", '"so"',
+    "it's $5 $(x)", "1.0", "2024-05-01", "yes", "NO", "1e5", "0x1F", "010", "12:30", "models/a #1", "a=b",
+    "back\\slash\\n", "%s*&!|>@`", " trailing ", "naïve 漢 👩‍🔬", "-1", "!!int 3", "nulls",
+]  # fmt: skip
+NAMES = [name for name in Study.model_fields if takes_text(Study.model_fields[name].annotation)]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_texts_of_the_command_line_are_texts(text: str) -> None:
+    """Whatever YAML would have made of them."""
+    assert {"teacher_system_prompt", "teacher_revision", "teacher", "judge", "run_dir", "probes"} <= set(
+        NAMES
+    )
+    for name in NAMES:
+        if name != "lora_targets" or not text.startswith("["):  # which is a list as well
+            assert parse_setting(f"{name}={text}") == (name, text)
+    study = load_study("pocket", "qwen", dict([parse_setting(f"teacher_system_prompt={text}")]))
+    assert study.teacher_system_prompt == study.parameters()["TEACHER_SYSTEM_PROMPT"] == text
+
+
+@pytest.mark.parametrize("revision", ["1.0", "2024-05-01", "yes", "1e5", "010", "'a # b'"])
+def test_a_pair_file_may_name_a_revision_that_looks_like_something_else(
+    revision: str, tmp_path: Path
+) -> None:
+    from bbi_utils.paths import PARAMETERS
+
+    (tmp_path / "pairs").mkdir()
+    (tmp_path / "profiles").symlink_to(PARAMETERS / "profiles")
+    models = f"teacher: a\n  student: b\n  judge: ~\n  seed: 010\n  teacher_revision: {revision}\n"
+    (tmp_path / "pairs" / "mine.yaml").write_text(f"any:\n  {models}")
+    study = load_study("pocket", "mine", folder=tmp_path)
+    assert (study.teacher_revision, study.judge, study.seed) == (revision.strip("'"), None, 10)
 
 
 @pytest.mark.parametrize("setting", ["seed", "=1"])

@@ -101,7 +101,7 @@ def parameters(tmp_path: Path) -> Path:
 def test_a_pair_file_cannot_run_anything(parameters: Path, tmp_path: Path) -> None:
     hostile = f"!!python/object/apply:os.system ['touch {tmp_path}/ran']"
     (parameters / "pairs" / "mine.yaml").write_text(f"any:\n  teacher: {hostile}\n")
-    with pytest.raises(BadInput, match="mine.yaml is not valid YAML"):
+    with pytest.raises(BadInput, match="TEACHER in pairs/mine.yaml is .'touch .*expected text"):
         load_study("pocket", "mine", folder=parameters)
     assert not (tmp_path / "ran").exists()
 
@@ -206,8 +206,9 @@ def test_no_setting_and_no_file_runs_what_yaml_can_say(parameters: Path, tmp_pat
     hostile = f"!!python/object/apply:os.system ['touch {tmp_path}/ran']"
     assert parse_setting(f"teacher={hostile}") == ("teacher", hostile)  # text, and no model's name
     (parameters / "profiles" / "mine.yaml").write_text(f"teacher: {hostile}\n")
-    with pytest.raises(BadInput, match="mine.yaml is not valid YAML"):
-        load_study("mine", "qwen", folder=parameters)
+    (parameters / "pairs" / "fine.yaml").write_text("any: {}\n")
+    with pytest.raises(BadInput, match="TEACHER in profiles/mine.yaml is .'touch .*expected text"):
+        load_study("mine", "fine", folder=parameters)
     assert not (tmp_path / "ran").exists()
 
 

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.files import MOST_SEED
+from bbi_utils.study.words import parse_yaml, read_number, typed, typed_line
 from bbi_utils.tables import FEWEST_PROMPTS
 
 DEFAULT_PROFILE = "pocket"
@@ -26,14 +27,6 @@ REPLACED = {"system_prompt": "TEACHER_SYSTEM_PROMPT and STUDENT_SYSTEM_PROMPT, e
 TEST_SHARE = 0.2  # of the probe suite; the rest is for distillation
 ROLES = ("teacher", "student", "judge")
 T = TypeVar("T")
-
-
-def read_number(value: Any) -> Any:
-    """The number in a text, for YAML reads 1e-4 as one; anything else as it is."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
 
 
 def once_each(values: tuple[T, ...]) -> tuple[T, ...]:
@@ -233,15 +226,13 @@ def check(values: Mapping[str, Any], source: str) -> None:
 
 
 def read_yaml(path: Path, what: str, name: str) -> dict[str, Any]:
-    """The mapping in a YAML file; raises BadInput for a missing, broken or non-mapping file."""
-    import yaml
-
+    """The mapping in a YAML file, in words; raises BadInput for a missing, broken or non-mapping file."""
     if not path.is_file():
         raise unknown(what, name, (file.stem for file in path.parent.glob("*.yaml")))
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise BadInput(f"{paths.shown(path)} is not valid YAML: {' '.join(str(error).split())}") from None
+        content = parse_yaml(path.read_text(encoding="utf-8"), paths.shown(path))
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{paths.shown(path)} is not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise BadInput(f"{paths.shown(path)} holds {type(content).__name__}; expected `name: value` lines")
     return content
@@ -260,13 +251,13 @@ def read_pair(pair: str, profile: str, folder: Path) -> dict[str, Any]:
     if not {ANY_PROFILE, profile} & set(sections):
         have = ", ".join(sorted(sections))
         raise BadInput(f"pair '{pair}' has no section '{profile}' in {path.name} (it has: {have}); add one")
-    return {**sections.get(ANY_PROFILE, {}), **sections.get(profile, {})}
+    return understood({**sections.get(ANY_PROFILE, {}), **sections.get(profile, {})})
 
 
 def pairs_of(profile: str, folder: Path = paths.PARAMETERS) -> list[str]:
     """The pairs that a profile is run with where none is named, as its file says."""
     path = folder / "profiles" / f"{profile}.yaml"
-    pairs = read_yaml(path, "profile", profile).get("pairs")
+    pairs = understood(read_yaml(path, "profile", profile)).get("pairs")
     if not pairs:
         way = f"add `pairs: [...]` to {path.name}, or name them (--pair, make PAIR=...)"
         raise BadInput(f"profile '{profile}' names no pairs to run; {way}")
@@ -274,17 +265,19 @@ def pairs_of(profile: str, folder: Path = paths.PARAMETERS) -> list[str]:
     return list(pairs)
 
 
-def parse_setting(setting: str) -> tuple[str, Any]:
-    """`name=value` from a command line: the name in lower case, the value read as YAML."""
-    import yaml
+def understood(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file says of parameters, each word as what it stands for; unknown ones as they are."""
+    fields = Study.model_fields
+    return {n: typed(fields[n].annotation, value) if n in fields else value for n, value in said.items()}
 
-    name, equals, text = setting.partition("=")
-    if not equals or not name.strip():
+
+def parse_setting(setting: str) -> tuple[str, Any]:
+    """`name=value` from a command line: the name in lower case, a text as it was typed (`null`: none)."""
+    name, equals, said = setting.partition("=")
+    if not equals or not (name := name.strip().lower()):
         raise BadInput(f"setting '{setting}' is not understood; expected name=value, such as seed=1")
-    try:
-        return name.strip().lower(), yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return name.strip().lower(), text
+    field = Study.model_fields.get(name)
+    return name, typed_line(field.annotation, said) if field else said
 
 
 def load_study(
@@ -305,7 +298,7 @@ def load_study(
         if name in settings:
             raise BadInput(f"{name} is chosen by --{name} (make {name.upper()}=…), not by a setting")
     pair = pair or pairs_of(profile, folder)[0]
-    of_profile = read_yaml(folder / "profiles" / f"{profile}.yaml", "profile", profile)
+    of_profile = understood(read_yaml(folder / "profiles" / f"{profile}.yaml", "profile", profile))
     # What is run where none is named, and here one is.
     check({"pairs": of_profile.pop("pairs", [])}, f"profiles/{profile}.yaml")
     files = {
