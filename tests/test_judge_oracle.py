@@ -29,6 +29,10 @@ def test_letters_are_weighed_by_what_the_server_says_of_them() -> None:
         5.9
     )  # B is at most as likely as "The"
     assert log_odds("The", [["The", -0.1], ["So", -6.0]]) == 0.0
+    assert log_odds("The answer is B", [["The", -0.1], ["So", -6.0]]) == -1.0
+    odd = [["**A", -0.1], ["\u2581B", -2.1], ["(B", -9.0], ["\nA", -8.0]]  # spellings of one letter add up
+    assert log_odds("**A**", odd) == pytest.approx(2.0, abs=0.01)
+    assert log_odds("A", [["A", 0.0], ["Sure", -9.0]]) == 9.0  # where A is certain, it is no tie
 
 
 @pytest.mark.parametrize(
@@ -42,6 +46,12 @@ def test_letters_are_weighed_by_what_the_server_says_of_them() -> None:
         ("Apples are better", 0),
         ("", 0),
         ("C", 0),
+        ("The answer is B", -1),
+        ("A is better", 1),
+        ("A careful answer is B", -1),
+        ("A or B", 0),
+        ("AB", 0),
+        ("Answer: A\n", 1),
     ],
 )
 def test_without_them_only_a_letter_counts(text: str, odds: float) -> None:
@@ -90,6 +100,69 @@ def test_a_server_that_refuses_log_probabilities_is_asked_for_a_letter(
     with Proxy("http://127.0.0.1:9/v1#judge", lambda number: "picky") as proxy:
         judge = load_judge(proxy.reference, answers=tmp_path / "r.sqlite", terms=Terms(concurrency=1))
         assert judge(*TEXTS).tolist() == [-1.0] * 4 and judge.by_text == 4
+
+
+def refusing(*steps: tuple[Any, str]) -> Any:
+    """A server that answers "B", but refuses a request of which a step's test holds, in that step's words."""
+    plain = replying({"message": {"content": "B"}})
+
+    def does(proxy: Any, handler: Any, body: bytes) -> None:
+        asked = json.loads(body)
+        words = next((words for test, words in steps if test(asked)), None)
+        if words is None:
+            plain(proxy, handler, body)
+        else:
+            respond(handler, 400, json.dumps({"error": {"message": words}}).encode())
+
+    return does
+
+
+def no_logprobs(body: dict[str, Any]) -> bool:
+    return bool(body.get("logprobs"))
+
+
+@pytest.mark.parametrize(
+    ("steps", "asked"),
+    [
+        ([(no_logprobs, "Logprobs are off for this deployment")], (None, 0.0)),
+        ([(no_logprobs, "This deployment gives no log probabilities.")], (None, 0.0)),
+        ([(lambda body: body.get("top_logprobs", 0) > 5, "top_logprobs may be 5 at most")], (5, 0.0)),
+        ([(lambda body: body["temperature"] != 1, "'temperature' is always 1")], (20, 1.0)),
+        (
+            [(no_logprobs, "no 'logprobs'"), (lambda b: b["temperature"] != 1, "temperature: 1 only")],
+            (None, 1.0),
+        ),
+    ],
+)
+def test_a_judge_is_asked_as_its_server_can_be_asked(
+    steps: list[Any], asked: tuple[int | None, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[dict[str, Any]] = []
+    does = refusing(*steps)
+
+    def logged(proxy: Any, handler: Any, body: bytes) -> None:
+        sent.append(json.loads(body))
+        does(proxy, handler, body)
+
+    monkeypatch.setitem(FAULTS, "picky", logged)
+    with Proxy("http://127.0.0.1:9/v1#judge", lambda number: "picky") as proxy:
+        judge = load_judge(proxy.reference, answers=tmp_path / "r.sqlite", terms=Terms(concurrency=1))
+        assert judge(*TEXTS).tolist() == [-1.0] * 4 and judge.by_text == 4
+    assert (sent[-1].get("top_logprobs"), sent[-1]["temperature"]) == asked and len(sent) <= 4 + 3
+
+
+def test_a_judge_of_which_no_word_is_a_verdict_is_refused_after_a_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chats = replying({"message": {"content": "Both have their merits."}})
+    monkeypatch.setitem(FAULTS, "chats", chats)
+    many = ([f"Name fruit {i}." for i in range(40)], ["Apples."] * 40, ["Pears."] * 40)
+    with Proxy("http://127.0.0.1:9/v1#judge", lambda number: "chats") as proxy:
+        judge = load_judge(proxy.reference, answers=tmp_path / "r.sqlite", terms=Terms())
+        for _ in range(2):
+            with pytest.raises(BadInput, match="none of its first 8 answers names A or B .*Both have their"):
+                judge(*many)
+    assert proxy.seen == 8
 
 
 def test_recorded_verdicts_are_a_judge_too(tmp_path: Path) -> None:

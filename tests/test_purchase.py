@@ -24,9 +24,9 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_server_with_little_room_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """It answers one request each 30 ms and sends all others away: some are sent away more than 8 times."""
-    monkeypatch.setattr("bbi_utils.responses.purchase.BASE", 0.001)
-    monkeypatch.setattr("bbi_utils.responses.purchase.CAP", 0.01)
+    """It answers one request each 30 ms and sends all others away; soon few are."""
+    monkeypatch.setattr("bbi_utils.responses.purchase.BASE", 0.01)
+    monkeypatch.setattr("bbi_utils.responses.purchase.CAP", 0.05)
     gate = {"open at": 0.0, "sent away": 0}
 
     def narrow(proxy: Proxy, handler: BaseHTTPRequestHandler, body: bytes) -> None:
@@ -39,7 +39,7 @@ def test_a_server_with_little_room_is_waited_for(monkeypatch: pytest.MonkeyPatch
     with Canned(every(monkeypatch, narrow)) as server, ResponseStore(tmp_path / "r") as store:
         table = sample(canned_oracle(server.reference), [Asked(n) for n in range(60)], store, progress=False)
         assert store.spending().requests == server.seen
-    assert len(table) == 60 and gate["sent away"] > 60
+    assert len(table) == 60 and 0 < gate["sent away"] < 8 * 60
 
 
 def test_ctrl_c_does_not_wait_for_the_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -54,17 +54,19 @@ def test_ctrl_c_does_not_wait_for_the_server(monkeypatch: pytest.MonkeyPatch, tm
 
     def interrupted(self: purchase.Purchase, pool: ThreadPoolExecutor) -> None:
         send(self, pool)
-        raise KeyboardInterrupt
+        if len(self.flying) > 1:  # the first goes alone, until it is answered
+            raise KeyboardInterrupt
 
     monkeypatch.setattr(purchase.Purchase, "send_what_may_be_sent", interrupted)
-    with Canned(every(monkeypatch, silent)) as server, ResponseStore(tmp_path / "r") as store:
+    plan = every(monkeypatch, silent)
+    with Canned(lambda n: plan(n) if n else None) as server, ResponseStore(tmp_path / "r") as store:
         began = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             one = canned_oracle(server.reference, price=(1.0, 1.0))
-            sample(one, [Asked(number) for number in range(9)], store, progress=False)
+            sample(one, [Asked(number) for number in range(10)], store, progress=False)
         assert time.monotonic() - began < 5.0
         spent = store.spending()
-        assert spent.requests == spent.unknown == 8 and spent.at_most > 0
+        assert (spent.requests, spent.unknown, spent.answered) == (9, 8, 1) and spent.at_most > 0
         over.set()
 
 
@@ -86,10 +88,10 @@ def test_an_outage_ends_the_run_however_many_prompts_wait(
     monkeypatch.setattr("bbi_utils.responses.purchase.BASE", 0.001)
     out = every(monkeypatch, lambda proxy, handler, body: respond(handler, 503, b"closed"))
     with Canned(lambda n: out(n) if n >= 20 else None) as server, ResponseStore(tmp_path / "r") as store:
-        with pytest.raises(BadInput, match="in a row failed, last with http 503;.*80 answers are mis"):
+        with pytest.raises(BadInput, match="in a row failed, last with http 503 .*80 answers are mis"):
             sample(canned_oracle(server.reference), [Asked(n) for n in range(100)], store, progress=False)
         assert store.spending().answered == 20
-    assert server.seen < 20 + 8 * 10
+    assert server.seen <= 20 + 8 + 7  # those that flew, and then one at a time
 
 
 @pytest.mark.parametrize("short", [0.0, 1e-6])

@@ -51,10 +51,10 @@ def download(name: str, *, revision: str | None, patterns: tuple[str, ...]) -> P
     """The hub's snapshot folder, named by its commit; offline, the one already in the cache."""
     from huggingface_hub import errors, snapshot_download
 
-    bound_waiting()
     reference = f"hub model {name}" + (f" at revision {revision}" if revision else "")
     wanted, unread = list(files_of_model(patterns)), list(UNREAD)
     try:
+        bound_waiting()
         return Path(snapshot_download(name, revision=revision, allow_patterns=wanted, ignore_patterns=unread))
     except errors.GatedRepoError as error:
         way = "accept its licence on the hub and log in with `hf auth login` (or set HF_TOKEN)"
@@ -64,8 +64,9 @@ def download(name: str, *, revision: str | None, patterns: tuple[str, ...]) -> P
     except errors.RepositoryNotFoundError as error:
         way = "check the spelling, log in if it is private, or give a folder that exists"
         raise BadInput(f"{reference} does not exist or is private; {way}.") from error
-    except (OSError, ValueError, httpx2.HTTPError) as error:
-        # No network, a hub that refuses or is busy, or a page in its place that is not the hub's.
+    except (OSError, ValueError, ImportError, httpx2.HTTPError, httpx2.InvalidURL) as error:
+        # No network, a proxy or certificates that cannot be used, a hub that refuses or is busy, or a page in
+        # its place that is not the hub's.
         way = "go online once, or give a folder with the model"
         what = f"is not in the local cache and the hub cannot be reached ({cause_of(error)})"
         raise BadInput(f"{reference} {what}; {way}.") from error

@@ -6,6 +6,10 @@ is known. Before each request that most is added to what is already committed; w
 `max_spend`, the request is not sent before replies make room, and the run ends when none is to come. So the
 limit holds whatever happens to us, as one process at a time buys into a store. A server that bills more than
 the longest answer (thinking, a long system prompt of its own) is taken to do so again.
+
+A server without an answer is found out cheaply: requests go one by one, in the order of the prompts' ids
+(which are hashes), until one of them brings words. Where the first `MUTE` bring none, with 95 % confidence
+two thirds of all would not: the run ends, and does not begin again with the same settings.
 """
 
 from __future__ import annotations
@@ -22,14 +26,23 @@ from typing import TYPE_CHECKING
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Request
 from bbi_utils.oracles.endpoint.pricing import Terms
+from bbi_utils.oracles.endpoint.replies import FIELD_REFUSED
 from bbi_utils.progress import Progress
 from bbi_utils.responses.store import ResponseStore
 
 if TYPE_CHECKING:
-    from bbi_utils.oracles.endpoint.client import EndpointOracle, Reply
+    from bbi_utils.oracles.endpoint.client import EndpointOracle
+    from bbi_utils.oracles.endpoint.replies import Reply
 
 BASE, CAP = 0.5, 60.0  # seconds between attempts: the first pause, doubled each time, and the longest
-GIVE_UP_AFTER = 8  # attempts of one request
+GIVE_UP_AFTER = 8  # attempts of one request, and rounds of failures of all
+USELESS_AFTER = 3  # the same where each may be billed: replies came, and nobody can read them
+MUTE = 8  # empty answers without one that says anything
+WHY_EMPTY = {
+    "length": "cut before a word: it thinks first, or may say too little",
+    "content_filter": "withheld by the host's filter",
+}
+FIELDS = ("seed", "top_p", "temperature")  # of sampling, that a server may refuse to take
 LONGEST_PAUSE = 300.0  # seconds that a server may ask for; beyond that the run ends and can be continued
 LAST_WAIT = 2.0  # seconds in which replies may still arrive when a run is stopped by hand
 TEMPLATE_TOKENS = 300  # the most that a server's own template and default system turn may add to a prompt
@@ -75,6 +88,8 @@ class Purchase:
     silent_until: float = 0.0  # no request is sent before this moment
     failures: int = 0  # in a row, of any request
     answered: int = 0
+    spoke: int = 0  # answers that say something, and those that do not, stored ones included
+    mute: int = 0
     excess: float = 1.0  # how many times what it may a request has cost, at the most
     stopped: str | None = None
 
@@ -83,6 +98,8 @@ class Purchase:
         spending = self.store.spending()
         self.committed = spending.cost + spending.at_most
         self.excess = max(1.0, self.store.excess(self.oracle.fingerprint))
+        self.spoke, self.mute = self.store.said(self.oracle.fingerprint)
+        self.stopped = self.silence("")
         pool = ThreadPoolExecutor(self.terms.concurrency, thread_name_prefix="buy")
         try:
             while self.flying or (self.waiting and not self.stopped):
@@ -123,9 +140,13 @@ class Purchase:
 
     @property
     def places(self) -> int:
-        """Requests at a time; where there is a limit, the first answer shows how this server counts."""
-        alone = self.terms.max_spend is not None and not self.answered
-        return 1 if alone else self.terms.concurrency
+        """Requests at a time: one until this server says something, then fewer by each failure in a row."""
+        return max(1, self.at_once - self.failures)
+
+    @property
+    def at_once(self) -> int:
+        """Requests at a time where nothing fails."""
+        return self.terms.concurrency if self.spoke and self.answered else 1
 
     @property
     def exceeds_limit(self) -> bool:
@@ -163,7 +184,13 @@ class Purchase:
         if reply.answer is not None:
             self.failures = 0
             self.answered += 1
+            self.spoke, self.mute = self.spoke + (not reply.useless), self.mute + reply.useless
             self.bar.update()
+            why = reply.why or WHY_EMPTY.get(reply.answer.finish_reason, "")
+            self.stopped = self.stopped or self.silence(why)
+            return
+        if reply.outcome == FIELD_REFUSED:  # it goes again at once, without that field
+            heapq.heappush(self.waiting, item)
             return
         self.failures += 1
         if reason := self.reason_to_stop(item, reply):
@@ -180,26 +207,35 @@ class Purchase:
             return None
         return self.terms.cost(reply.prompt_tokens, reply.answer_tokens)
 
+    def silence(self, why: str) -> str | None:
+        """The reason to stop where nothing but empty answers came, now or before; or None."""
+        if self.spoke or self.mute < MUTE:
+            return None
+        found = f"its {self.mute} answers so far are all empty{why and f' ({why})'}"
+        way = "change what it is asked with (its model, system prompt, number of new tokens), which asks anew"
+        return f"{found}, and no more like them are bought; {way}"
+
     def reason_to_stop(self, item: Pending, reply: Reply) -> str | None:
         """The server's own, too many failures of this prompt or of all, or too long a pause; or None."""
         if reply.fatal:
             return reply.fatal
-        failed = None
-        if self.rounds >= GIVE_UP_AFTER:
+        failed, most = None, USELESS_AFTER if reply.useless else GIVE_UP_AFTER
+        if self.rounds >= most:
             failed = f"{self.failures} requests in a row failed"
-        elif not reply.retry or (item.attempt >= GIVE_UP_AFTER and not self.only_waits(item, reply)):
+        elif not reply.retry or (item.attempt >= most and not self.only_waits(item, reply)):
             failed = f"prompt {item.request.prompt_id} failed {item.attempt} times"
         if failed:
             why = f" ({reply.why})" if reply.why else ""
-            return f"{failed}, last with {reply.outcome}{why}; run again later"
+            way = "check the URL and the model's name, and run again" if reply.useless else "run again later"
+            return f"{failed}, last with {reply.outcome}{why}; {way}"
         if (asked := reply.retry_after or 0.0) > LONGEST_PAUSE:
             return f"the server asks for a pause of {asked:.0f} s ({reply.outcome}); run again after that"
         return None
 
     @property
     def rounds(self) -> int:
-        """How often in a row as many requests as fly at a time have failed, whichever they were."""
-        return self.failures // self.places
+        """How often in a row there were only failures: once of all that flew, then of one at a time."""
+        return max(0, self.failures - self.at_once + 1)
 
     def only_waits(self, item: Pending, reply: Reply) -> bool:
         """Whether the server answered others meanwhile and has no room for this one: that is no failure."""
@@ -219,8 +255,9 @@ def buy(oracle: EndpointOracle, requests: Sequence[Request], store: ResponseStor
     """Ask the endpoint what the store has no answer to, and store each answer as it arrives.
 
     All requests have one sample index. Warns where one name stood for several models, for what is found of a
-    mixture holds for none of them. Raises BadInput, with everything that was answered kept, where the
-    spending limit could be exceeded, where the server refuses for good, and where a prompt failed too often.
+    mixture holds for none of them, and where the server takes no seed, top_p or temperature. Raises BadInput,
+    with everything that was answered kept, where the spending limit could be exceeded, where the server
+    refuses for good or says nothing to anything, and where a prompt failed too often.
     """
     with store.sole_buyer():
         # Looked up now: another process may have bought some before this one could begin.
@@ -229,8 +266,12 @@ def buy(oracle: EndpointOracle, requests: Sequence[Request], store: ResponseStor
         missing = [one for one in requests if one.prompt_id not in have]
         oracle.check(missing)
         assert oracle.terms is not None, "EndpointOracle.check refuses an oracle without terms"
-        waiting = [Pending(0.0, number, request) for number, request in enumerate(missing)]
+        in_order = sorted(missing, key=lambda one: one.prompt_id)
+        waiting = [Pending(0.0, number, request) for number, request in enumerate(in_order)]
         Purchase(oracle, oracle.terms, store, bar, waiting).run()
+    if refused := [name for name in FIELDS if name in oracle.spared]:
+        what = f"the server takes no {' and no '.join(refused)}: what it does by itself applies"
+        warnings.warn(f"{oracle.name}: {what}", stacklevel=3)
     served = store.spending(oracle.fingerprint).served
     if len(served) > 1:
         what = f"the server says that {len(served)} models answered ({', '.join(served)})"

@@ -18,7 +18,7 @@ from tenacity import Retrying, retry_if_exception_message, stop_after_attempt, w
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Answer, Request
 from bbi_utils.oracles.endpoint.pricing import Terms
-from bbi_utils.oracles.endpoint.replies import Reply
+from bbi_utils.oracles.endpoint.replies import EMPTY, Reply
 
 APPLICATION_ID = 0x62626931  # "bbi1": tells our files from any other SQLite file
 SCHEMA_VERSION = 3
@@ -324,6 +324,14 @@ class ResponseStore:
         with self.explained():
             *sums, served = self.connection.execute(query, (fingerprint,)).fetchone()
         return replace(Spending(*sums), served=tuple(sorted(json.loads(served))))
+
+    def said(self, fingerprint: str) -> tuple[int, int]:
+        """How many answers of an oracle say something, and how many say nothing."""
+        counts = "total(answer NOT IN (?2, ?3)), total(answer IN (?2, ?3))"
+        query = f"SELECT {counts} FROM responses WHERE fingerprint = ?1"
+        with self.explained():
+            spoke, mute = self.connection.execute(query, (fingerprint, *EMPTY)).fetchone()
+        return int(spoke), int(mute)
 
     def excess(self, fingerprint: str) -> float:
         """The most that a request to an endpoint oracle has cost, as a multiple of what was reserved."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import ipaddress
 import os
 import re
 import time
 import warnings
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,15 +24,21 @@ import httpx2
 from bbi_utils.errors import BadInput, printable
 from bbi_utils.oracles.base import Answer, Request, Sampling, fingerprint_of
 from bbi_utils.oracles.chat import VARIABLES, turns
+from bbi_utils.oracles.endpoint.complaints import words_of
 from bbi_utils.oracles.endpoint.pricing import Terms
-from bbi_utils.oracles.endpoint.replies import Reply, read_refusal, read_reply, read_silence, words_of
+from bbi_utils.oracles.endpoint.replies import FIELD_REFUSED, Reply, read_refusal, read_reply, read_silence
 
 KEY_ENV = "OPENAI_API_KEY"
 KEY_NAME = re.compile(r"\w*API_KEY", re.ASCII)
 SHORTEST_KEY = 12  # letters
 PROTOCOL = 2  # raise it when what is sent changes, so that old answers are not reused
 TEMPLATE = "chat_template_kwargs"  # the field in which vLLM and its kin take a template's variables
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# What a server can be spared where it refuses it, in this order; of the last two only what changes nothing.
+# They are sent all the same where it does not refuse: a server may have other values by itself.
+SPARABLE = (TEMPLATE, "seed", "top_p", "temperature")
+NEUTRAL = {"top_p": 1.0, "temperature": 1.0}
+REFUSED = ("http 400", "http 422")
+VERSION = re.compile(r"api-version=[\w.-]{1,32}", re.ASCII)  # Azure's; no key looks like that
 MOST_BYTES = 1 << 24  # of one reply
 # OpenAI itself, and nobody else, is told the account that the environment names.
 HOST_OF_ACCOUNT = "api.openai.com"
@@ -43,17 +51,29 @@ def is_endpoint(reference: str) -> bool:
     return reference.lower().startswith(("http://", "https://"))
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host is this very machine, by any of its names."""
+    if host.rstrip(".") == "localhost" or host.rstrip(".").endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return bool(mapped.is_loopback or mapped.is_unspecified)
+
+
 def parse_reference(reference: str) -> tuple[str, str]:
-    """Base URL and model name; raises BadInput where one is missing, or where the URL holds a password."""
+    """Base URL and model name; raises BadInput where one is missing, or where the URL may hold a password."""
     url, _, model = reference.partition("#")
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:  # its message repeats the URL, and with it whatever is in there
         raise BadInput("the URL of an endpoint cannot be read; expected https://host/v1#model-name") from None
-    if "@" in parts.netloc or parts.query:
-        what = "has a key or password in its URL, where it would be stored and shown"
-        way = f"put it into the environment variable {KEY_ENV}"
+    if "@" in parts.netloc or (parts.query and not VERSION.fullmatch(parts.query)):
+        what = "has a user or a query in its URL, which would be stored and shown, and may hold a key"
+        way = f"keep none but ?api-version=..., and put a key into the environment variable {KEY_ENV}"
         raise BadInput(f"the endpoint at {host or 'an unnamed host'} {what}; {way}")
     if not is_endpoint(reference) or not host:
         raise BadInput(f"endpoint {reference!r}; expected https://host/v1#model-name")
@@ -81,11 +101,12 @@ class EndpointOracle:
     ) -> None:
         self.base_url, self.model_name = parse_reference(reference)
         self.sampling, self.key_env, self.terms = sampling, key_env, terms
-        self.logprobs, self.host = logprobs, urlsplit(self.base_url).hostname
-        self.on_this_machine = self.host in LOOPBACK
+        self.logprobs, self.host = logprobs, urlsplit(self.base_url).hostname or ""
+        self.on_this_machine = is_loopback(self.host)
         # Seconds that the server may be silent, and those that its reply may take to arrive.
         self.timeout = (terms or Terms()).timeout
-        self.limit, self.says_template = "max_tokens", True  # what this server takes, until it refuses it
+        self.limit = "max_tokens"  # what this server takes, until it refuses it
+        self.spared: set[str] = set()
         if not KEY_NAME.fullmatch(key_env):
             way = "a variable whose name ends in API_KEY, so that no file can send away another secret"
             found = f"the key of {self.name} would be read from {printable(key_env)}"
@@ -132,23 +153,48 @@ class EndpointOracle:
         """
         account = ACCOUNT if self.host == HOST_OF_ACCOUNT else {}
         named = {header: os.environ[name] for header, name in account.items() if name in os.environ}
-        client = httpx2.Client(
-            headers={"Authorization": f"Bearer {self.key()}", "Accept": "application/json", **named},
-            follow_redirects=False,
-            timeout=self.timeout,
-            limits=httpx2.Limits(max_connections=None),
-            trust_env=not self.on_this_machine,
-        )
+        if urlsplit(self.base_url).query:  # Azure's, which takes its key by another name
+            named["api-key"] = self.key()
+        headers = {"Authorization": f"Bearer {self.key()}", "Accept": "application/json", **named}
+        try:
+            client = httpx2.Client(
+                headers=headers,
+                follow_redirects=False,
+                timeout=self.timeout,
+                limits=httpx2.Limits(max_connections=None),
+                trust_env=not self.on_this_machine,
+            )
+            client.build_request("POST", self.address)
+        except (ImportError, OSError, ValueError, httpx2.InvalidURL) as error:
+            raise BadInput(f"{self.name} cannot be asked: {self.no_way(error)}") from None
         weakref.finalize(self, client.close)
         return client
 
+    @property
+    def address(self) -> str:
+        """Where requests go."""
+        url, _, query = self.base_url.partition("?")
+        return f"{url.rstrip('/')}/chat/completions" + (f"?{query}" if query else "")
+
+    def no_way(self, error: Exception) -> str:
+        """Why the HTTP client cannot be made, and the way out; a proxy's URL, and password, is not shown."""
+        if isinstance(error, ImportError):
+            way = "`pip install socksio`, or name one that begins with http:// there"
+            return f"the proxy in HTTPS_PROXY or ALL_PROXY is a SOCKS proxy; {way}"
+        if isinstance(error, OSError):
+            what = error.strerror or "they cannot be read"
+            return f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR name: {what}; name others, or none"
+        way = "check it, and HTTPS_PROXY and ALL_PROXY where they are set"
+        return f"its URL or that of a proxy cannot be read; {way}"
+
     def check(self, requests: Sequence[Request]) -> None:
-        """Raise BadInput where nothing can be asked: no terms, a limit without a price, or no key."""
+        """Raise BadInput where nothing can be asked: no terms, a limit without a price, no key, no way."""
         if self.terms is None:
             way = "run the notebook that samples it (02, or 05 for the judge) with the same settings first"
             what = f"{len(requests)} answers are not stored, and nothing is bought here"
             raise BadInput(f"{self.name}: {what}; {way}")
         self.terms.check(self.name)
+        _ = self.client  # what cannot be made is said before a request is written down
         encrypted = urlsplit(self.base_url).scheme == "https"
         if len(self.key()) >= SHORTEST_KEY and not encrypted and not self.on_this_machine:
             danger = "over http:// the API key can be read on its way"
@@ -160,28 +206,30 @@ class EndpointOracle:
         fields = self.fields(request)
         try:
             response, body = self.post(fields)
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, OSError, UnicodeError) as error:
             return read_silence(error, hide=self.key())
-        seconds = time.perf_counter() - began
+        how: dict[str, Any] = {"seconds": time.perf_counter() - began, "hide": self.key()}
         if response.is_success:
-            return read_reply(body, request.prompt_id, seconds=seconds, logprobs=self.logprobs > 0)
-        if response.status_code in (400, 422) and self.adapts(words_of(body)[0], fields):
-            return Reply("field refused", retry=True, billed=False)
-        return read_refusal(response, body, request.prompt_id, seconds=seconds, hide=self.key())
+            most, logprobs = self.sampling.max_new_tokens, self.logprobs > 0
+            reply = read_reply(body, request.prompt_id, most=most, logprobs=logprobs, **how)
+        else:
+            reply = read_refusal(response.status_code, response.headers, body, request.prompt_id, **how)
+        return self.adapted(reply, body, fields) if reply.outcome in REFUSED else reply
 
     def fields(self, request: Request) -> dict[str, Any]:
         """What is sent, as the protocol names it."""
         sampling = self.sampling
-        return {
+        fields = {
             "model": self.model_name,
             "messages": turns(request.prompt, sampling.system_prompt),
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "seed": self.seed_for(request),
             self.limit: sampling.max_new_tokens,
-            **({TEMPLATE: VARIABLES} if self.says_template else {}),
+            TEMPLATE: VARIABLES,
             **({"logprobs": True, "top_logprobs": self.logprobs} if self.logprobs else {}),
         }
+        return {name: value for name, value in fields.items() if name not in self.spared}
 
     def post(self, fields: Mapping[str, Any]) -> tuple[Any, bytes]:
         """The response and its body without the key; raises httpx2.HTTPError.
@@ -189,7 +237,7 @@ class EndpointOracle:
         Once it begins to arrive a body has `timeout` seconds and 16 MiB, where the HTTP client's own limit is
         on each silence, so that a trickle would never end.
         """
-        with self.client.stream("POST", f"{self.base_url}/chat/completions", json=fields) as response:
+        with self.client.stream("POST", self.address, json=fields) as response:
             body, until = bytearray(), time.monotonic() + self.timeout
             for chunk in response.iter_bytes():
                 body += chunk
@@ -199,15 +247,24 @@ class EndpointOracle:
                     raise httpx2.ReadError(f"a reply of more than {MOST_BYTES:,} bytes")
         return response, self.without_key(bytes(body))
 
-    def adapts(self, said: str, sent: Mapping[str, Any]) -> bool:
-        """Whether the server refused a field that it can be spared; it is not sent to it again."""
+    def adapted(self, reply: Reply, body: bytes, sent: Mapping[str, Any]) -> Reply:
+        """The same, or that a field was refused which the server can be spared: then it is not sent again.
+
+        Where it is a value that was asked for, the way out is the one that the server leaves.
+        """
+        said, codes = words_of(body)
+        named = [name for name in sent if re.search(rf"\b{name}\b", f"{said} {codes}")]
+        spared = (name for name in SPARABLE if name in named and sent[name] == NEUTRAL.get(name, sent[name]))
         if "max_tokens" in sent and "max_completion_tokens" in said:
             self.limit = "max_completion_tokens"  # the name that some servers insist on
-        elif TEMPLATE in sent and TEMPLATE in said:
-            self.says_template = False
+        elif name := next(spared, None):
+            self.spared.add(name)
+        elif reply.fatal and (fixed := [name for name in named if name in NEUTRAL]):
+            ways = " or ".join(f"{name.upper()}={NEUTRAL[name]:g}" for name in fixed)
+            return replace(reply, fatal=f"{reply.fatal.rpartition('; ')[0]}; the server leaves {ways}")
         else:
-            return False
-        return True
+            return reply
+        return Reply(FIELD_REFUSED, retry=True, billed=False)
 
     def without_key(self, body: bytes) -> bytes:
         """A reply without the key, which some servers repeat; words like "none" and "EMPTY" are no keys."""

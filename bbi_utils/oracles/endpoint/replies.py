@@ -7,6 +7,7 @@ import json
 import math
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -16,6 +17,7 @@ import httpx2
 from bbi_utils.errors import one_line, printable
 from bbi_utils.oracles.base import Answer, FinishReason
 from bbi_utils.oracles.chat import THOUGHT
+from bbi_utils.oracles.endpoint.complaints import error_in, status_in, words_of
 
 AGAIN = (408, 409, 425, 429)  # HTTP statuses that may pass, beside those from 500 on
 # With these nothing was computed; after any other trouble hosts may charge for what they did (a refused or
@@ -24,11 +26,20 @@ FREE = (401, 402, 403, 404, 405, 409, 425, 429, 500, 501, 503, 529)
 SPENT = ("insufficient_quota", "billing_hard_limit_reached")  # error codes of an account without money
 FILTERED = ("content_filter", "content_policy_violation")  # error codes of a prompt that is refused
 MOST_TOKENS = 10**9  # in one reply; a server that counts more does not count
-# The protocol's own words first, then those that other servers use for the same.
+# The protocol's own words first, then those that other servers use for the same. What is not here, and where
+# there is none, says nothing: then an answer was cut if it is as long as it may be.
 REASONS: dict[str, FinishReason] = {
-    "stop": "stop", "length": "length", "content_filter": "content_filter",
-    "eos": "stop", "eos_token": "stop", "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length",
+    "stop": "stop", "length": "length", "content_filter": "content_filter", "refusal": "refusal",
+    "eos": "stop", "eos_token": "stop", "end_turn": "stop", "stop_sequence": "stop", "complete": "stop",
+    "tool_calls": "stop", "function_call": "stop", "tool_use": "stop",
+    "max_tokens": "length", "max_output_tokens": "length", "model_length": "length", "incomplete": "length",
+    "safety": "content_filter", "recitation": "content_filter", "blocklist": "content_filter",
+    "prohibited_content": "content_filter", "sensitive": "content_filter",
 }  # fmt: skip
+BROKEN_OFF = ("error", "abort", "aborted", "cancelled", "canceled")  # what is there is no whole answer
+# What may come in place of an answer's text, or beside it.
+TOOLS, THINKING = ("tool_calls", "function_call"), ("reasoning", "reasoning_content")
+THOUGHT_PARTS = ("thinking", "redacted_thinking", "reasoning")
 # HTTP status of a refusal -> what to do about it.
 WAYS_OUT = {
     401: "check the API key in the environment",
@@ -44,6 +55,8 @@ NO_THOUGHTS = (
     f"its answers begin with a thought ({THOUGHT}): it would be compared instead of the answer; have the "
     "server keep thoughts apart (vLLM: --reasoning-parser), or take a model that answers at once"
 )
+FIELD_REFUSED = "field refused"  # the outcome where the same request goes again without the field
+EMPTY = ("", '{"text": "", "first": null}')  # an answer, and a judge's, in which nothing was said
 HALVES = re.compile("[\ud800-\udfff]")
 SHOWN = 300  # characters of a server's own words
 
@@ -53,9 +66,10 @@ class Reply:
     """outcome: "answered", "http 429", "timeout", "connection", "malformed", "empty choices" ...
 
     retry: whether the same request may be sent again; retry_after: seconds that the server asks to wait.
-    billed: False where nothing can have been charged, None where that is not known. fatal: why nothing more
-    should be sent, with the way out. why: what server or network said of it. Token counts are the server's
-    own, None where it gave none; served is its own name of the model that answered.
+    billed: False where nothing can have been charged, None where that is not known. useless: a reply came as
+    a success, and is no answer or an empty one; the next may be no better, and cost as much. fatal: why
+    nothing more should be sent, with the way out. why: what server or network said of it. Token counts are
+    the server's own, None where it gave none; served is its own name of the model that answered.
     """
 
     outcome: str
@@ -65,44 +79,94 @@ class Reply:
     prompt_tokens: int | None = None
     answer_tokens: int | None = None
     billed: bool | None = None
+    useless: bool = False
     fatal: str | None = None
     why: str = ""
     served: str | None = None
 
 
-def read_reply(body: bytes, prompt_id: str, *, seconds: float, logprobs: bool = False) -> Reply:
+def read_reply(
+    body: bytes, prompt_id: str, *, seconds: float, most: int = 0, logprobs: bool = False, hide: str = ""
+) -> Reply:
     """The reply in a body that came with status 200; anything that is not one is "malformed".
 
-    With `logprobs` the answer's text is a JSON object of what was said and of the first token's
-    alternatives, [[token, log-probability], ...], null where the server gave none.
+    most: tokens that an answer may have, 0 where that is not known. With `logprobs` the answer's text is a
+    JSON object of what was said and of the first token's alternatives, [[token, log-probability], ...], null
+    where the server gave none. An error inside counts as the status that it names.
     """
     try:
         content = json.loads(body)
-        asked, said = _tokens(content.get("usage")) or (None, None)
-    except (ValueError, RecursionError, AttributeError):
-        return Reply("malformed", retry=True)
-    try:
-        reply = _read_choice(content, Answer(prompt_id, "", "stop", asked or 0, said or 0, seconds), logprobs)
-    except (TypeError, KeyError, IndexError, AttributeError, ValueError):
-        reply = Reply("malformed", retry=True)
+    except (ValueError, RecursionError):
+        content = None
+    asked, said = _tokens(content.get("usage") if isinstance(content, dict) else None) or (None, None)
+    answer = Answer(prompt_id, "", "stop", asked or 0, said or 0, seconds)
+    if error := error_in(content):
+        reply = _read_error({"error": error}, answer, hide=hide)
+    else:
+        try:
+            reply = _read_choice(content, answer, logprobs, most)
+        except (TypeError, KeyError, IndexError, AttributeError, ValueError, RecursionError):
+            reply = Reply("malformed", retry=True, useless=True, why=_shown(words_of(body)[0], hide=hide))
     return replace(reply, prompt_tokens=asked, answer_tokens=said)
 
 
-def _read_choice(content: dict[str, Any], answer: Answer, logprobs: bool) -> Reply:
+def _read_error(content: dict[str, Any], answer: Answer, *, hide: str) -> Reply:
+    """The reply behind an error that came as a success: by the status that it names, if it names one."""
+    body = json.dumps(content).encode()
+    said, codes = words_of(body)
+    if status := status_in(codes):
+        return read_refusal(status, {}, body, answer.prompt_id, seconds=answer.seconds, hide=hide)
+    return Reply("error", retry=True, useless=True, why=_shown(said, hide=hide))
+
+
+def _read_choice(content: Any, answer: Answer, logprobs: bool, most: int) -> Reply:
     """The reply in a body's first choice; raises what looking into something else raises."""
     if content.get("choices") == []:
-        return Reply("empty choices", retry=True, billed=_tokens(content.get("usage")) is not None or None)
+        billed = _tokens(content.get("usage")) is not None or None
+        return Reply("empty choices", retry=True, billed=billed, useless=True)
     choice = content["choices"][0]
-    refusal, said = choice["message"].get("refusal"), choice["message"].get("content")
-    reason: FinishReason = "refusal" if refusal else REASONS[choice.get("finish_reason")]
-    said = (refusal or said or "").strip()
-    said.encode()  # half of a surrogate pair can be written in JSON and nowhere else
+    message, ended = choice["message"], str(choice.get("finish_reason") or "").lower().rpartition(".")[2]
+    if ended in BROKEN_OFF:
+        return Reply(f"finish reason {ended}", retry=True, billed=True, useless=True)
+    full: FinishReason = "length" if most and answer.answer_tokens >= most else "stop"
+    reason: FinishReason = "refusal" if message.get("refusal") else REASONS.get(ended, full)
+    said = text_of(message)
     alternatives = _alternatives(choice.get("logprobs")) if logprobs else None
     if said.startswith(THOUGHT):
         return Reply("thought", billed=True, fatal=NO_THOUGHTS)
-    said = json.dumps({"text": said, "first": alternatives}) if logprobs else said
-    found = replace(answer, answer=said, finish_reason=reason)
-    return Reply("answered", found, billed=True, served=_named(content.get("model")))
+    why = "" if said else _in_its_place(message)
+    text = verdict(said, alternatives) if logprobs else said
+    found = replace(answer, answer=text, finish_reason=reason)
+    empty, served = not said and not alternatives, _named(content.get("model"))
+    return Reply("answered", found, billed=True, useless=empty, why=why, served=served)
+
+
+def verdict(said: str, alternatives: list[tuple[str, float]] | None) -> str:
+    """What a judge said and the first token's alternatives, as they are stored."""
+    return json.dumps({"text": said, "first": alternatives})
+
+
+def text_of(message: dict[str, Any]) -> str:
+    """What was said, from one text or from its parts without the thoughts; "" where something else came.
+
+    Raises what looking into something else raises.
+    """
+    aside = any(name in message for name in (*TOOLS, *THINKING))
+    said = message.get("refusal") or (message.get("content") if aside else message["content"])
+    if isinstance(said, list):
+        parts = [part if isinstance(part, dict) else {"text": part} for part in said]
+        said = "".join(part["text"] for part in parts if part.get("type") not in THOUGHT_PARTS)
+    said = (said or "").strip()
+    said.encode()  # half of a surrogate pair can be written in JSON and nowhere else
+    return str(said)
+
+
+def _in_its_place(message: dict[str, Any]) -> str:
+    """What came where nothing was said."""
+    if any(message.get(name) for name in TOOLS):
+        return "it calls tools, though none were offered"
+    thought = any(message.get(name) for name in THINKING)
+    return "its thoughts leave no room for an answer" if thought else ""
 
 
 def _named(model: Any) -> str | None:
@@ -142,35 +206,24 @@ def read_silence(error: Exception, *, hide: str) -> Reply:
     return Reply("connection", retry=True, billed=billed, why=_shown(str(error), hide=hide))
 
 
-def read_refusal(response: Any, body: bytes, prompt_id: str, *, seconds: float, hide: str) -> Reply:
+def read_refusal(
+    status: int, headers: Mapping[str, str], body: bytes, prompt_id: str, *, seconds: float, hide: str
+) -> Reply:
     """The reply behind any other status. `hide`: the key, which a server may repeat.
 
     A prompt that the host's own filter refuses is answered: with nothing, for that reason.
     """
-    status = response.status_code
     said, codes = words_of(body)
     said, billed = _shown(said, hide=hide), False if status in FREE else None
     if status == 400 and any(code in FILTERED for code in codes):
-        return Reply("answered", Answer(prompt_id, "", "content_filter", 0, 0, seconds), billed=billed)
+        filtered = Answer(prompt_id, "", "content_filter", 0, 0, seconds)
+        return Reply("answered", filtered, billed=billed, useless=True, why=said)
     if (status in AGAIN or status >= 500) and not any(code in SPENT for code in codes):
-        after = _seconds(response.headers.get("retry-after"))
+        after = _seconds(headers.get("retry-after"))
         return Reply(f"http {status}", retry=True, retry_after=after, billed=billed, why=said)
     named = f"{status} ({said})" if said else f"{status}"
     fatal = f"the server refuses with status {named}; {WAYS_OUT.get(status, 'check the endpoint')}"
     return Reply(f"http {status}", billed=billed, fatal=fatal)
-
-
-def words_of(body: bytes) -> tuple[str, tuple[Any, ...]]:
-    """What a server said besides its status, and the codes by which it calls the trouble."""
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        content = None
-    error = content.get("error", content) if isinstance(content, dict) else None
-    if not isinstance(error, dict):
-        return "", ()
-    said = error.get("message")
-    return said if isinstance(said, str) else "", (error.get("code"), error.get("type"))
 
 
 def _seconds(header: str | None) -> float | None:
