@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import getpass
 import os
 import platform
 import re
@@ -44,7 +45,7 @@ def gpus() -> tuple[str, ...]:
 def cpu() -> dict[str, Any]:
     """Model name, usable cores, and those of the instruction sets that change speed or rounding here."""
     info = Path("/proc/cpuinfo")
-    text = info.read_text() if info.exists() else ""
+    text = info.read_text(encoding="utf-8", errors="replace") if info.exists() else ""
     model = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
     flags = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", text, re.MULTILINE)
     have = set(flags[1].split()) if flags else set()
@@ -68,6 +69,23 @@ def patience() -> dict[str, str]:
     """
     asked = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys()
     return {} if asked else {"OMP_WAIT_POLICY": "passive"}
+
+
+def household() -> dict[str, str]:
+    """Environment for a user without a home or a name, such as a bare number in a container; else nothing.
+
+    Model libraries, Jupyter and Matplotlib ask for both while they load. The home is a folder of the runs.
+    """
+    lacking = {}
+    home = Path(os.path.expanduser("~"))
+    if not home.is_absolute() or not os.access(home, os.W_OK | os.X_OK):
+        lacking["HOME"] = str(paths.ROOT / "runs" / ".home")
+        Path(lacking["HOME"]).mkdir(parents=True, exist_ok=True)
+    try:
+        getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        lacking["USER"] = "user"
+    return lacking
 
 
 def package_versions() -> dict[str, str | None]:

@@ -17,9 +17,12 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bbi_utils.errors import BadInput
+
+if TYPE_CHECKING:
+    import pandas
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".eval")
 PACKED = {".gz": "gzip", ".zst": "zstd"}
@@ -337,6 +340,14 @@ def readable(path: Path) -> Iterator[None]:
         said = (str(error).splitlines() or [type(error).__name__])[0]
         what = f"cannot be read as {path.suffix[1:].capitalize()}: {said}"
         raise BadInput(f"{path.name} {what}; it is damaged, write it again") from error
+
+
+def write_csv(table: pandas.DataFrame, path: Path, **how: Any) -> None:
+    """A table as CSV that can be read again: without quotes a carriage return alone would end its row."""
+    texts = table.select_dtypes(exclude="number").astype(str)
+    lone = texts.apply(lambda column: column.str.contains("\r", regex=False)).to_numpy().any()
+    quoting: Any = csv.QUOTE_NONNUMERIC if lone else csv.QUOTE_MINIMAL
+    table.to_csv(path, index=False, quoting=quoting, lineterminator="\n", **how)
 
 
 def repeated(names: Sequence[str | None]) -> str | None:

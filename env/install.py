@@ -26,7 +26,9 @@ def install() -> int:
     lines = LOCK.read_text(encoding="utf-8").splitlines()
     total, done, began = sum(bool(line.strip()) and line[0] != "#" for line in lines), 0, time.monotonic()
     command = [*PIP, "--progress-bar", "off", "-r", str(LOCK)]
-    pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    pip = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    )
     said: list[str] = []
     assert pip.stdout is not None
     for line in pip.stdout:

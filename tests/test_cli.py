@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from test_params import TEXTS
 
 import bbi_utils
 from bbi_utils import paths
@@ -96,6 +98,34 @@ def test_a_failed_stage_is_1_and_a_stop_is_130(
         assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_trouble_without_a_file_is_not_called_writing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from bbi_utils.study.cli.main import trouble
+
+    assert str(trouble(OSError(28, "No space left on device"))).startswith("writing: No space left")
+    assert str(trouble(FileNotFoundError(2, "No such file"))).startswith("a file or a connection: No such")
+
+
+def test_an_ascii_terminal_and_an_odd_backend_stop_nothing() -> None:
+    """Characters that it lacks are shown as question marks."""
+    odd = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C", "MPLBACKEND": "nonsense"}
+    model = {"TEACHER_SYSTEM_PROMPT": "naïve 漢"}
+    command = [sys.executable, "-m", "bbi_utils", "reproduce", "--pair", "qwen", "--dry-run"]
+    for name, value in model.items():
+        command += ["--set", f"{name}={value}"]
+    done = subprocess.run(
+        command, env={**os.environ, **odd}, capture_output=True, text=True, cwd=paths.ROOT, check=False
+    )
+    assert done.returncode == 0 and "Traceback" not in done.stderr and "generations" in done.stdout
+    code = "from bbi_utils.study.cli import main as cli; cli.main = lambda: __import__('matplotlib') and 0"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; print('ε'); raise SystemExit(cli.program())"],
+        env={**os.environ, **odd}, capture_output=True, text=True, cwd=paths.ROOT, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
 def test_importing_the_package_is_instant() -> None:
     code = "import sys, time; t = time.perf_counter(); import bbi_utils; print(time.perf_counter() - t)"
     check = "; assert not {'numpy', 'pandas', 'torch'} & set(sys.modules)"
@@ -123,6 +153,24 @@ def test_the_command_line_answers_without_model_libraries() -> None:
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("text", [text for text in TEXTS if text == text.lstrip()])  # make itself drops those
+def test_make_passes_texts_as_they_are(text: str, tmp_path: Path) -> None:
+    """Through make and a shell to the command, which here only shows what it was given."""
+    (tmp_path / ".ready").touch()
+    (tmp_path / "bin").mkdir()
+    show = tmp_path / "bin" / "python"
+    show.write_text(f"#!{sys.executable}\nimport sys, json\nprint(json.dumps(sys.argv[1:]))\n")
+    show.chmod(0o755)
+    command = ["make", "reproduce", f"VENV={tmp_path}", f"TEACHER_SYSTEM_PROMPT={text}", "SEED=1"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=paths.ROOT, check=True)
+    given = json.loads(done.stdout)
+    assert given[5:] == ["--set", "SEED=1", "--set", f"TEACHER_SYSTEM_PROMPT={text}"]
+    told = ["make", "verify", f"VENV={tmp_path}", "PROFILE=it's", f"RUN_DIR={text}"]
+    done = subprocess.run(told, capture_output=True, text=True, cwd=paths.ROOT, check=True)
+    assert json.loads(done.stdout)[2:] == ["verify", "--profile", "it's", "--run-dir", text]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_passes_upper_case_variables_as_settings(tmp_path: Path) -> None:
     ready = tmp_path / "venv" / ".ready"
     ready.parent.mkdir()
@@ -131,8 +179,8 @@ def test_make_passes_upper_case_variables_as_settings(tmp_path: Path) -> None:
     command = ["make", "-n", "reproduce", f"VENV={ready.parent}", *given]
     done = subprocess.run(command, capture_output=True, text=True, cwd=paths.ROOT, check=True)
     line = next(line for line in done.stdout.splitlines() if "bbi_utils reproduce" in line)
-    options = "--profile 'pocket' --pair qwen --set 'BUDGETS=[40,80]' --set 'SEED=1'"
-    assert line.endswith(options + " --set 'TEACHER=it'\\''s here' --dry-run")
+    options = "--profile 'pocket' --pair qwen --set BUDGETS='[40,80]' --set SEED='1'"
+    assert line.endswith(options + " --set TEACHER='it'\\''s here' --dry-run")
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pwd
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,26 @@ def test_a_manifest_sorts_stages_and_names_what_can_change_a_number(tmp_path: Pa
     assert set(environment) == {"code", "python", "platform", "packages", "cpu", "gpus"}
     assert set(environment["code"]) == {"commit", "dirty"}
     assert environment["packages"]["torch"] and environment["cpu"]["model"]
+
+
+def test_a_user_without_a_home_or_a_name_is_given_both(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As `docker run --user 4242` leaves one: no HOME, or / that cannot be written, and no entry anywhere."""
+    assert provenance.household() == {}
+
+    def nobody(*_: object) -> None:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    monkeypatch.setattr(provenance.paths, "ROOT", tmp_path)
+    for name in ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    home = str(tmp_path / "runs" / ".home")
+    assert provenance.household() == {"HOME": home, "USER": "user"} and Path(home).is_dir()
+    monkeypatch.setenv("USER", "me")
+    monkeypatch.setenv("HOME", "/no/such/home")
+    assert provenance.household() == {"HOME": home}
 
 
 def test_peak_memory_is_in_bytes() -> None:

@@ -7,9 +7,11 @@ import os
 import re
 import signal
 import sys
+import tempfile
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,14 +67,28 @@ def run_notebook(job: dict[str, Any]) -> dict[str, Any] | None:
     return {"cell": cell, "error": name, "message": re.sub(COLOURS, "", message).strip()}
 
 
+@contextlib.contextmanager
+def kernel_of_this_environment() -> Iterator[None]:
+    """Kernels start from this environment alone: no other of the same name, and nothing of the user's own.
+
+    Start-up files and settings of IPython would run before the notebook, and another backend than its own
+    would keep figures out of it.
+    """
+    with tempfile.TemporaryDirectory(prefix="bbi-ipython-", ignore_cleanup_errors=True) as empty:
+        own = {"JUPYTER_PATH": str(Path(sys.prefix) / "share" / "jupyter"), "IPYTHONDIR": empty}
+        os.environ |= own
+        for name in ("PYTHONSTARTUP", "MPLBACKEND", "MATPLOTLIBRC"):
+            os.environ.pop(name, None)
+        yield
+
+
 def main(job_file: Path) -> int:
     """Run the job in a file; the result goes beside it as *.result.json."""
     end_with_parent()
-    # The kernel of this environment, even where the user has another one of the same name installed.
-    os.environ["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")
     warnings.simplefilter("ignore")
     # Where a killed run was at this very stage, its process has yet to end.
-    with filelock.FileLock(job_file.with_suffix(".lock"), timeout=SECONDS_FOR_AN_OLD_ONE_TO_END):
+    wait = filelock.FileLock(job_file.with_suffix(".lock"), timeout=SECONDS_FOR_AN_OLD_ONE_TO_END)
+    with wait, kernel_of_this_environment():
         began = time.monotonic()
         failure = run_notebook(json_object(job_file))
     took = {"seconds": round(time.monotonic() - began, 1), "peak_memory_bytes": peak_memory(of_children=True)}

@@ -100,6 +100,7 @@ def environment_of(*, threads: int, progress: Path) -> dict[str, str]:
     fixed = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads)) | {
         FILE_VARIABLE: str(progress), "TOKENIZERS_PARALLELISM": "false", "PYTHONHASHSEED": "0",
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        "PYTHONUTF8": "1",  # whatever the terminal's encoding
         "PYTHONPATH": os.pathsep.join(filter(None, (str(paths.ROOT), os.environ.get("PYTHONPATH")))),
     }  # fmt: skip
     return {**os.environ, **patience(), **fixed}

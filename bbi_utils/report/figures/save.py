@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from bbi_utils.errors import BadInput
 from bbi_utils.files import replacing, sha256_file, sha256_text
 from bbi_utils.report.figures.style import use_style
+from bbi_utils.tables import write_csv
 
 MANIFEST = "MANIFEST.json"
 # Dates and versions in a file's metadata would change its bytes while the picture stays the same.
@@ -60,7 +61,7 @@ def save_table(
     """Write `name`.csv (six decimals, rows in the table's order) and its row in MANIFEST.json."""
     row, path = _begun(Path(folder), notebook, inputs), Path(folder) / f"{name}.csv"
     with replacing(path) as partial:
-        table.to_csv(partial, index=False, float_format="%.6f", lineterminator="\n")
+        write_csv(table, partial, float_format="%.6f")
     _record(path.parent, path.name, [path], caption=caption, **row)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import Any
 
 from bbi_utils.errors import BadInput, printable
@@ -29,7 +28,6 @@ def add_claims(command: argparse.ArgumentParser) -> None:
 
 def run_claims(options: argparse.Namespace) -> int:
     """`claims`: everything is worked out first and written last."""
-    os.environ.setdefault("MPLBACKEND", "Agg")
     from bbi_utils.report import claims, figures, summaries
     from bbi_utils.report.claims_text import as_text, read_claims
     from bbi_utils.report.planted import planted_in

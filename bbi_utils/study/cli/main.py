@@ -16,7 +16,7 @@ from typing import Any
 from bbi_utils import __version__
 from bbi_utils.errors import BadInput, OutOfMemory, one_line, printable
 from bbi_utils.paths import RunPaths, committed
-from bbi_utils.provenance import patience
+from bbi_utils.provenance import household, patience
 from bbi_utils.study.cli import claims, sample, verdict
 
 BAD_INPUT, FAILED, FAULT, INTERRUPTED = 2, 1, 70, 130
@@ -144,9 +144,10 @@ def trouble(error: Exception) -> str | None:
     """One line, with the way out, for what is no fault of the program but of its input or the machine."""
     if isinstance(error, BadInput | OutOfMemory):
         return one_line(str(error))
-    if isinstance(error, OSError):  # disk full, no permission: with the file it struck
+    if isinstance(error, OSError):  # disk full, no permission: with the file it struck, if the system says it
         way = WAYS_OUT.get(error.errno or 0, "choose another file or folder")
-        return f"{error.filename or 'writing'}: {error.strerror or error}; {way}"
+        struck = error.filename or ("writing" if error.errno in WAYS_OUT else "a file or a connection")
+        return f"{struck}: {error.strerror or error}; {way}"
     if isinstance(error, ModuleNotFoundError):
         return f"package {error.name} is missing; set up .venv by `make env`, and use its python"
     if isinstance(error, MemoryError):
@@ -160,6 +161,8 @@ def program() -> int:
     An old terminal's encoding may lack a character; it shows a question mark instead.
     """
     os.environ |= patience()  # before anything loads torch
+    os.environ["MPLBACKEND"] = "Agg"  # figures go to files; a window system may be missing
+    os.environ |= household()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does: children are stopped too
     warnings.formatwarning = lambda message, *_, **__: f"warning: {one_line(str(message))}\n"
     if isinstance(sys.stdout, io.TextIOWrapper):

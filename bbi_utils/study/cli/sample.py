@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from bbi_utils.errors import BadInput
 from bbi_utils.files import replacing
 from bbi_utils.oracles import Oracle, Request, Sampling, Terms, load_oracle
-from bbi_utils.tables import FEWEST_PROMPTS, check_kind, expect_file
+from bbi_utils.tables import FEWEST_PROMPTS, check_kind, expect_file, write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,7 +161,7 @@ def write_answers(probes: list[Probe], answers: dict[str, pd.DataFrame], out: Pa
         if out.suffix.lower() == ".parquet":
             table.to_parquet(partial, index=False)
         elif out.suffix.lower() == ".csv":
-            table.to_csv(partial, index=False, quoting=csv.QUOTE_ALL)  # a lone \r would end the row
+            write_csv(table, partial)
         else:
             table.to_json(partial, orient="records", lines=True, force_ascii=False)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -111,7 +110,6 @@ def fraction(text: str) -> float:
 
 def run_audit(options: argparse.Namespace) -> int:
     """`audit`: everything is worked out first and written last."""
-    os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files; a window system may be missing
     from bbi_utils.forms.reading import Choice
     from bbi_utils.report.audit import Settings, audit
     from bbi_utils.report.audit_files import folder_for, name_of, write_audit
