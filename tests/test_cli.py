@@ -120,7 +120,7 @@ def test_an_ascii_terminal_and_an_odd_backend_stop_nothing() -> None:
     assert done.returncode == 0 and "Traceback" not in done.stderr and "generations" in done.stdout
     code = "from bbi_utils.study.cli import main as cli; cli.main = lambda: __import__('matplotlib') and 0"
     done = subprocess.run(
-        [sys.executable, "-c", f"{code}; print('ε'); raise SystemExit(cli.program())"],
+        [sys.executable, "-c", f"{code}; print('\\u03b5'); raise SystemExit(cli.program())"],
         env={**os.environ, **odd}, capture_output=True, text=True, cwd=paths.ROOT, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
