@@ -14,13 +14,13 @@ from multiprocessing import Pool
 
 import numpy as np
 import pandas as pd
+import threadpoolctl
 
 from bbi_utils.games.inference.betting import bet
 from bbi_utils.games.inference.kernel_test import swap_test
 from bbi_utils.games.inference.simultaneous import simultaneous
 from bbi_utils.games.scores import records
 from benchmarks.coverage import share
-from benchmarks.worlds import one_thread
 
 ERROR, GROUPS = 0.05, (20, 100, 500)
 SIZES = ("1", "5", "20", "unequal", "a few repeats")
@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         (n, kind, c, a) for n in options.groups for kind in SIZES for c in CORRELATIONS for a in ADVANTAGES
     ]
     print("groups | sizes | correlation | advantage | missed: lower, upper, joint | width | upper, ungrouped")
-    with Pool(options.workers, initializer=one_thread) as pool:
+    with Pool(options.workers, initializer=threadpoolctl.threadpool_limits, initargs=(1,)) as pool:
         for n, kind, correlation, advantage in cells:
             if kind == "1" and correlation < 1:
                 continue

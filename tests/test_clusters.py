@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from bbi_utils import games
+from bbi_utils.adversaries import lexical_adversaries
 from bbi_utils.errors import BadInput
 from bbi_utils.games import categories, queries
 from bbi_utils.games.certificate import Certificate, certify
@@ -129,6 +130,30 @@ def test_a_prompt_in_two_groups_is_refused() -> None:
     again = table.assign(adversary="b", group=table["group"] + 1)
     with pytest.raises(BadInput, match="prompt 00000 is in two groups"):
         certify(pd.concat([table, again]), epsilon=0.1)
+
+
+def test_two_pairs_may_call_different_prompts_alike() -> None:
+    rng, sizes = np.random.default_rng(7), np.full(20, 3)
+    one = scores(shared(rng, sizes, 0.7, 1.0), sizes)
+    other = one.assign(pair="q", group=one["group"].to_numpy()[::-1] // 2)
+    both = games.advantage(pd.concat([one, other]))
+    for pair, alone in (("p", one), ("q", other)):
+        part = both[both["pair"] == pair].reset_index(drop=True)
+        pd.testing.assert_frame_equal(part, games.advantage(alone), check_exact=True)
+
+
+def test_play_carries_the_groups_of_the_pairs_and_leaves_tables_without_them_alone() -> None:
+    said = [f"{'xyz'[i % 3] * (1 + i % 7)} {i}" for i in range(60)]
+    pairs = pd.DataFrame({"prompt_id": [f"{i:02}" for i in range(60)], "prompt": said, "category": "c"})
+    pairs = pairs.assign(teacher=[f"yes {text}" for text in said], student=[f"no {text}" for text in said])
+    make = lexical_adversaries()["length"]
+    how = {"pair": "p", "contrast": "base", "folds": 3}
+    assert "group" not in games.play(make, pairs, **how)[0]
+    table = games.play(make, pairs.assign(group=[f"g{i // 4}" for i in range(60)]), **how)[0]
+    assert table.groupby("group")["prompt_id"].nunique().tolist() == [4] * 15
+    assert (table.groupby("group")["fold"].nunique() == 1).all()
+    repeated = pairs.assign(prompt=[said[i // 2] for i in range(60)])
+    assert games.play(make, repeated, **how)[0]["group"].nunique() == 30
 
 
 def null_conversations(seed: int) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:

@@ -93,6 +93,17 @@ def test_groups_of_the_users_own_go_first(tmp_path: Path) -> None:
     assert pairs["group"].nunique() == 6 + 10
 
 
+def test_texts_that_repeat_are_grouped_whatever_they_are_called(tmp_path: Path) -> None:
+    """Rows 0 and 1 ask the same, by two names; 2 and 3 have one long pair of answers, 4 and 5 a short one."""
+    table = rows(40, group=[f"g{i}" for i in range(40)])
+    table[1]["prompt"] = str(table[0]["prompt"]).upper()
+    for copied, words in ((2, 30), (4, 5)):
+        for row in table[copied : copied + 2]:
+            row |= {"teacher": "well " * words, "student": "so " * words}
+    found = read_answers(write(tmp_path / "answers.jsonl", table)).pairs["group"].tolist()
+    assert found[0] == found[1] and found[2] == found[3] and len(set(found)) == 38
+
+
 def test_the_null_leaves_out_prompts_without_a_second_answer(tmp_path: Path) -> None:
     second: list[str | None] = [f"again {i}" if i % 2 else None for i in range(60)]
     read = read_answers(write(tmp_path / "answers.parquet", rows(teacher_2=second)))

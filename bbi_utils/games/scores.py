@@ -86,13 +86,16 @@ def units(scores: pd.DataFrame) -> pd.Series:
     if "group" not in scores:
         return alone
     _plain(scores, "group")
-    named = scores[["prompt_id", "group"]].dropna().drop_duplicates()
-    if len(twice := named[named["prompt_id"].duplicated()]):
+    key = [name for name in ("pair", "prompt_id") if name in scores]
+    named = scores[[*key, "group"]].dropna(subset="group").drop_duplicates()
+    if len(twice := named[named.duplicated(key)]):
         raise BadInput(f"prompt {twice['prompt_id'].iloc[0]} is in two groups; expected one group a prompt")
-    if named["group"].is_unique:
+    groups = named.groupby([*key[:-1], "group"])["prompt_id"]
+    if len(named) == groups.ngroups:
         return alone
-    first = dict(zip(named["prompt_id"], named.groupby("group")["prompt_id"].transform("min"), strict=True))
-    return alone.map(lambda prompt: first.get(prompt, prompt))
+    first = dict(zip(named[key].itertuples(index=False, name=None), groups.transform("min"), strict=True))
+    rows = scores[key].itertuples(index=False, name=None)
+    return pd.Series([first.get(row, row[-1]) for row in rows], index=scores.index, name="prompt_id")
 
 
 def _check_games(scores: pd.DataFrame) -> None:
