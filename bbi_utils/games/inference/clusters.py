@@ -36,6 +36,9 @@ STEP = 4.0  # between the variances that the gamblers' stakes suit
 BOLDEST = 0.9  # of what could be lost at once, the most that is staked
 COINS = 1 / 3  # of the error, where groups are about equally large
 ALIKE = 1.1  # groups are, if the largest is so many times as large as that of a random prompt
+RARE = (
+    0.2  # at most; k heads that are as rare as that lie above k - 1 expected ones, as Hoeffding's bound wants
+)
 MOST_COINS = 5000  # groups; beyond, the coins take long and win little
 NEAR_ZERO = 1e-9
 GRID = 33  # shares tried before the least favourable one is looked for nearby
@@ -152,18 +155,14 @@ def _lowest_share(
         return float(evidence + np.log(error))
 
     def reach(k: int) -> float:
-        """The largest p at which k heads are rarer than the coins' part of the error."""
-        return (
-            min(top, binomial_lower(k, groups, error=min(0.2, error * coins)) / spread)
-            if k <= groups
-            else top
-        )
+        """The largest p at which k heads are rarer than the coins' part of the error; with no k left, all."""
+        if not coins or k > groups:
+            return top
+        return min(top, binomial_lower(k, groups, error=min(RARE, error * coins)) / spread)
 
-    # Up to reach(k) it is k that counts; the evidence at these ends falls with k.
-    k = bisect_left(range(2, groups + 1), True, key=lambda k: excess(max(reach(k), NEAR_ZERO), k) < 0) + 2
-    k = min(k, groups) if coins else 2
-    begin = reach(k - 1) if coins and k > 2 else NEAR_ZERO
-    end = reach(k) if coins else top
+    # Up to reach(k), and from reach(k - 1) on, it is k that counts; the evidence at these ends falls with k.
+    k = bisect_left(range(2, groups + 1), True, key=lambda k: excess(reach(k), k) < 0) + 2
+    begin, end = reach(k - 1) if coins and k > 2 else NEAR_ZERO, reach(k)
     if end <= begin or excess(begin, k) <= 0:
         return begin if begin > NEAR_ZERO else 0.0
     return float(brentq(excess, begin, end, args=(k,))) if excess(end, k) < 0 else end
