@@ -61,6 +61,28 @@ def test_every_answer_of_a_form_is_read(name: str) -> None:
     assert said(name, Choice(form=form)) == (title, found)
 
 
+# Files in answers/made come out of the writers of the projects themselves (fschat 0.2.36, lm-eval 0.4.13,
+# inspect-ai 0.3.285, crfm-helm 0.5.16, evalplus 0.3.1), which were given our sentences.
+MADE: dict[str, tuple[str, str, Any, Any]] = {
+    "fastchat.jsonl": ("fastchat", "gpt-4", BLANK[:2], A[:2]),
+    "samples_own.jsonl": ("lm_eval", "samples_own", HARNESS[:2], [f" {a}" for a in A[:2]]),
+    "inspect.eval": ("inspect", "mockllm/model", Q[:2], A[:2]),
+    "inspect.json": ("inspect", "mockllm/model", Q[:2], A[:2]),
+    "helm.json": ("helm", "port/tern-1", HELM[:2], A[:2]),
+    "evalplus.jsonl": ("evalplus", "evalplus", BLANK[:2], [f"def f():\n    return {i}\n" for i in range(2)]),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_the_projects_themselves_write_is_read(name: str) -> None:
+    form, model, prompts, answers = MADE[name]
+    title, found = said(f"made/{name}")
+    first = [one for one in found if one.turn == 1]
+    assert title == FORMS[form].title and {one.model for one in found} == {model}
+    assert [one.prompt for one in first] == list(prompts) and [one.answer for one in first] == list(answers)
+    assert {one.ended for one in first} <= {"", "stop", "length"}
+
+
 def test_the_filtered_answers_of_the_harness_come_where_they_are_asked_for() -> None:
     found = said("samples_lm_eval.jsonl", Choice(form="lm_eval_filtered"))[1]
     assert [one.answer for one in found] == ["Rain", "The", "They"]

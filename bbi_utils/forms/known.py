@@ -116,7 +116,8 @@ def inspect(row: Row) -> Iterator[Said]:
     model = pick(row, "eval.model") or output.get("model")
     for one in output.get("choices") or [{"message": output.get("completion")}]:
         found = answered(row["input"], one["message"])
-        yield from said(model, row["id"], found, ended=one.get("stop_reason"))
+        ended = one.get("stop_reason") or ("error" if row.get("error") else None)
+        yield from said(model, row["id"], found, ended=ended)
 
 
 def helm(row: Row) -> Iterator[Said]:

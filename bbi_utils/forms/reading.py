@@ -92,10 +92,8 @@ def told(
     if form.again:
         rows = [row for row in rows if row.get(form.again) == rows[0].get(form.again)]
     answers = _each(path, rows, form)
-    if choice.form is None and not any(one.answer for one in answers) and _column(rows, "answer"):
-        return told(
-            path, rows, replace(choice, form="long")
-        )  # messages that only ask, the answer beside them
+    if form is FORMS["chat"] and not any(one.answer for one in answers) and _column(rows, "answer"):
+        return told(path, rows, replace(choice, form="long"))  # messages that ask, and the answer beside them
     return form.title, answers, form.together
 
 
