@@ -54,8 +54,9 @@ def joined(*labels: Iterable[Hashable], links: Iterable[tuple[int, int]] = ()) -
     return [earliest.setdefault(part, at) for at, part in enumerate(parts)]
 
 
-def read_columns(
+def columns_of(
     path: Path,
+    rows: Rows,
     *,
     keys: Sequence[str],
     required: Sequence[str] = (),
@@ -67,25 +68,9 @@ def read_columns(
 
     A name may be written in another letter case, or be a dotted path into the cells (`choices.0.text`). Every
     row must have each of the `keys`, and the first of them only once. Whole numbers in `labels` that a
-    library wrote as 1.0 are 1, and `flags` may be true and false. Raises BadInput, with column and row or
-    line, on a file that is not there, not UTF-8, broken, empty, or lacks or repeats a column, and on a cell
-    that is no text.
+    library wrote as 1.0 are 1, and `flags` may be true and false. Raises BadInput, with column and row, where
+    a column is not there, and on a cell that is no text. The path is only named in errors.
     """
-    wanted: dict[str, Any] = {"required": required, "optional": optional, "labels": labels, "flags": flags}
-    return checked_columns(path, read_rows(path), keys=keys, **wanted)
-
-
-def checked_columns(
-    path: Path,
-    rows: Rows,
-    *,
-    keys: Sequence[str],
-    required: Sequence[str] = (),
-    optional: Sequence[str] = (),
-    labels: Collection[str] = (),
-    flags: Collection[str] = (),
-) -> dict[str, list[str | None]]:
-    """`read_columns` of rows that were read already; the path is only named in errors."""
     where = {name: located(rows, name) for name in (*keys, *required, *optional)}
     found = {name: at for name, at in where.items() if at is not None}
     check_columns(path, list(dict.fromkeys([*names_of(rows), *found])), [*keys, *required])
@@ -102,7 +87,10 @@ def checked_columns(
 
 
 def read_rows(path: Path) -> Rows:
-    """The rows of a file, of whatever kind its name says; raises BadInput as `read_columns` does."""
+    """The rows of a file, of the kind that its name says.
+
+    Raises BadInput, with the line, on a file that is not there, empty, not UTF-8, cut off or broken.
+    """
     expect_file(path, give=ANSWERS)
     kind = check_kind(unpacked(path), SUFFIXES)
     if not (data := _bytes(path)):

@@ -339,6 +339,14 @@ def test_certify_exits_with_the_verdict_and_writes_it(tmp_path: Path, advantage:
     assert {"certified": 0, "refuted": 1, "inconclusive": 3}[verdict] == status
 
 
+def test_certify_takes_scores_as_csv(tmp_path: Path) -> None:
+    table = scores(0.6)
+    table.to_csv(tmp_path / "scores.csv", index=False)
+    assert main(["certify", str(tmp_path / "scores.csv"), "--epsilon", "0.2"]) == 1
+    said = (tmp_path / "certificate.json").read_text()
+    assert certified(tmp_path, table) == 1 and (tmp_path / "certificate.json").read_text() == said
+
+
 def test_certify_takes_one_pair_and_contrast_with_its_costs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

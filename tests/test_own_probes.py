@@ -84,6 +84,16 @@ def test_wordings_of_one_question_stay_on_one_side(tmp_path: Path) -> None:
     assert len(sides) == 25 and all(len(found) == 1 for found in sides.values())
 
 
+def test_prompts_come_from_a_named_place_or_another_form(tmp_path: Path) -> None:
+    table = [{"ask": {"text": f"Why {i}?"}, "category": "c"} for i in range(20)]
+    deep = read_probes(write(tmp_path / "deep.jsonl", table), prompt="ask.text")
+    form = [{"instruction": f"Why {i}?", "output": "x", "generator": "m", "dataset": "c"} for i in range(20)]
+    assert read_probes(write(tmp_path / "form.jsonl", form))[3].prompt == deep[3].prompt == "Why 3?"
+    assert {probe.category for probe in deep} == {"c"}
+    with pytest.raises(BadInput, match="nothing at --prompt where; columns: ask, category"):
+        read_probes(tmp_path / "deep.jsonl", prompt="where")
+
+
 def test_a_split_of_ones_own_is_kept(tmp_path: Path) -> None:
     table = [{**row, "split": "test" if i < 30 else "distil"} for i, row in enumerate(rows())]
     probes = read_probes(write(tmp_path / "mine.jsonl", table))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bbi_utils.errors import BadInput
+from bbi_utils.errors import BadInput, one_line
 from bbi_utils.forms.known import FORMS, QUESTIONS, Form, Said, said
 from bbi_utils.forms.pairs import SIDES, paired
 from bbi_utils.forms.talk import answered, asked, text_of
@@ -15,7 +15,7 @@ from bbi_utils.tables import (
     Row,
     Rows,
     check_columns,
-    checked_columns,
+    columns_of,
     located,
     names_of,
     pick,
@@ -78,7 +78,7 @@ def read_pairs(paths: Sequence[Path], choice: Choice = NOTHING) -> tuple[Rows, s
             lines.append(_summary(path, title, sides[side]))
     sides = _with_prompts(sides, choice)
     rows, line = paired(sides, by=choice.by, shared_only=choice.shared_only or together)
-    return rows, "\n".join([*lines, line])
+    return rows, "\n".join(map(one_line, [*lines, line]))
 
 
 def told(
@@ -281,21 +281,15 @@ def answers_of(path: Path, name: str) -> dict[tuple[str, int], tuple[str, str | 
 
 
 def _in_columns(path: Path, rows: Rows, column: str) -> dict[tuple[str, int], tuple[str, str | None]]:
-    names = (column, f"{column}_2")
+    names, found = (column, f"{column}_2"), {}
     optional = (names[1], *(f"{name}_finish_reason" for name in names))
-    columns = checked_columns(path, rows, keys=("prompt",), required=(column,), optional=optional)
-    unknown: list[str | None] = [None] * len(rows)
-    return {
-        (str(prompt), index): ((said or "").strip(), why)
-        for index, name in enumerate(names)
-        for prompt, said, why in zip(
-            columns["prompt"],
-            columns.get(name, unknown),
-            columns.get(f"{name}_finish_reason", unknown),
-            strict=True,
-        )
-        if index == 0 or said is not None  # in a second column, nothing says that it was not asked again
-    }
+    columns = columns_of(path, rows, keys=("prompt",), required=(column,), optional=optional)
+    for index, name in enumerate(name for name in names if name in columns):
+        ends = columns.get(f"{name}_finish_reason", [None] * len(rows))
+        for prompt, answer, ended in zip(columns["prompt"], columns[name], ends, strict=True):
+            if index == 0 or answer is not None:  # nothing says that it was not asked again
+                found[str(prompt), index] = (answer or "").strip(), ended
+    return found
 
 
 def _summary(path: Path, title: str, answers: Sequence[Said]) -> str:

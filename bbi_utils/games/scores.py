@@ -196,9 +196,12 @@ def costs_for(scores: pd.DataFrame, path: Path, costs: str | None) -> pd.DataFra
 
 
 def _parquet(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """The table, if it is there and has these columns."""
+    """The table, if it is there and has these columns, in Parquet or as CSV."""
     expect_file(path, give=f"a Parquet file with the columns {', '.join(columns)}")
     with readable(path):
-        table = pd.read_parquet(path)
+        if path.suffix.lower() == ".csv":
+            table = pd.read_csv(path, dtype=dict.fromkeys(LABELS, str), keep_default_na=False)
+        else:
+            table = pd.read_parquet(path)
     check_columns(path, list(table.columns), columns)
     return table

@@ -11,7 +11,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.forms.reading import prompt_rows
 from bbi_utils.probes.near_duplicates import near_pairs
 from bbi_utils.probes.suite import SPLITS, Probe, prompt_id
-from bbi_utils.tables import FEWEST_PROMPTS, checked_columns, joined
+from bbi_utils.tables import FEWEST_PROMPTS, columns_of, joined
 
 OPTIONAL = ("category", "group", "split")
 
@@ -28,7 +28,7 @@ def read_probes(
     """
     path = Path(path)
     rows = prompt_rows(path, prompt)
-    columns = checked_columns(path, rows, keys=("prompt",), optional=OPTIONAL, labels=OPTIONAL)
+    columns = columns_of(path, rows, keys=("prompt",), optional=OPTIONAL, labels=OPTIONAL)
     prompts = [str(prompt) for prompt in columns["prompt"]]
     if len(prompts) < FEWEST_PROMPTS:
         raise BadInput(f"{path.name} has {len(prompts)} prompts; at least {FEWEST_PROMPTS} are needed")

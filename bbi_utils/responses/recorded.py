@@ -20,7 +20,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.forms.pairs import plain
 from bbi_utils.forms.reading import NOTHING, Choice, read_pairs
 from bbi_utils.oracles.base import was_cut
-from bbi_utils.tables import FEWEST_PROMPTS, checked_columns, joined
+from bbi_utils.tables import FEWEST_PROMPTS, columns_of, joined
 
 KEYS = ("prompt_id", "prompt")
 SIDES = ("teacher", "student")
@@ -93,7 +93,7 @@ def read_answers(*files: str | Path, choice: Choice = NOTHING) -> Recorded:
     paths = [Path(file) for file in files]
     rows, understood = read_pairs(paths, choice)
     path = paths[0]
-    columns = checked_columns(
+    columns = columns_of(
         path, rows, keys=KEYS, required=SIDES, optional=OPTIONAL, labels=LABELS, flags=["asked"]
     )
     table = pd.DataFrame(columns, dtype=object)
