@@ -286,6 +286,7 @@ REFUSED = {
         "row 1 is not as in FastChat answers: 'turns'",
     ),
     "no text": ([{"prompt": "p", "teacher": {"x": 1}, "student": "b"}], "row 1: found dict"),
+    "a role": ([{"messages": [{"role": "judge", "content": "Fine."}]}], "row 1: found the role 'judge'"),
     "neither": ([{"response": "a"}], "neither prompts nor ids"),
 }
 
@@ -301,6 +302,7 @@ def test_what_is_unclear_is_refused_in_one_line_with_the_way_out(tmp_path: Path,
 def test_what_is_named_but_not_there_is_refused() -> None:
     for choice, message in (
         (Choice(form="alpaca"), "--format alpaca; expected table, long, alpaca_eval"),
+        (Choice(by="id"), "--by id, and there are answers without one"),
         (Choice(teacher="auk"), "auk is no column and no model of long.jsonl; models: tern-1, gull-2"),
         (Choice(prompt="where"), "nothing at --prompt where"),
         (Choice(questions=str(FILES / "vicuna_questions.jsonl")), "--questions has no"),

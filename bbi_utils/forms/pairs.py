@@ -26,6 +26,8 @@ def paired(
     has is None for the other, a difference like any; with shared_only such rows say that they were not asked.
     Further samples of the teacher are a second answer. Raises BadInput where nothing is shared.
     """
+    if by == "id" and any(not one.id for side in SIDES for one in answers[side]):
+        raise BadInput("--by id, and there are answers without one; name the column by --id")
     by = by or _meeting(answers)
     said = {side: _by_key(answers[side], by) for side in SIDES}
     both = said["teacher"].keys() & said["student"].keys()

@@ -85,7 +85,7 @@ def told(
     path: Path, rows: Rows, choice: Choice, *, answer: str | None = None
 ) -> tuple[str, list[Said], bool]:
     """What form the rows have, every answer in them, and whether only who is in a row was asked in it."""
-    named = (answer and located(rows, answer)) or choice.prompt or choice.form == "long"
+    named = (answer and located(rows, answer)) or choice.prompt or choice.form in ("table", "long")
     form = None if named else FORMS[choice.form] if choice.form else _sniffed(path, rows, FORMS)
     if form is None:
         return "a long table", _each(path, rows, _long(path, rows, choice, answer)), False

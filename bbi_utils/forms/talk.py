@@ -10,6 +10,7 @@ from bbi_utils.errors import BadInput
 TEXTS = ("content", "text", "value", "answer", "completion", "refusal", "output")
 SPOKEN = ("text", "output_text", "input_text", "refusal", "message")  # types of parts; a thought is no answer
 USERS = ("user", "human", "prompter")
+OTHERS = ("system", "developer", "tool", "function", "function_call", "observation", "ipython")
 MODELS = ("assistant", "gpt", "model", "bot", "chatgpt", "bard", "bing")
 
 
@@ -56,6 +57,8 @@ def exchanges(messages: list[Any]) -> list[Exchange]:
                 answers.append(("\n\n".join(asked), []))
             answers[-1][1].append(body)
             waiting = False
+        elif _role(message) not in OTHERS:
+            raise BadInput(f"found the role {_role(message)!r:.40}; expected user, assistant or system")
     if waiting:
         answers.append(("\n\n".join(asked), []))
     said = [(prompt, "\n\n".join(filter(None, parts))) for prompt, parts in answers]
