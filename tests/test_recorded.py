@@ -17,7 +17,7 @@ from recorded_files import Rows, rows, write
 from bbi_utils import games
 from bbi_utils.errors import BadInput
 from bbi_utils.responses.recorded import read_answers
-from bbi_utils.tables import LONGEST, read_columns, write_csv
+from bbi_utils.tables import LONGEST, columns_of, read_rows, write_csv
 
 AWKWARD = ('a, "b"\nc\r\nd', "NA", "null", " \u2028 é 漢", "x" * 200_000, "'; -- \\n", "=1+1", "\u200b")
 
@@ -259,7 +259,5 @@ def test_what_is_written_as_csv_is_read_as_it_was(odd: str, tmp_path: Path) -> N
     """A carriage return alone, which a model may say, is not quoted where rows end in a newline."""
     table = pd.DataFrame({"prompt_id": ["0", "1"], "teacher": [odd, "b"], "score": [0.5, 1.0]})
     write_csv(table, tmp_path / "a.csv")
-    assert read_columns(tmp_path / "a.csv", keys=("prompt_id",), optional=("teacher",))["teacher"] == [
-        odd,
-        "b",
-    ]
+    path, keys = tmp_path / "a.csv", ("prompt_id",)
+    assert columns_of(path, read_rows(path), keys=keys, optional=("teacher",))["teacher"] == [odd, "b"]
