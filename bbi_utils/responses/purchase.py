@@ -62,7 +62,7 @@ class Pending:
     """A request to be sent at `when` (monotonic seconds) or later; `number` keeps the order of the list.
 
     Of its last attempt: its row in the ledger, what was reserved for it, and how many others were answered
-    when it was sent.
+    when it had failed.
     """
 
     when: float
@@ -124,7 +124,7 @@ class Purchase:
                 self.stopped = f"the next request could exceed {limit}; raise it and run again"
                 return
             item = heapq.heappop(self.waiting)
-            item.answered, item.reserved = self.answered, reserved
+            item.reserved = reserved
             item.row = self.store.intend(self.oracle.fingerprint, item.request, reserved=reserved)
             self.committed += reserved
             self.flying[pool.submit(self.oracle.ask, item.request)] = item
@@ -249,6 +249,7 @@ class Purchase:
         self.silent_until = max(self.silent_until, now + silence)
         item.when = now + pause(item.attempt, asked=asked)
         item.attempt += not self.only_waits(item, reply)
+        item.answered = self.answered
 
 
 def buy(oracle: EndpointOracle, requests: Sequence[Request], store: ResponseStore, *, bar: Progress) -> None:
