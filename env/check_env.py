@@ -47,7 +47,7 @@ def unloadable() -> list[str]:
     import importlib
     import warnings
 
-    from bbi_utils.oracles.checkpoints import expect_no_kernels
+    from bbi_utils.oracles.quantised import expect_no_kernels
 
     problems = []
     warnings.simplefilter("ignore")

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from bbi_utils.oracles.checkpoints import QUANTISER_LOGGER, expect_no_kernels
+from bbi_utils.oracles.quantised import QUANTISER_LOGGER, expect_no_kernels
 
 MESSAGE = "Failed to load CPU gemm_4bit_forward from kernels-community: %s. Please install it"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles.checkpoints import loading, pick_device
+from bbi_utils.oracles.checkpoints import check_complete, loading, pick_device
 from bbi_utils.oracles.sentence_encoder import encoder_folder
 
 Text = tuple[str, str]  # an answer, after what is read before it
@@ -160,7 +160,10 @@ def _load(name: str, revision: str | None) -> tuple[Any, Any]:
     folder = encoder_folder(name, revision)
     with loading(f"encoder {name}"):
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        model = AutoModel.from_pretrained(folder, use_safetensors=True).float()
+        loaded: Any = AutoModel.from_pretrained(folder, use_safetensors=True, output_loading_info=True)
+    model, report = loaded[0].float(), loaded[1]
+    # A head for another task than ours has no place in it, and a pooler would not be used.
+    check_complete((key for key in report["missing_keys"] if "pooler" not in key), name=name)
     if getattr(model, "pooler", None) is not None:
         model.pooler = None  # the head pools by itself; an unused pooler would only be counted
     return tokenizer, model

@@ -13,11 +13,10 @@ from typing import Any
 
 from bbi_utils.errors import BadInput
 from bbi_utils.files import json_object, replacing
-from bbi_utils.oracles.adapters import CONFIG, canonical, check_adapter
+from bbi_utils.oracles.adapters import CONFIG, RECORD, canonical, check_adapter
 from bbi_utils.oracles.checkpoints import Checkpoint
 
 Curve = list[dict[str, float]]
-RECORD = "training.json"
 # What unpacking a torn checkpoint, or one that lacks or misshapes a part, can raise.
 DAMAGED = (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles.chat import end_of_turn, prompt_ids
+from bbi_utils.oracles.chat import conversation_ids
 
 if TYPE_CHECKING:
     import torch
@@ -22,12 +22,10 @@ def encode_example(
 ) -> Example:
     """Token ids of prompt, answer and end of turn (`input_ids`), and `labels` that are -100 on the prompt.
 
-    The prompt is tokenised as in sampling. The end of turn is learned too, or the student would never stop;
+    The tokens are those of the template. The end of turn is learned too, or the student would never stop;
     an answer that was cut off (`ended` False) has none, or the student would learn to stop anywhere.
     """
-    asked = prompt_ids(tokenizer, prompt, system_prompt=system_prompt)
-    answered = list(tokenizer(answer, add_special_tokens=False)["input_ids"])
-    answered += [end_of_turn(tokenizer)] if ended else []
+    asked, answered = conversation_ids(tokenizer, prompt, answer, system_prompt=system_prompt, ended=ended)
     return {"input_ids": asked + answered, "labels": [IGNORED] * len(asked) + answered}
 
 

@@ -33,6 +33,7 @@ from bbi_utils.errors import BadInput, OutOfMemory
 from bbi_utils.files import sha256_json
 from bbi_utils.oracles import checkpoints
 from bbi_utils.oracles.adapters import peft_warnings
+from bbi_utils.oracles.chat import check_vocabulary
 from bbi_utils.oracles.checkpoints import Checkpoint, Quantisation
 from bbi_utils.progress import Progress
 
@@ -193,6 +194,7 @@ def train_adapter(
     curve = finished(out, key=key)
     if curve is None:
         model = build_student(checkpoint, settings, dtype=dtype, device=device, seed=seed)
+        check_vocabulary(tokenizer, model)
         run = TrainingRun(
             model, examples, settings, held_out, pad=tokenizer.pad_token_id, seed=seed, device=device
         )

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from safetensors import safe_open
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
@@ -21,11 +24,16 @@ from bbi_utils.oracles.checkpoints import ADAPTER_CONFIG as CONFIG
 from bbi_utils.oracles.checkpoints import Checkpoint, loading, resolve_model
 
 WEIGHTS = "adapter_model.safetensors"
+RECORD = "training.json"  # beside an adapter that the study trained
 # A trainer may save its tokenizer beside the adapter: with a chat template of its own, or added tokens.
 TOKENIZER = (
     "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "chat_template.jinja",
     "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt", "merges.txt",
 )  # fmt: skip
+# Whole embeddings or an output head in an adapter's file, by the names that models give them.
+EMBEDDINGS = re.compile(
+    r"(embed_tokens|wte|word_embeddings|embed_in|lm_head|embed_out)(\.base_layer)?\.weight$"
+)
 # Where the base lay and who wrote the file do not change what the adapter computes.
 INCIDENTAL = ("base_model_name_or_path", "revision", "peft_version", "inference_mode")
 
@@ -107,13 +115,26 @@ def peft_warnings() -> Iterator[None]:
 
 
 def attach_adapter(model: Any, folder: str | Path) -> Any:
-    """The model with the adapter on it, in eval mode; BadInput when the two do not fit."""
+    """The model with the adapter on it, in eval mode; BadInput when the two do not fit.
+
+    An adapter whose trainer added tokens brings embeddings of all of them: the model's get as many rows.
+    """
     from peft import PeftModel
 
     folder = check_adapter(folder)
-    way = "delete its folder and run again, which trains it anew, or get them anew"
+    way = "train it anew on this base, or get them anew"
+    way = "delete its folder and run again, which trains it anew" if (folder / RECORD).is_file() else way
     with loading(f"adapter {folder}", way_out=way), peft_warnings():
+        if (rows := embedded(folder)) not in (None, model.get_input_embeddings().weight.shape[0]):
+            model.resize_token_embeddings(rows, mean_resizing=False)
         try:
             return PeftModel.from_pretrained(model, folder, is_trainable=False).eval()
         except UserWarning as error:
             raise BadInput(f"adapter {folder} lacks tensors for this model; train it again.") from error
+
+
+def embedded(folder: Path) -> int | None:
+    """For how many tokens an adapter brings embeddings of its own; None where it brings none."""
+    with safe_open(folder / WEIGHTS, framework="numpy") as tensors:
+        names = [name for name in tensors.keys() if EMBEDDINGS.search(name)]  # noqa: SIM118
+        return max((tensors.get_slice(name).get_shape()[0] for name in names), default=None)

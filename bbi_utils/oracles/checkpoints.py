@@ -7,11 +7,10 @@ variable BBI_TRUST_REMOTE_CODE to 1: no file that describes a study can switch t
 from __future__ import annotations
 
 import functools
-import logging
 import math
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,25 +21,14 @@ from safetensors import SafetensorError, safe_open
 from bbi_utils import paths
 from bbi_utils.errors import BadInput, OutOfMemory
 from bbi_utils.files import json_object, sha256_file, sha256_text
-from bbi_utils.oracles import gguf, hub
+from bbi_utils.oracles import gguf, hub, quantised
 
 Quantisation = Literal["none", "nf4"]
 ADAPTER_CONFIG = "adapter_config.json"
 SHARD = re.compile(r"[^/\\]+\.safetensors")  # a name, and no path
+GET_ANEW = "get them anew"
 WRITER = "(save_pretrained of a recent transformers)"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-# The package `kernels` is left out on purpose: with it, bitsandbytes fetches code from a hub at import.
-# Without it, bitsandbytes warns on some CPUs.
-QUANTISER_LOGGER = "bitsandbytes.backends.cpu.ops"
-NO_NEWS = re.compile("Failed to load CPU gemm_4bit_forward.*No module named 'kernels'", re.DOTALL)
-
-
-def expect_no_kernels() -> None:
-    """Keep bitsandbytes from warning that `kernels` is missing; call before that is imported."""
-    logging.getLogger(QUANTISER_LOGGER).addFilter(lambda record: not NO_NEWS.match(record.getMessage()))
-
-
-expect_no_kernels()  # whoever loads a model imports this module first
 
 
 @dataclass(frozen=True)
@@ -184,7 +172,7 @@ def pick_dtype(dtype: str, *, device: str) -> str:
 
 
 @contextmanager
-def loading(what: str, *, way_out: str = "get them anew") -> Iterator[None]:
+def loading(what: str, *, way_out: str = GET_ANEW) -> Iterator[None]:
     """One clear error for every way in which files on disk can fail to be a model."""
     try:
         yield
@@ -234,7 +222,10 @@ def context_of(checkpoint: Checkpoint) -> int:
 
 
 def load_model(checkpoint: Checkpoint, *, quantisation: Quantisation, dtype: str, device: str) -> Any:
-    """The language model in eval mode, weights read from safetensors and complete."""
+    """The language model in eval mode, weights read from safetensors: all of them, and no others.
+
+    One that is quantised already loads as it is, or BadInput says why not.
+    """
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
@@ -242,46 +233,35 @@ def load_model(checkpoint: Checkpoint, *, quantisation: Quantisation, dtype: str
     if checkpoint.commit is not None:
         hub.download(checkpoint.name, revision=checkpoint.commit, patterns=hub.FILES)
         check_files(checkpoint.folder, name=checkpoint.name)
-    with loading(f"model {checkpoint.name}"):
+    own, asked = quantised.own(checkpoint.folder), {}
+    needed = f"it is quantised already ({own}): install what that needs, or take its unquantised original"
+    with loading(f"model {checkpoint.name}", way_out=needed if own else GET_ANEW):
+        quantised.refuse_unknown(checkpoint.folder, name=checkpoint.name)
+        if quantisation == "nf4":
+            quantised.check(checkpoint.folder, name=checkpoint.name)
+            asked = {"quantization_config": quantised.four_bit(device)}  # None would undo a checkpoint's own
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             checkpoint.folder,
             dtype=dtype,
             device_map={"": device},
-            quantization_config=four_bit(device) if quantisation == "nf4" else None,
             use_safetensors=True,
             trust_remote_code=hub.trusts_remote_code(),
             output_loading_info=True,
+            **asked,
         )
     model, report = loaded
-    if report["missing_keys"]:
-        missing = ", ".join(sorted(report["missing_keys"])[:3])
-        raise BadInput(f"model {checkpoint.name}: weights are missing ({missing}, ...); get its files anew.")
+    check_complete(report["missing_keys"], report["unexpected_keys"], name=checkpoint.name)
+    if quantisation == "nf4":
+        quantised.refuse_partly(model, name=checkpoint.name)
     if "bitsandbytes" in sys.modules:  # else nothing can be quantised; do not import it for that
-        keep_four_bit_layout(model)
+        quantised.keep_layout(model)
     return model.eval()
 
 
-def four_bit(device: str) -> Any:
-    """NF4 with double quantisation (Dettmers et al. 2023); computes in float32 on a CPU, else bfloat16."""
-    import torch
-    from transformers import BitsAndBytesConfig
-
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.float32 if device == "cpu" else torch.bfloat16,
-    )
-
-
-def keep_four_bit_layout(model: Any) -> None:
-    """Forbid bitsandbytes to repack 4-bit weights in place.
-
-    On CPUs with AVX512-BF16 a forward in eval mode repacks them for a bfloat16 kernel, after which training
-    fails or loses gradients. Without repacking, sampling also computes just as training did, on every CPU.
-    """
-    from bitsandbytes.nn import Linear4bit
-
-    for module in model.modules():
-        if isinstance(module, Linear4bit):
-            module.support_avx512bf16_for_cpu = False
+def check_complete(missing: Iterable[str], unexpected: Iterable[str] = (), *, name: str) -> None:
+    """Raise BadInput where weights of a model are missing or have no place in it, as transformers reports."""
+    for keys, what in ((sorted(missing), "are missing"), (sorted(unexpected), "have no place in the model")):
+        if keys:
+            more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+            found = f"weights {what} ({', '.join(keys[:3])}{more})"
+            raise BadInput(f"model {name}: {found}; get its files anew, all of one version.")

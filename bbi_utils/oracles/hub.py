@@ -39,12 +39,18 @@ def is_hub_id(name: str) -> bool:
     return True
 
 
-def cached_commit(name: str, revision: str | None = None) -> str | None:
-    """The commit that a hub id and revision resolve to in the local cache; None where it is not there."""
+def cached_folder(name: str, revision: str | None = None) -> Path | None:
+    """Where the local cache has what a hub id and revision resolve to; None where it is not there."""
     from huggingface_hub import try_to_load_from_cache
 
     config = try_to_load_from_cache(name, "config.json", revision=revision) if is_hub_id(name) else None
-    return Path(config).parent.name if isinstance(config, str) else None
+    return Path(config).parent if isinstance(config, str) else None
+
+
+def cached_commit(name: str, revision: str | None = None) -> str | None:
+    """The commit of what is there."""
+    folder = cached_folder(name, revision)
+    return folder.name if folder else None
 
 
 def download(name: str, *, revision: str | None, patterns: tuple[str, ...]) -> Path:

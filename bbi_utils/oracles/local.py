@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from bbi_utils.errors import BadInput, OutOfMemory
 from bbi_utils.files import sha256_text
-from bbi_utils.oracles import checkpoints, likelihood
+from bbi_utils.oracles import checkpoints, likelihood, quantised
 from bbi_utils.oracles.adapters import adapter_hash, attach_adapter, resolve_adapted
 from bbi_utils.oracles.base import Answer, FinishReason, Request, Said, Sampling, fingerprint_of
-from bbi_utils.oracles.chat import prompt_ids, stop_ids
+from bbi_utils.oracles.chat import (
+    check_vocabulary,
+    conversation_ids,
+    prompt_ids,
+    refuse_thoughts,
+    stop_ids,
+)
 from bbi_utils.oracles.checkpoints import Quantisation
 from bbi_utils.oracles.seeded import noise_processor
 from bbi_utils.progress import Progress
@@ -65,6 +71,8 @@ class LocalOracle:
             "chat_template": sha256_text(self.tokenizer.chat_template),
             **sampling.settings(),
         }
+        if own := quantised.own(self.checkpoint.folder):
+            self.settings["own_quantisation"] = own  # once ignored: answers of then are not to be reused
         self.fingerprint = fingerprint_of(self.settings)
 
     @property
@@ -92,7 +100,9 @@ class LocalOracle:
         pad = self.tokenizer.pad_token_id
         model.generation_config = GenerationConfig(do_sample=False, eos_token_id=self.stops, pad_token_id=pad)
         adapter = self.adapter or self.checkpoint.adapter
-        return attach_adapter(model, adapter) if adapter else model
+        model = attach_adapter(model, adapter) if adapter else model
+        check_vocabulary(self.tokenizer, model)
+        return model
 
     def release(self) -> None:
         """Drop the weights (the next answer loads them again)."""
@@ -102,6 +112,11 @@ class LocalOracle:
     def encode(self, prompt: str) -> list[int]:
         """Token ids of the rendered prompt."""
         return prompt_ids(self.tokenizer, prompt, system_prompt=self.sampling.system_prompt)
+
+    def cut(self, prompt: str, answer: str) -> tuple[int, ...]:
+        """An answer's tokens, without its end, as this model would say it after the prompt."""
+        hidden = self.sampling.system_prompt
+        return tuple(conversation_ids(self.tokenizer, prompt, answer, system_prompt=hidden, ended=False)[1])
 
     def check(self, requests: Sequence[Request]) -> None:
         """Raise BadInput for the first prompt that leaves no room for a whole answer."""
@@ -113,7 +128,10 @@ class LocalOracle:
                 raise BadInput(f"{found}: shorten it or lower max_new_tokens.")
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:
-        """Answer one batch, in order. Raises BadInput for a prompt that does not fit, and OutOfMemory."""
+        """Answer one batch, in order.
+
+        Raises BadInput for a prompt that does not fit and a thought instead of an answer, and OutOfMemory.
+        """
         import torch
 
         self.check(requests)
@@ -166,8 +184,10 @@ class LocalOracle:
         return tokens[:, length:].tolist()
 
     def read(self, request: Request, prompt_tokens: int, tokens: list[int], seconds: float) -> Answer:
-        """Cut at the first stop token; outer white space is not part of an answer."""
+        """Cut at the first stop token; outer white space is not part of an answer, and a thought is none."""
         end = next((k for k, token in enumerate(tokens) if token in self.stops), None)
+        # Some markers of thoughts are special tokens, which a text leaves out.
+        refuse_thoughts(self.name, request.prompt_id, self.tokenizer.decode(tokens[:end]))
         text = self.tokenizer.decode(tokens[:end], skip_special_tokens=True).strip()
         reason: FinishReason = "length" if end is None else "stop"
         count = len(tokens) if end is None else end

@@ -104,6 +104,6 @@ def said_by(
         if (sampled := kept.get(probe.id)) is not None:
             tokens = sampled[:-1] if ended else sampled
         else:
-            tokens = tuple(oracle.tokenizer(text, add_special_tokens=False)["input_ids"])
+            tokens = oracle.cut(probe.prompt, text)
         found.append(Said(probe.prompt, tokens, ended))
     return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Oracle, Request
+from bbi_utils.oracles.chat import refuse_thoughts
 from bbi_utils.oracles.endpoint.client import EndpointOracle
 from bbi_utils.progress import Progress
 from bbi_utils.responses.purchase import buy
@@ -53,7 +54,8 @@ def sample(
     Columns: prompt_id, answer, finish_reason (see `oracles.base`), prompt_tokens, answer_tokens, seconds.
     `sample_index` 1, 2, ... are independent fresh answers. Nothing is loaded when nothing is missing. An
     endpoint is asked on its oracle's terms (see `purchase`). Raises BadInput for a repeated prompt id, a
-    prompt that cannot be answered, a batch size below 1, or a store that cannot be written.
+    prompt that cannot be answered, a thought instead of an answer, a batch size below 1, or a store that
+    cannot be written.
     """
     if batch_size < 1:
         raise BadInput(f"batch_size is {batch_size}; expected a whole number >= 1.")
@@ -73,7 +75,10 @@ def sample(
                 compute(oracle, plan_batches(requests, batch_size=batch_size), store, have, bar=bar)
         del requests
     del have  # of a million ids it takes a tenth of a gigabyte
-    return answer_table(store, oracle.fingerprint, ids, sample_index=sample_index)
+    table = answer_table(store, oracle.fingerprint, ids, sample_index=sample_index)
+    for prompt_id, text in zip(table["prompt_id"], table["answer"], strict=True):
+        refuse_thoughts(oracle.name, prompt_id, text)  # recorded answers, and those of a former version
+    return table
 
 
 def compute(

@@ -12,7 +12,7 @@ from typing import Any
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.forms.reading import prompt_rows
-from bbi_utils.oracles import Sampling, Terms, chat, gguf, load_oracle
+from bbi_utils.oracles import Sampling, Terms, chat, gguf, load_oracle, quantised
 from bbi_utils.oracles.adapters import (
     adapter_folder,
     base_of,
@@ -20,8 +20,8 @@ from bbi_utils.oracles.adapters import (
     resolve_adapted,
     whole_model,
 )
-from bbi_utils.oracles.checkpoints import check_files, hash_now, load_tokenizer
-from bbi_utils.oracles.hub import cached_commit
+from bbi_utils.oracles.checkpoints import check_files, hash_now, load_tokenizer, loading
+from bbi_utils.oracles.hub import cached_commit, cached_folder
 from bbi_utils.oracles.references import WORDS, kind_of
 from bbi_utils.provenance import gpus
 from bbi_utils.study.params import Study
@@ -83,6 +83,9 @@ def check_oracles(study: Study) -> None:
             check_without_weights(study, role)
     for role in ("teacher", "student"):
         check_system_prompt(study, role)
+    for role, asked in (("teacher", study.teacher_4bit), ("student", study.quantisation == "nf4")):
+        if asked and kinds[role] == "weights":
+            check_four_bit(*whole_model(*study.model(role)))
 
 
 def asked_of(study: Study, role: str) -> tuple[str, str | None, str | None]:
@@ -90,6 +93,14 @@ def asked_of(study: Study, role: str) -> tuple[str, str | None, str | None]:
     reference, revision = study.model(role)
     folder = paths.local_model(reference)
     return str(folder.resolve() if folder else reference), revision, getattr(study, f"{role}_system_prompt")
+
+
+def check_four_bit(reference: str, revision: str | None) -> None:
+    """Raise BadInput where a model that is here, as a folder or in the cache, has no 4-bit form."""
+    folder = paths.local_model(reference) or cached_folder(reference, revision)
+    if folder is not None and gguf.file_of(reference) is None:
+        with loading(f"configuration of {reference}"):
+            quantised.check(folder, name=reference)
 
 
 def check_system_prompt(study: Study, role: str) -> None:

@@ -8,13 +8,15 @@ import numpy as np
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import checkpoints
-from bbi_utils.oracles.chat import prompt_ids, render
+from bbi_utils.oracles.chat import THOUGHTS, check_vocabulary, conversation_ids, prompt_ids, render
 from bbi_utils.progress import Progress
 
 JUDGE_TEMPLATE = (
     "Prompt: {prompt}\n\nAnswer A: {a}\n\nAnswer B: {b}\n\n"
     "Which answer was written by the teacher, a larger and more careful model? Reply with A or B."
 )
+MARKS = "▁ĠĊ "  # how vocabularies write that a token begins with white space
+LEAST = 1e-6  # probability of both letters together, on average: with less, a judge does not answer with one
 
 
 def load_local_judge(
@@ -33,6 +35,7 @@ def load_local_judge(
     tokenizer, device = checkpoints.load_tokenizer(checkpoint), checkpoints.pick_device(device)
     dtype = checkpoints.pick_dtype(dtype, device=device)
     network = checkpoints.load_model(checkpoint, quantisation="none", dtype=dtype, device=device)
+    check_vocabulary(tokenizer, network)
     return LanguageModelJudge(checkpoint.label, network, tokenizer, **settings)
 
 
@@ -45,7 +48,11 @@ class LanguageModelJudge:
         self.name = name
         self._model, self._tokenizer = model, tokenizer
         self._batch_size, self._progress = batch_size, progress
-        self._letters = letter_tokens(tokenizer)
+        self._lead, self._letters = letter_tokens(tokenizer)
+        vocabulary = tokenizer.get_vocab()
+        self._thoughts = [vocabulary[name] for name in vocabulary if name.lower() in dict(THOUGHTS)]
+        # A model that reads pictures as well keeps this in a part of its configuration.
+        self._context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
 
     def __call__(self, prompts: list[str], a: list[str], b: list[str]) -> np.ndarray:
         import torch
@@ -56,12 +63,16 @@ class LanguageModelJudge:
         tokens = [self.question(*row) for row in place]
         self._check_length(tokens)
         order = np.argsort([len(ids) for ids in tokens], kind="stable")
-        odds = np.empty(len(tokens))
+        said = np.empty((3, len(tokens)))
         with torch.inference_mode(), Progress(len(order), "judging", shown=self._progress) as bar:
             for start in range(0, len(order), self._batch_size):
                 batch = order[start : start + self._batch_size]
-                odds[batch] = self._log_odds([tokens[i] for i in batch])
+                said[:, batch] = self._said([tokens[i] for i in batch])
                 bar.update(len(batch))
+        odds, letter, thought = said
+        if len(odds) and letter.mean() < max(LEAST, thought.mean()):
+            found = f"judge {self.name} begins with A or B at a probability of {letter.mean():.1g}"
+            raise BadInput(f"{found}, with a thought at {thought.mean():.1g}; use one that answers at once")
         return odds[[place[row] for row in rows]]
 
     def question(self, prompt: str, a: str, b: str) -> list[int]:
@@ -78,11 +89,16 @@ class LanguageModelJudge:
         decode = self._tokenizer.decode
         return {x: [decode([i]) for i in ids] for x, ids in zip("AB", self._letters, strict=True)}
 
-    def _log_odds(self, tokens: list[list[int]]) -> np.ndarray:
-        """One left-padded batch; positions count from each question's own start."""
+    def _said(self, tokens: list[list[int]]) -> np.ndarray:
+        """Log odds, and the probabilities that a letter, or a thought, comes first: shape (3, n).
+
+        One left-padded batch; positions count from each question's own start. A letter may come at once, or
+        after what the template writes before an answer: both count.
+        """
         import torch
 
-        width = max(map(len, tokens))
+        tokens = [row + self._lead for row in tokens]
+        width, steps = max(map(len, tokens)), len(self._lead) + 1
         filler = self._tokenizer.pad_token_id or 0
         ids = torch.tensor([[filler] * (width - len(row)) + row for row in tokens])
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in tokens])
@@ -90,29 +106,36 @@ class LanguageModelJudge:
         inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
         inputs = {name: value.to(self._model.device) for name, value in inputs.items()}
         # Nothing is generated, so keys and values need not be kept: gigabytes less for a large judge.
-        logits = self._model(**inputs, logits_to_keep=1, use_cache=False).logits[:, -1].float()
-        first, second = (torch.logsumexp(logits[:, ids], dim=-1) for ids in self._letters)
-        return (first - second).cpu().numpy()
+        logits = self._model(**inputs, logits_to_keep=steps, use_cache=False).logits[:, -steps:].float()
+        total = torch.logsumexp(logits, dim=-1)
+        led = logits[:, range(steps - 1), self._lead] - total[:, 1:]
+        way = torch.nn.functional.pad(led.cumsum(dim=-1), (1, 0))  # log-probability of coming to each step
+        a, b, thought = (
+            torch.logsumexp(torch.logsumexp(logits[:, :, those], dim=-1) + way, dim=-1)
+            for those in (*self._letters, self._thoughts)
+        )
+        chances = (torch.exp(one - total[:, 0]) for one in (torch.logaddexp(a, b), thought))
+        return torch.stack([a - b, *chances]).cpu().numpy()
 
     def _check_length(self, tokens: list[list[int]]) -> None:
         longest = max(map(len, tokens), default=0)
-        limit = getattr(self._model.config, "max_position_embeddings", None) or longest
-        if longest >= limit:
-            found = f"a question to judge {self.name} has {longest} tokens, its context holds {limit}"
+        if self._context is not None and longest >= self._context:
+            found = f"a question to judge {self.name} has {longest} tokens, its context holds {self._context}"
             raise BadInput(f"{found}; use a judge with a longer context or shorter answers (max_new_tokens)")
 
 
-def letter_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """Token ids of "A" and of "B": each spelling (bare, after a space) that is one token for both letters.
+def letter_tokens(tokenizer: Any) -> tuple[list[int], tuple[list[int], list[int]]]:
+    """What the template writes before an answer, and the tokens of "A" and of "B", as ids.
 
-    A spelling that only one letter has would favour that letter. Raises BadInput if there is none.
+    A letter is as the template writes it, and each spelling, bare or after white space, that is one token for
+    both letters: one that only one letter has would favour it. Raises BadInput if there is none.
     """
-    found: tuple[list[int], list[int]] = ([], [])
-    for pattern in ("{}", " {}"):
-        ids = [tokenizer(pattern.format(x), add_special_tokens=False)["input_ids"] for x in "AB"]
-        if all(len(one) == 1 for one in ids):
-            for letter, one in zip(found, ids, strict=True):
-                letter.extend(i for i in one if i not in letter)
-    if not found[0]:
+    a, b = (conversation_ids(tokenizer, "?", letter, ended=False)[1] for letter in "AB")
+    alike = next((k for k, (one, other) in enumerate(zip(a, b, strict=False)) if one != other), len(a))
+    vocabulary = tokenizer.get_vocab()
+    marks = [name[:-1] for name in vocabulary if name[-1:] == "A" and not name[:-1].strip(MARKS)]
+    found = {(vocabulary[f"{m}A"], vocabulary[f"{m}B"]) for m in marks if f"{m}B" in vocabulary}
+    found |= {(a[-1], b[-1])} if len(a) == len(b) == alike + 1 else set()
+    if not found:
         raise BadInput("the judge's tokenizer has no single tokens for 'A' and 'B'; choose another judge")
-    return found
+    return a[:alike], ([one for one, _ in sorted(found)], [other for _, other in sorted(found)])

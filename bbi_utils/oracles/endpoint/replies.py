@@ -16,7 +16,7 @@ import httpx2
 
 from bbi_utils.errors import one_line, printable
 from bbi_utils.oracles.base import Answer, FinishReason
-from bbi_utils.oracles.chat import THOUGHT
+from bbi_utils.oracles.chat import thought_in
 from bbi_utils.oracles.endpoint.complaints import error_in, status_in, words_of
 
 AGAIN = (408, 409, 425, 429)  # HTTP statuses that may pass, beside those from 500 on
@@ -52,7 +52,7 @@ WAYS_OUT = {
     429: "the account has no quota left; add credit and run again",
 }
 NO_THOUGHTS = (
-    f"its answers begin with a thought ({THOUGHT}): it would be compared instead of the answer; have the "
+    "its answers begin with a thought ({marker}): it would be compared instead of the answer; have the "
     "server keep thoughts apart (vLLM: --reasoning-parser), or take a model that answers at once"
 )
 FIELD_REFUSED = "field refused"  # the outcome where the same request goes again without the field
@@ -132,8 +132,8 @@ def _read_choice(content: Any, answer: Answer, logprobs: bool, most: int) -> Rep
     reason: FinishReason = "refusal" if message.get("refusal") else REASONS.get(ended, full)
     said = text_of(message)
     alternatives = _alternatives(choice.get("logprobs")) if logprobs else None
-    if said.startswith(THOUGHT):
-        return Reply("thought", billed=True, fatal=NO_THOUGHTS)
+    if (marker := thought_in(said)) is not None:
+        return Reply("thought", billed=True, fatal=NO_THOUGHTS.format(marker=marker))
     why = "" if said else _in_its_place(message)
     text = verdict(said, alternatives) if logprobs else said
     found = replace(answer, answer=text, finish_reason=reason)
