@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,21 @@ from bbi_utils.games.inference.simultaneous import simultaneous
 from bbi_utils.games.scores import ROW, units
 
 
-def advantage(scores: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+def advantage(
+    scores: pd.DataFrame,
+    *,
+    confidence: float = 0.95,
+    seed: int = 0,
+    together: Sequence[str] = ("pair", "contrast"),
+) -> pd.DataFrame:
     """Advantage of each adversary in each game: pair, contrast, adversary, game, n, advantage, lower, upper.
 
     n counts prompts. No interval leaves 0 by less than what cross-fitting may cause where there is nothing to
-    learn. Within a pair and contrast the intervals hold together with probability about
-    ``confidence`` (over prompts, with the fitted adversaries as they are); see ``intervals`` for the limits.
+    learn. Within a pair and contrast, or what else is named in `together`, the intervals hold jointly with
+    probability about ``confidence`` (over prompts, with the fitted adversaries as they are); see
+    ``intervals`` for the limits.
     """
-    return _table(scores, family=["pair", "contrast"], row=ROW, confidence=confidence, seed=seed)
+    return _table(scores, family=list(together), row=ROW, confidence=confidence, seed=seed)
 
 
 def by_category(scores: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -50,7 +50,7 @@ def write_audit(audit: Audit, folder: Path, *, sources: Sequence[Path]) -> list[
     """
     tables = tables_of(audit)
     drawn = figures_of(audit, tables)  # before anything is written: drawing can fail too
-    with _beside(folder) as partial:
+    with beside(folder) as partial:
         for name, table in tables.items():
             table.to_parquet(partial / name, index=False)
         for name, figure in drawn.items():
@@ -60,7 +60,8 @@ def write_audit(audit: Audit, folder: Path, *, sources: Sequence[Path]) -> list[
             write_json(partial / "certificate_null.json", audit.null.to_json())
         write_json(partial / CERTIFICATE, audit.certificate.to_json())
         write_json(partial / "manifest.json", _manifest(audit, sources, partial))
-        return _moved(partial, folder, sources=sources)
+        stale = [Path("certificate_null.json"), *_drawn(FIGURES, folder)]
+        return moved(partial, folder, sources=sources, last=CERTIFICATE, stale=stale)
 
 
 def tables_of(audit: Audit) -> dict[str, pd.DataFrame]:
@@ -130,7 +131,7 @@ def _check_room(new: list[Path], folder: Path, *, sources: Sequence[Path]) -> No
 
 
 @contextmanager
-def _beside(folder: Path) -> Iterator[Path]:
+def beside(folder: Path) -> Iterator[Path]:
     """An empty hidden folder within `folder`, on the same file system; it is gone afterwards.
 
     A folder that is new goes too where nothing came into it.
@@ -147,16 +148,22 @@ def _beside(folder: Path) -> Iterator[Path]:
             folder.rmdir()
 
 
-def _moved(partial: Path, folder: Path, *, sources: Sequence[Path]) -> list[Path]:
-    """The files in their places, the certificate first in the list and last to be moved."""
+def moved(partial: Path, folder: Path, *, sources: Sequence[Path], last: str, stale: Iterable[Path] = ()) -> list[Path]:
+    """The files in their places, `last` first in the list and last to be moved.
+
+    An older one of that name goes first, and so do the `stale` files, in the folder, of an older audit.
+    """
     new = [file.relative_to(partial) for file in partial.rglob("*") if file.is_file()]
     _check_room(new, folder, sources=sources)
-    stale = [folder / CERTIFICATE, folder / "certificate_null.json"]
-    stale += [file for name in FIGURES for file in (folder / "figures").glob(f"{name}.*")]
-    for file in stale:
-        file.unlink(missing_ok=True)
-    *others, last = sorted(new, key=lambda name: (name == Path(CERTIFICATE), name))
-    for name in (*others, last):
+    for name in (Path(last), *stale):
+        (folder / name).unlink(missing_ok=True)
+    *others, final = sorted(new, key=lambda name: (name == Path(last), name))
+    for name in (*others, final):
         (folder / name).parent.mkdir(exist_ok=True)
         os.replace(partial / name, folder / name)
-    return [folder / name for name in (last, *others)]
+    return [folder / name for name in (final, *others)]
+
+
+def _drawn(names: Iterable[str], folder: Path) -> list[Path]:
+    """The figures of these names in the folder, as an older audit may have left them."""
+    return [file.relative_to(folder) for name in names for file in (folder / "figures").glob(f"{name}.*")]

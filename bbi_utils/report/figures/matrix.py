@@ -1,0 +1,89 @@
+"""Who is like whom: the advantage between every two models as a heat map, in the order of a tree."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bbi_utils.report.figures.style import PAGE, canvas, use_style
+from bbi_utils.report.labels import as_drawn
+
+CAPTION = (
+    "Advantage, 2 Pr[correct] - 1, in the pairwise game between every two of {models} models on {n} prompts, "
+    "cross-fitted: white is where nobody tells two models apart (estimates below 0 count as 0), dark where "
+    "nearly everybody does. {tree}Numbers with intervals that hold over all pairs are in advantages.csv."
+)
+TREE = (
+    "The tree joins what is told apart least (average linkage), the scale above it is the advantage at which "
+    "two branches join. "
+)
+MOST_WRITTEN = 24  # models; with more the numbers in the cells cannot be read
+
+
+def tree_of(distances: pd.DataFrame) -> np.ndarray:
+    """Average linkage of a square of distances, as SciPy has it, the nearest leaves side by side."""
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
+    return linkage(squareform(distances.to_numpy()), method="average", optimal_ordering=True)
+
+
+@use_style()
+def matrix_figure(distances: pd.DataFrame, *, n: int) -> Figure:
+    """distances: as `Matrix.distances`; with the tree where every two models were compared. n: prompts."""
+    whole = bool(distances.notna().all(axis=None)) and len(distances) > 2
+    side = min(PAGE, 1.6 + 0.21 * len(distances))
+    size, widths = (side + 1.5, side), {"width_ratios": [1, 3.2] if whole else [0.01, 3.2]}
+    fig, axes = canvas(1, 2, size=size, gridspec_kw=widths)
+    order = _tree(axes[0, 0], distances) if whole else list(distances)
+    axes[0, 0].set_axis_off() if not whole else None
+    drawn = _cells(axes[0, 1], distances.loc[order, order])
+    fig.colorbar(drawn, ax=axes[0, 1], label="advantage", fraction=0.035, pad=0.015).outline.set_visible(
+        False
+    )
+    fig.set_label(CAPTION.format(models=len(distances), n=f"{n:,}", tree=TREE if whole else ""))
+    return fig
+
+
+def _tree(ax: Axes, distances: pd.DataFrame) -> list[str]:
+    """Draws the tree and returns the models in its order, from the top down."""
+    from scipy.cluster.hierarchy import dendrogram
+
+    look: dict[str, Any] = {"orientation": "left", "no_labels": True, "color_threshold": 0}
+    found = dendrogram(tree_of(distances), ax=ax, above_threshold_color="#333333", **look)
+    for line in ax.collections:
+        line.set_linewidth(0.8)
+    ax.invert_yaxis()
+    ax.spines[["left", "right", "bottom"]].set_visible(False)
+    ax.xaxis.tick_top()
+    ax.grid(visible=False)
+    return [distances.index[place] for place in found["leaves"]]
+
+
+def _cells(ax: Axes, square: pd.DataFrame) -> Any:
+    """The heat map; the numbers are written where there is room."""
+    values = square.to_numpy(float)
+    drawn = ax.imshow(values, cmap="Purples", vmin=0, vmax=1, aspect="auto")
+    names = [as_drawn(name) for name in square]
+    ax.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=6)
+    ax.set_yticks(range(len(names)), names, fontsize=6)
+    ax.yaxis.tick_right()
+    ax.grid(visible=False)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    if len(names) <= MOST_WRITTEN:
+        for (y, x), value in np.ndenumerate(values):
+            if x != y and value == value:
+                ink = "white" if value > 0.55 else "black"
+                ax.text(
+                    x,
+                    y,
+                    f"{value:.2f}"[1:] if value < 1 else "1",
+                    ha="center",
+                    va="center",
+                    color=ink,
+                    fontsize=5,
+                )
+    return drawn

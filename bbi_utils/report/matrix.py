@@ -1,0 +1,173 @@
+"""Many models at once: the advantage between every two, each one's nearest, and families as a tree.
+
+Every two models play the pairwise game on the prompts that either has answered. The adversary is ridge
+regression on views of the answers (`adversaries.ridge`), cross-fitted over folds that are the same for all
+pairs; `together` is the sum of the views' scores, chosen beforehand, and `length` the baseline. Intervals
+hold over all pairs and both adversaries jointly.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_matrix
+
+from bbi_utils.adversaries.ridge import VIEWS, out_of_fold, view_of
+from bbi_utils.errors import BadInput
+from bbi_utils.games.estimates import advantage
+from bbi_utils.games.folds import assign_folds
+from bbi_utils.games.player import right
+from bbi_utils.games.scores import SCORE_COLUMNS
+from bbi_utils.progress import Progress
+from bbi_utils.tables import FEWEST_PROMPTS
+
+ABOUT = ["prompt_id", "prompt", "category", "group"]
+TOGETHER, LENGTH = "together", "length"
+Seen = dict[str, tuple[csr_matrix, np.ndarray]]  # view -> an answer's counts, and their Gram matrix
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """advantages: first, second, adversary, n, advantage, lower, upper. nearest: one row a model.
+
+    scores: what it rests on (contract C3), a pair of models being a contrast.
+    """
+
+    name: str
+    models: list[str]
+    advantages: pd.DataFrame
+    nearest: pd.DataFrame
+    scores: pd.DataFrame
+    confidence: float
+    seconds: float
+
+    def distances(self) -> pd.DataFrame:
+        """Advantages of `together`, those below 0 as 0, models x models; NaN where two were not compared."""
+        found = self.advantages[self.advantages["adversary"] == TOGETHER]
+        square = pd.DataFrame(np.nan, index=self.models, columns=self.models)
+        for row in found.itertuples():
+            square.loc[row.first, row.second] = square.loc[row.second, row.first] = max(0.0, row.advantage)
+        for model in self.models:
+            square.loc[model, model] = 0.0
+        return square
+
+
+def compare_all(
+    answers: pd.DataFrame,
+    *,
+    teachers: Sequence[str] = (),
+    folds: int = 5,
+    confidence: float = 0.95,
+    seed: int = 0,
+    name: str = "recorded",
+    shown: bool = False,
+) -> Matrix:
+    """Every two models, or each with the `teachers` alone; answers: model, answer and ABOUT.
+
+    A model without an answer to a prompt has said nothing there, which an adversary sees too. Raises BadInput
+    on fewer than two models, a teacher that is none of them, a model that answers a prompt twice, and fewer
+    than 20 prompts.
+    """
+    began = time.perf_counter()
+    prompts, said = _wide(answers, teachers)
+    fold = assign_folds(prompts, folds=folds, seed=seed)
+    pairs = [p for p in itertools.combinations(said, 2) if not teachers or set(p) & set(teachers)]
+    with Progress(len(said) + len(pairs), "models", shown=shown) as bar:
+        seen = {}
+        for model in said:
+            seen[model] = _seen(said[model])
+            bar.update()
+        tables = []
+        for pair in pairs:
+            tables.append(_play(pair, said, seen, fold, prompts))
+            bar.update()
+    scores = pd.concat(tables, ignore_index=True).assign(pair=name)[[*SCORE_COLUMNS, "first", "second"]]
+    found = advantage(scores, confidence=confidence, seed=seed, together=["pair"])
+    names = scores[["contrast", "first", "second"]].drop_duplicates()
+    found = found.merge(names, on="contrast").drop(columns=["pair", "contrast", "game"])
+    near = _nearest(list(said), found)
+    return Matrix(name, list(said), found, near, scores, confidence, time.perf_counter() - began)
+
+
+def _wide(answers: pd.DataFrame, teachers: Sequence[str]) -> tuple[pd.DataFrame, dict[str, list[str]]]:
+    """The prompts, and each model's answers to them in that order, "" where it has none."""
+    if twice := int(answers.duplicated(["model", "prompt_id"]).sum()):
+        raise BadInput(f"{twice} answers are of a model and prompt that has one already; keep one of each")
+    prompts = answers[ABOUT].drop_duplicates("prompt_id").sort_values("prompt_id", ignore_index=True)
+    wide = answers.pivot(index="prompt_id", columns="model", values="answer").reindex(prompts["prompt_id"])
+    said = {str(model): list(column.fillna("")) for model, column in wide.items()}
+    if unknown := [name for name in teachers if name not in said]:
+        raise BadInput(f"no answers of the teacher {unknown[0]!r}; there are {', '.join(said)}")
+    if len(said) < 2:
+        raise BadInput(f"answers of {len(said)} model; at least 2 are needed")
+    if len(prompts) < FEWEST_PROMPTS:
+        raise BadInput(f"{len(prompts)} prompts; at least {FEWEST_PROMPTS} are needed")
+    return prompts, said
+
+
+def _seen(answers: Sequence[str]) -> Seen:
+    """Of each view the counts and their Gram matrix, shape (n, n): made once for each model."""
+    found = {}
+    for view in VIEWS:
+        counts = view_of(view, answers)
+        found[view] = counts, (counts @ counts.T).toarray()
+    return found
+
+
+def _play(
+    pair: tuple[str, str],
+    said: Mapping[str, list[str]],
+    seen: Mapping[str, Seen],
+    fold: np.ndarray,
+    prompts: pd.DataFrame,
+) -> pd.DataFrame:
+    """The pairwise game of two models on every prompt that either answered."""
+    one, other = (np.array(said[model], dtype=object) for model in pair)
+    spoke = np.array([bool(a.strip() or b.strip()) for a, b in zip(one, other, strict=True)])
+    fold, differ = fold[spoke], (one != other)[spoke]
+    found = {LENGTH: out_of_fold(_lengths(one, other)[np.ix_(spoke, spoke)], fold), TOGETHER: 0.0}
+    for view in VIEWS:
+        (first, grams), (second, others) = (seen[model][view] for model in pair)
+        across = (first @ second.T).toarray()
+        gram = (grams - across.T) + (others - across)
+        # Equal answers have no difference: what rounding leaves of it must not decide.
+        gram = gram[np.ix_(spoke, spoke)] * np.outer(differ, differ)
+        found[TOGETHER] = found[TOGETHER] + out_of_fold(gram, fold)
+    about = prompts.loc[spoke, ["prompt_id", "category"]].assign(fold=fold, shown="pair", game="pairwise")
+    names = {"contrast": " | ".join(pair), "first": pair[0], "second": pair[1]}
+    tables = [
+        about.assign(adversary=name, score=score, correct=right(score)) for name, score in found.items()
+    ]
+    return pd.concat(tables, ignore_index=True).assign(**names)
+
+
+def _lengths(one: Iterable[str], other: Iterable[str]) -> np.ndarray:
+    """Products of the differences in log counts of characters, words and lines, shape (n, n)."""
+
+    def counts(answers: Iterable[str]) -> np.ndarray:
+        return np.log1p([(len(a), len(a.split()), a.count("\n") + 1) for a in answers])
+
+    difference = counts(one) - counts(other)
+    difference /= np.maximum(difference.std(axis=0), 1e-12)
+    return difference @ difference.T
+
+
+def _nearest(models: Sequence[str], found: pd.DataFrame) -> pd.DataFrame:
+    """Of each model the one that it is told from least, that one's advantage, and the runner-up."""
+    both = found[found["adversary"] == TOGETHER]
+    turned = both.rename(columns={"first": "second", "second": "first"})
+    sorted_ = pd.concat([both, turned]).sort_values(["advantage", "second"], kind="stable")
+    rows = []
+    for model in models:
+        near = sorted_[sorted_["first"] == model].head(2).to_dict("records")
+        if near:
+            best, more = near[0], near[1] if len(near) > 1 else {}
+            ends = (best["advantage"], best["lower"], best["upper"])
+            rows.append((model, best["second"], *ends, more.get("second", ""), more.get("advantage", np.nan)))
+    columns = ["model", "nearest", "advantage", "lower", "upper", "next_one", "next_advantage"]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,105 @@
+"""What a comparison of many models leaves behind: tables, a page to read, a manifest; all or none."""
+
+import base64
+import html
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from string import Template
+
+import pandas as pd
+
+from bbi_utils.files import sha256_file, write_json
+from bbi_utils.provenance import environment, peak_memory
+from bbi_utils.report import figures
+from bbi_utils.report.audit_files import beside, moved
+from bbi_utils.report.figures.style import use_style
+from bbi_utils.report.matrix import TOGETHER, Matrix
+
+PAGE = "matrix.html"
+MOST_ROWS = 500  # of the table of pairs on the page; all are in advantages.csv
+TEXT = Template(
+    """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>$title</title><style>
+body{font:16px/1.5 sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
+:root{color-scheme:light dark}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
+td,th{padding:.2rem .7rem;text-align:left}tbody tr:nth-child(even){background:#8882}
+img{max-width:100%;background:#fff}figcaption{font-size:.9em}</style>
+<h1>$title</h1><p>$summary</p>
+<figure><img alt="heat map of advantages" src="data:image/png;base64,$image">
+<figcaption>$caption</figcaption></figure>
+<h2>Whose answers are these?</h2>
+<p>Of each model the one it is told apart from least. "undecided" says that the interval does not lie above 0:
+nobody here told the two apart, which does not make them alike. The runner-up shows how clear the choice
+is.</p>$nearest
+<h2>Every two models, the most alike first</h2>$pairs</html>
+"""
+)
+
+
+def write_matrix(matrix: Matrix, folder: Path, *, sources: Sequence[Path]) -> list[Path]:
+    """Write the page, advantages.csv, nearest.csv, scores.parquet, figure, manifest; the page is first."""
+    n = int(matrix.scores["prompt_id"].nunique())
+    figure = figures.matrix_figure(matrix.distances(), n=n)
+    with beside(folder) as partial:
+        matrix.advantages.to_csv(partial / "advantages.csv", index=False, float_format="%.6f")
+        matrix.nearest.to_csv(partial / "nearest.csv", index=False, float_format="%.6f")
+        matrix.scores.to_parquet(partial / "scores.parquet", index=False)
+        made = {"notebook": "audit", "inputs": [partial / "scores.parquet"]}
+        figures.save_figure(figure, "matrix", partial / "figures", **made)
+        (partial / PAGE).write_text(page(matrix, figure), encoding="utf-8")
+        write_json(
+            partial / "manifest.json",
+            {
+                "parameters": {"confidence": matrix.confidence, "models": matrix.models},
+                "inputs": {file.name: sha256_file(file) for file in sources},
+                "seconds": round(matrix.seconds, 3), "peak_memory_bytes": peak_memory(),
+                "environment": environment(),
+            },
+        )  # fmt: skip
+        return moved(partial, folder, sources=sources, last=PAGE)
+
+
+def page(matrix: Matrix, figure: object) -> str:
+    """The page, with its picture inside it, so that one file can be sent to anybody."""
+    image = BytesIO()
+    with use_style():
+        figure.savefig(image, format="png", dpi=160)  # type: ignore[attr-defined]
+    found = matrix.advantages[matrix.advantages["adversary"] == TOGETHER].drop(columns="adversary")
+    found = found.sort_values("advantage").assign(interval=_ends)[
+        ["first", "second", "n", "advantage", "interval"]
+    ]
+    near = matrix.nearest.assign(interval=_ends, verdict=_verdict).drop(columns=["lower", "upper"])
+    return TEXT.substitute(
+        title=html.escape(f"Who is like whom: {matrix.name}"),
+        summary=html.escape(summary(matrix)),
+        image=base64.b64encode(image.getvalue()).decode(),
+        caption=html.escape(figure.get_label()),  # type: ignore[attr-defined]
+        nearest=_table(near),
+        pairs=_table(found.head(MOST_ROWS)),
+    )
+
+
+def summary(matrix: Matrix) -> str:
+    """In two sentences: how much was compared, and how many pairs nobody told apart."""
+    found = matrix.advantages[matrix.advantages["adversary"] == TOGETHER]
+    alike = int((found["lower"] <= 0).sum())
+    return (
+        f"{len(matrix.models)} models, {len(found):,} pairs, {found['n'].max():,} prompts, "
+        f"{matrix.confidence:.0%} intervals over all pairs together. {alike:,} pairs are undecided; in the "
+        "others the two are told apart."
+    )
+
+
+def _ends(table: pd.DataFrame) -> list[str]:
+    return [f"[{low:.3f}, {high:.3f}]" for low, high in zip(table["lower"], table["upper"], strict=True)]
+
+
+def _verdict(table: pd.DataFrame) -> list[str]:
+    return ["told apart" if low > 0 else "undecided" for low in table["lower"]]
+
+
+def _table(table: pd.DataFrame) -> str:
+    named = table.rename(columns=lambda name: name.replace("_", " "))
+    return named.to_html(index=False, border=0, float_format=lambda x: f"{x:.3f}", na_rep="")

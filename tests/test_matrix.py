@@ -1,0 +1,140 @@
+"""Many models at once: copies are nearest, nothing is found where nothing is, the page is whole."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bbi_utils.adversaries.ridge import VIEWS, ends, out_of_fold, ridge, skeleton, view_of
+from bbi_utils.errors import BadInput
+from bbi_utils.report.figures.matrix import tree_of
+from bbi_utils.report.matrix import LENGTH, TOGETHER, compare_all
+from bbi_utils.report.matrix_files import write_matrix
+
+OPENERS = {"plain": "", "polite": "Of course! ", "polite too": "Of course! ", "terse": "Result: "}
+WORDS = ("river", "stone", "lamp", "cloud", "paper", "green", "seven", "walks", "sings", "turns")
+
+
+def answers(openers: dict[str, str] = OPENERS, *, n: int = 60, often: float = 0.9) -> pd.DataFrame:
+    """Every model says ten random words to each prompt, most often after its own opening."""
+    rng, rows = np.random.default_rng(3), []
+    for model, opening in openers.items():
+        for i in range(n):
+            said = (opening if rng.random() < often else "") + " ".join(rng.choice(WORDS, 10))
+            rows.append((model, f"p{i:02}", f"prompt {i}", "all", f"g{i}", said))
+    return pd.DataFrame(rows, columns=["model", "prompt_id", "prompt", "category", "group", "answer"])
+
+
+def test_copies_are_each_others_nearest_and_others_are_told_apart() -> None:
+    found = compare_all(answers())
+    near = found.nearest.set_index("model")
+    assert near.loc["polite", "nearest"] == "polite too" and near.loc["polite too", "nearest"] == "polite"
+    assert near.loc["polite", "lower"] <= 0 < near.loc["plain", "lower"]
+    square = found.distances()
+    assert square.loc["plain", "terse"] > 0.6 and square.loc["polite", "polite too"] < 0.4
+    first = tree_of(square)[0, :2].astype(int)
+    assert {found.models[place] for place in first} == {"polite", "polite too"}
+
+
+def test_equal_answers_tie_exactly_and_cannot_be_told_apart() -> None:
+    one = answers({"plain": ""})
+    found = compare_all(pd.concat([one, one.assign(model="copy")]))
+    assert (found.scores["correct"] == 0.5).all() and (found.advantages["advantage"] == 0).all()
+
+
+def test_two_samples_of_one_model_are_told_apart_no_more_often_than_stated() -> None:
+    """Twelve models that differ in nothing: no interval of the 66 pairs lies above 0."""
+    found = compare_all(answers({f"m{i}": "" for i in range(12)}))
+    assert len(found.advantages) == 2 * 66 and (found.advantages["lower"] <= 0).all()
+
+
+def test_with_teachers_only_they_are_compared_with_everybody() -> None:
+    found = compare_all(answers(), teachers=["plain"])
+    assert set(found.advantages["first"]) | set(found.advantages["second"]) == set(OPENERS)
+    assert len(found.advantages) == 2 * 3 and found.distances().isna().to_numpy().sum() == 6
+    assert set(found.nearest["nearest"][found.nearest["model"] != "plain"]) == {"plain"}
+
+
+def test_silence_tells() -> None:
+    table = answers({"plain": "", "copy": ""})
+    silent = (table["model"] == "copy") & (table["prompt_id"] < "p30")
+    found = compare_all(table[~silent]).advantages.set_index("adversary")
+    assert found.loc[TOGETHER, "lower"] > 0 and found.loc[TOGETHER, "n"] == 60
+    assert found.loc[LENGTH, "advantage"] > 0.2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t[t["model"] == "plain"], "answers of 1 model"),
+        (lambda t: t[t["prompt_id"] < "p10"], "10 prompts; at least 20"),
+        (lambda t: pd.concat([t, t.head(3)]), "3 answers are of a model and prompt"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(change, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        compare_all(change(answers()))
+
+
+def test_an_unknown_teacher_is_refused() -> None:
+    with pytest.raises(BadInput, match="no answers of the teacher 'gpt'; there are plain"):
+        compare_all(answers(), teachers=["gpt"])
+
+
+def test_the_page_holds_picture_and_tables_and_models_of_any_name(tmp_path: Path) -> None:
+    table = answers().replace({"model": {"terse": "<b>terse</b>"}})
+    source = tmp_path / "answers.jsonl"
+    source.write_text("{}\n", encoding="utf-8")
+    page, *files = write_matrix(compare_all(table), tmp_path / "out", sources=[source])
+    text = page.read_text(encoding="utf-8")
+    assert page.name == "matrix.html" and "data:image/png;base64," in text
+    assert "&lt;b&gt;terse&lt;/b&gt;" in text and "<b>terse" not in text and "polite too" in text
+    assert {"advantages.csv", "nearest.csv", "scores.parquet", "manifest.json"} <= {
+        file.name for file in files
+    }
+
+
+def test_the_skeleton_keeps_layout_and_capitals_alone() -> None:
+    assert skeleton("Hi, NASA has 12 **bold** items\n- x") == "Aa, A a 0 **a** a\n- a"
+
+
+def test_ends_are_those_of_the_answer_and_of_its_lines() -> None:
+    found = ends("Yes it is.\nBye")
+    assert {"^Yes", "^Yes it is .", "$Bye", "$. Bye", "<Yes it", ">.", "<Bye", ">Bye"} <= set(found)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_views_of_any_text_have_rows_of_length_one_or_zero(view: str) -> None:
+    counts = view_of(view, ["", "a b c", "x\n\ny", "\N{SNOWMAN}"])
+    lengths = np.sqrt(np.asarray(counts.multiply(counts).sum(axis=1)).ravel())
+    assert np.isclose(lengths, 1).sum() + (lengths == 0).sum() == 4 and lengths[1] > 0
+
+
+def test_leaving_out_by_formula_is_leaving_out_by_hand() -> None:
+    """The penalty that the formula prefers is the one that errs least when each row is really left out."""
+    from bbi_utils.adversaries.ridge import PENALTIES
+
+    rng = np.random.default_rng(0)
+    table = rng.normal(0.3, 1.0, (25, 8))
+    gram = table @ table.T
+    errors = []
+    for penalty in PENALTIES * np.linalg.eigvalsh(gram).clip(0).mean():
+        left = []
+        for i in range(25):
+            rest = np.arange(25) != i
+            dual = np.linalg.solve(gram[np.ix_(rest, rest)] + penalty * np.eye(24), np.ones(24))
+            left.append(gram[i, rest] @ dual)
+        errors.append((((1 - np.array(left)) ** 2).mean(), penalty, np.sqrt(np.mean(np.square(left)))))
+    _, best, spread = min(errors)
+    by_hand = np.linalg.solve(gram + best * np.eye(25), np.ones(25)) / spread
+    assert np.allclose(ridge(gram), by_hand)
+
+
+def test_scores_out_of_fold_do_not_see_their_own_fold() -> None:
+    rng = np.random.default_rng(1)
+    table, fold = rng.normal(0.5, 1.0, (40, 5)), np.arange(40) % 4
+    scores = out_of_fold(table @ table.T, fold)
+    changed = table.copy()
+    changed[fold == 0] *= -1.0
+    assert np.allclose(out_of_fold(changed @ changed.T, fold)[fold == 0], -scores[fold == 0])
