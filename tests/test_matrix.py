@@ -8,9 +8,12 @@ import pytest
 
 from bbi_utils.adversaries.ridge import VIEWS, ends, out_of_fold, ridge, skeleton, view_of
 from bbi_utils.errors import BadInput
+from bbi_utils.forms.many import files_in, read_models
+from bbi_utils.forms.reading import Choice
 from bbi_utils.report.figures.matrix import tree_of
 from bbi_utils.report.matrix import LENGTH, TOGETHER, compare_all
 from bbi_utils.report.matrix_files import write_matrix
+from bbi_utils.study.cli.main import main
 
 OPENERS = {"plain": "", "polite": "Of course! ", "polite too": "Of course! ", "terse": "Result: "}
 WORDS = ("river", "stone", "lamp", "cloud", "paper", "green", "seven", "walks", "sings", "turns")
@@ -93,6 +96,78 @@ def test_the_page_holds_picture_and_tables_and_models_of_any_name(tmp_path: Path
     assert {"advantages.csv", "nearest.csv", "scores.parquet", "manifest.json"} <= {
         file.name for file in files
     }
+
+
+def audited(folder: Path, table: pd.DataFrame, *options: str) -> int:
+    """What the command ends with on a folder of one file a model."""
+    source = folder / "answers"
+    source.mkdir()
+    for model, own in table.groupby("model"):
+        rows = own.rename(columns={"answer": "response"}).drop(columns=["model", "group"])
+        rows.to_json(source / f"{model}.jsonl", orient="records", lines=True)
+    return main(["audit", str(source), "--epsilon", "0.1", "--out", str(folder / "out"), *options])
+
+
+def test_a_folder_of_many_models_is_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert audited(tmp_path, answers(), "--all-pairs") == 1
+    said = capsys.readouterr().out
+    assert "4 models, 6 pairs, 60 prompts" in said and "polite too.jsonl: a long table" in said
+    near = pd.read_csv(tmp_path / "out" / "nearest.csv").set_index("model")["nearest"]
+    assert near["polite"] == "polite too" and (tmp_path / "out" / "matrix.html").is_file()
+
+
+def test_models_that_say_the_same_are_not_refuted(tmp_path: Path) -> None:
+    one = answers({"a": ""})
+    assert audited(tmp_path, pd.concat([one, one.assign(model="b")]), "--teacher", "a") in (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "many models; add --all-pairs, or --teacher NAME"),
+        (["--teacher", "gpt"], "no answers of the teacher 'gpt'; there are plain, polite"),
+        (["--all-pairs", "--game", "single"], "many models play the pairwise game alone"),
+        (["--all-pairs", "--folds", "31"], "31 folds of 60 different prompts; expected 2 to 30"),
+    ],
+)
+def test_what_is_asked_of_many_models_is_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    assert audited(tmp_path, answers(), *options) == 2
+    assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def rows_of(path: Path, *said: tuple[str, str, str]) -> Path:
+    """A long table of id, prompt and answer."""
+    table = pd.DataFrame(said, columns=["prompt_id", "prompt", "response"])
+    table.to_json(path, orient="records", lines=True)
+    return path
+
+
+def test_prompts_meet_by_id_and_samples_share_a_group(tmp_path: Path) -> None:
+    one = rows_of(
+        tmp_path / "one.jsonl", ("1", "Why?", "So."), ("1", "Why?", "Because."), ("2", "How?", "Thus.")
+    )
+    two = rows_of(tmp_path / "two.jsonl", ("2", "how? ", "Hm."), ("1", "Why?", "Well."))
+    rows, lines = read_models([one, two])
+    keys = [(row["model"], row["prompt_id"], row["group"]) for row in rows]
+    assert keys[:3] == [("one", "1", "why?"), ("one", "1, sample 2", "why?"), ("one", "2", "how?")]
+    assert keys[3:] == [("two", "2", "how?"), ("two", "1", "why?")] and lines.count("long table") == 2
+
+
+def test_an_id_at_two_prompts_and_a_model_in_two_files_are_refused(tmp_path: Path) -> None:
+    one = rows_of(tmp_path / "one.jsonl", ("1", "Why?", "So."))
+    two = rows_of(tmp_path / "two.jsonl", ("1", "How?", "Thus."))
+    with pytest.raises(
+        BadInput, match="id '1' stands at 'Why\\?' of one and at 'How\\?' of two.*--by prompt"
+    ):
+        read_models([one, two])
+    assert len(read_models([one, two], Choice(by="prompt"))[0]) == 2
+    with pytest.raises(BadInput, match="answers of one, as a file before it"):
+        read_models([one, one])
+    (tmp_path / "none").mkdir()
+    with pytest.raises(BadInput, match="has no files"):
+        files_in([tmp_path / "none"])
 
 
 def test_the_skeleton_keeps_layout_and_capitals_alone() -> None:

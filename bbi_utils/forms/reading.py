@@ -68,15 +68,15 @@ def read_pairs(paths: Sequence[Path], choice: Choice = NOTHING) -> tuple[Rows, s
         if choice.form in (None, "table") and (wide := _wide(paths[0], rows, choice)) is not None:
             return wide
         title, answers, together = told(paths[0], rows, choice)
-        sides, lines = _sides(paths[0], answers, choice), [_summary(paths[0], title, answers)]
+        sides, lines = _sides(paths[0], answers, choice), [summary(paths[0], title, answers)]
     else:
         sides, lines, together = {}, [], False
         for side, path in zip(SIDES, paths, strict=True):
             own = getattr(choice, side)
             title, answers, _ = told(path, read_rows(path), choice, answer=own)
             sides[side] = _one_model(path, answers, own)
-            lines.append(_summary(path, title, sides[side]))
-    sides = _with_prompts(sides, choice)
+            lines.append(summary(path, title, sides[side]))
+    sides = with_prompts(sides, choice)
     rows, line = paired(sides, by=choice.by, shared_only=choice.shared_only or together)
     return rows, "\n".join(map(one_line, [*lines, line]))
 
@@ -226,7 +226,7 @@ def _one_model(path: Path, answers: list[Said], own: str | None) -> list[Said]:
     return [one for one in answers if len(models) == 1 or one.model == own]
 
 
-def _with_prompts(sides: dict[str, list[Said]], choice: Choice) -> dict[str, list[Said]]:
+def with_prompts(sides: dict[str, list[Said]], choice: Choice) -> dict[str, list[Said]]:
     """The answers with their prompts from the file of questions; without one, an id stands for its prompt."""
     prompts = {}
     if choice.questions is not None:
@@ -292,7 +292,7 @@ def _in_columns(path: Path, rows: Rows, column: str) -> dict[tuple[str, int], tu
     return found
 
 
-def _summary(path: Path, title: str, answers: Sequence[Said]) -> str:
+def summary(path: Path, title: str, answers: Sequence[Said]) -> str:
     models = Counter(one.model for one in answers)
     prompts = len({(one.id or one.prompt, one.turn) for one in answers})
     bare = "" if any(one.prompt for one in answers) else ", without their text (give it by --questions FILE)"

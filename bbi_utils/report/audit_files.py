@@ -148,7 +148,9 @@ def beside(folder: Path) -> Iterator[Path]:
             folder.rmdir()
 
 
-def moved(partial: Path, folder: Path, *, sources: Sequence[Path], last: str, stale: Iterable[Path] = ()) -> list[Path]:
+def moved(
+    partial: Path, folder: Path, *, sources: Sequence[Path], last: str, stale: Iterable[Path] = ()
+) -> list[Path]:
     """The files in their places, `last` first in the list and last to be moved.
 
     An older one of that name goes first, and so do the `stale` files, in the folder, of an older audit.

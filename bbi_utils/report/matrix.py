@@ -19,6 +19,7 @@ from scipy.sparse import csr_matrix
 
 from bbi_utils.adversaries.ridge import VIEWS, out_of_fold, view_of
 from bbi_utils.errors import BadInput
+from bbi_utils.games.certificate import Verdict
 from bbi_utils.games.estimates import advantage
 from bbi_utils.games.folds import assign_folds
 from bbi_utils.games.player import right
@@ -57,8 +58,14 @@ class Matrix:
         return square
 
 
+def verdict_of(matrix: Matrix, epsilon: float) -> Verdict:
+    """refuted: some two models are told apart by more than epsilon. certified: no two can be, by these."""
+    lower, upper = (matrix.advantages[name].max() for name in ("lower", "upper"))
+    return "refuted" if lower > epsilon else "certified" if upper <= epsilon else "inconclusive"
+
+
 def compare_all(
-    answers: pd.DataFrame,
+    answers: pd.DataFrame | Sequence[Mapping[str, object]],
     *,
     teachers: Sequence[str] = (),
     folds: int = 5,
@@ -70,11 +77,13 @@ def compare_all(
     """Every two models, or each with the `teachers` alone; answers: model, answer and ABOUT.
 
     A model without an answer to a prompt has said nothing there, which an adversary sees too. Raises BadInput
-    on fewer than two models, a teacher that is none of them, a model that answers a prompt twice, and fewer
-    than 20 prompts.
+    on fewer than two models, a teacher that is none of them, a model that answers a prompt twice, fewer than
+    20 prompts, and folds that are fewer than 2 or have fewer than two prompts each.
     """
     began = time.perf_counter()
-    prompts, said = _wide(answers, teachers)
+    prompts, said = _wide(pd.DataFrame(answers), teachers)
+    if not 2 <= folds <= (groups := prompts["group"].nunique()) // 2:
+        raise BadInput(f"{folds} folds of {groups} different prompts; expected 2 to {groups // 2}")
     fold = assign_folds(prompts, folds=folds, seed=seed)
     pairs = [p for p in itertools.combinations(said, 2) if not teachers or set(p) & set(teachers)]
     with Progress(len(said) + len(pairs), "models", shown=shown) as bar:

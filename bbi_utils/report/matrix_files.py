@@ -14,6 +14,7 @@ from bbi_utils.provenance import environment, peak_memory
 from bbi_utils.report import figures
 from bbi_utils.report.audit_files import beside, moved
 from bbi_utils.report.figures.style import use_style
+from bbi_utils.report.labels import aligned
 from bbi_utils.report.matrix import TOGETHER, Matrix
 
 PAGE = "matrix.html"
@@ -90,6 +91,24 @@ def summary(matrix: Matrix) -> str:
         f"{matrix.confidence:.0%} intervals over all pairs together. {alike:,} pairs are undecided; in the "
         "others the two are told apart."
     )
+
+
+def render_matrix(matrix: Matrix, verdict: str, epsilon: float) -> str:
+    """The same in a terminal: the verdict, and of each model its nearest."""
+    found = matrix.advantages.loc[matrix.advantages["lower"].idxmax()]
+    most = f"{found['first']} and {found['second']}, at least {max(0.0, found['lower']):.3f}"
+    said = (
+        f"{verdict} at ε = {epsilon:g} for all pairs together; farthest apart: {most} ({found['adversary']})"
+    )
+    near = matrix.nearest.assign(interval=_ends, verdict=_verdict).astype({"next_one": str})
+    shown = near[["model", "nearest", "advantage", "interval", "verdict", "next_one", "next_advantage"]]
+    rows = [[_cell(cell) for cell in row] for row in shown.to_numpy()]
+    heads = [name.replace("_", " ") for name in shown]
+    return "\n".join([said, summary(matrix), "", *aligned([heads, *rows], left=2)])
+
+
+def _cell(cell: object) -> str:
+    return str(cell) if not isinstance(cell, float) else "" if cell != cell else f"{cell:.3f}"
 
 
 def _ends(table: pd.DataFrame) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from bbi_utils.errors import BadInput, printable
@@ -29,6 +29,8 @@ examples:
   python -m bbi_utils audit answers.parquet --epsilon 0.1 --own my_adversary.py:MyAdversary
   python -m bbi_utils audit gpt-4.json mine.json --epsilon 0.1
   python -m bbi_utils audit log.csv.gz --epsilon 0.1 --prompt Question --teacher old.text --student new.text
+  python -m bbi_utils audit answers/ --epsilon 0.1 --all-pairs      many models, a file or a name each
+  python -m bbi_utils audit answers/ --epsilon 0.1 --teacher gpt-4  all of them against one
 exit status: {STATUS}"""
 CERTIFY_EPILOG = f"""\
 SCORES is a scores.parquet with the columns pair, contrast, adversary, game, prompt_id, correct.
@@ -40,9 +42,11 @@ exit status: {STATUS}"""
 
 def add_audit(command: argparse.ArgumentParser) -> None:
     """From recorded answers to a verdict (C2 to C5)."""
-    files = "the recorded answers; or two files, the teacher's and the student's"
+    files = "the recorded answers; two files, the teacher's and the student's; many, or a folder of them"
     command.add_argument("files", metavar="FILE", nargs="+", help=files)
     _add_epsilon(command)
+    every = "of many models compare every two (without it, all with --teacher)"
+    command.add_argument("--all-pairs", action="store_true", help=every)
     _add_reading(command.add_argument_group("where a file does not speak for itself"))
     games = ("both", "single", "pairwise")
     command.add_argument("--game", choices=games, default="both", help="games that count (default: both)")
@@ -116,9 +120,9 @@ def run_audit(options: argparse.Namespace) -> int:
     from bbi_utils.report.text import render_audit
     from bbi_utils.responses.recorded import read_answers
 
-    if len(options.files) > 2:
-        raise BadInput(f"{len(options.files)} files; give one, or the teacher's and the student's")
     sources = [Path(file) for file in options.files]
+    if options.all_pairs or len(sources) > 2 or any(source.is_dir() for source in sources):
+        return run_many(options, sources)
     choice = Choice(**{field.name: getattr(options, field.name) for field in fields(Choice)})
     folder = folder_for(sources, options.out)
     names = ("epsilon", "confidence", "game", "folds", "seed", "own")
@@ -130,6 +134,35 @@ def run_audit(options: argparse.Namespace) -> int:
     where = f"{len(files)} files in {folder}, the verdict in {files[0].name}"
     print(printable(f"{recorded.understood}\n{render_audit(done)}\n{where}"))
     return EXIT[done.certificate.verdict]
+
+
+def run_many(options: argparse.Namespace, sources: list[Path]) -> int:
+    """`audit` of many models: refuted where some two differ by more than epsilon, certified where none can."""
+    from bbi_utils.forms.many import files_in, read_models
+    from bbi_utils.forms.reading import Choice
+    from bbi_utils.report.audit_files import folder_for, name_of
+    from bbi_utils.report.matrix import compare_all, verdict_of
+    from bbi_utils.report.matrix_files import render_matrix, write_matrix
+
+    if not options.all_pairs and options.teacher is None:
+        raise BadInput(f"{', '.join(options.files[:3])}: many models; add --all-pairs, or --teacher NAME")
+    if options.own or options.game == "single":
+        raise BadInput(
+            "many models play the pairwise game alone, against the adversary for it; drop --own, --game"
+        )
+    folder = folder_for(sources[:1], options.out)
+    choice = Choice(**{field.name: getattr(options, field.name) for field in fields(Choice)})
+    files = files_in(sources)
+    rows, understood = read_models(files, replace(choice, teacher=None))
+    asked = {name: getattr(options, name) for name in ("confidence", "folds", "seed")}
+    name = options.name or name_of(sources[:1])
+    teachers = [] if options.all_pairs or options.teacher is None else [options.teacher]
+    found = compare_all(rows, teachers=teachers, name=name, shown=sys.stderr.isatty(), **asked)
+    verdict = verdict_of(found, options.epsilon)
+    page, *others = write_matrix(found, folder, sources=files)
+    where = f"{1 + len(others)} files in {folder}, to be read in {page.name}"
+    print(printable(f"{understood}\n{render_matrix(found, verdict, options.epsilon)}\n{where}"))
+    return EXIT[verdict]
 
 
 def run_certify(options: argparse.Namespace) -> int:

@@ -1,0 +1,90 @@
+"""The answers of many models: one file with a column of models, or one file a model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from bbi_utils.errors import BadInput
+from bbi_utils.forms.known import Said
+from bbi_utils.forms.pairs import plain
+from bbi_utils.forms.reading import NOTHING, Choice, summary, told, with_prompts
+from bbi_utils.tables import Rows, read_rows
+
+
+def files_in(paths: Sequence[Path]) -> list[Path]:
+    """The files, and those in folders in the order of their names; BadInput where a folder has none."""
+    found: list[Path] = []
+    for path in paths:
+        inside = [path]
+        if path.is_dir():
+            inside = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
+            if not inside:
+                raise BadInput(f"{path} has no files; expected one for each model")
+        found += inside
+    return found
+
+
+def read_models(files: Sequence[Path], choice: Choice = NOTHING) -> tuple[Rows, str]:
+    """Rows of model, prompt_id, prompt, category, group and answer, and what each file was taken for.
+
+    Prompts are one where their ids are, or, with `by` "prompt" or without ids everywhere, where their texts
+    are, but for letter case and spacing. Raises BadInput as `reading.read_pairs`, where an id stands at two
+    prompts, and where two files have answers of one model.
+    """
+    said: dict[str, list[Said]] = {}
+    lines = []
+    for path in files:
+        title, answers, _ = told(path, read_rows(path), choice, answer=choice.student)
+        lines.append(summary(path, title, answers))
+        if twice := said.keys() & {one.model for one in answers}:
+            raise BadInput(f"{path.name} has answers of {min(twice)}, as a file before it; keep one of them")
+        for one in answers:
+            said.setdefault(one.model, []).append(one)
+    said = with_prompts(said, choice)
+    by = choice.by or ("id" if all(one.id for answers in said.values() for one in answers) else "prompt")
+    about = _prompts(said, by)
+    return [row for model, answers in said.items() for row in _rows(model, answers, about, by)], "\n".join(
+        lines
+    )
+
+
+Key = tuple[str, int]  # id or prompt, and the turn
+
+
+def _key(one: Said, by: str) -> Key:
+    return (one.id if by == "id" else plain(one.prompt)), one.turn
+
+
+def _prompts(said: Mapping[str, Iterable[Said]], by: str) -> dict[Key, Said]:
+    """Each prompt as the first that has it says; raises BadInput where an id stands at two prompts."""
+    found: dict[Key, Said] = {}
+    for one in (one for answers in said.values() for one in answers):
+        first = found.setdefault(_key(one, by), one)
+        if by == "id" and one.turn == 1 and plain(first.prompt) != plain(one.prompt):
+            what = (
+                f"id {one.id!r:.40} stands at {first.prompt!r:.40} of {first.model} and at {one.prompt!r:.40}"
+            )
+            raise BadInput(f"{what} of {one.model}; join by their text: --by prompt")
+    return found
+
+
+def _rows(model: str, answers: Sequence[Said], about: Mapping[Key, Said], by: str) -> Rows:
+    """A row an answer; a prompt's further samples are prompts of their own, in its group."""
+    names = {key: str(number) for number, key in enumerate(about, start=1)}
+    seen: Counter[Key] = Counter()
+    rows: Rows = []
+    for one in answers:
+        key = _key(one, by)
+        first, sample = about[key], seen[key]
+        seen[key] += 1
+        label = (first.id or names[key]) + (f", turn {one.turn}" if one.turn > 1 else "")
+        rows.append(
+            {
+                "model": model, "prompt_id": label + (f", sample {sample + 1}" if sample else ""),
+                "prompt": first.prompt, "category": first.category or "all",
+                "group": first.talk or plain(first.prompt), "answer": one.answer,
+            }
+        )  # fmt: skip
+    return rows
