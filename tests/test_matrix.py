@@ -59,6 +59,15 @@ def test_with_teachers_only_they_are_compared_with_everybody() -> None:
     assert set(found.nearest["nearest"][found.nearest["model"] != "plain"]) == {"plain"}
 
 
+def test_prompts_of_one_group_count_as_one_draw() -> None:
+    table = answers({"plain": "", "polite": "Of course! "}, n=120)
+    alone, grouped = (
+        compare_all(part).advantages.set_index("adversary").loc[TOGETHER]
+        for part in (table, table.assign(group=table["prompt_id"].str[:2]))
+    )
+    assert grouped["upper"] - grouped["lower"] > 1.02 * (alone["upper"] - alone["lower"])
+
+
 def test_silence_tells() -> None:
     table = answers({"plain": "", "copy": ""})
     silent = (table["model"] == "copy") & (table["prompt_id"] < "p30")

@@ -95,7 +95,9 @@ def compare_all(
         for pair in pairs:
             tables.append(_play(pair, said, seen, fold, prompts))
             bar.update()
-    scores = pd.concat(tables, ignore_index=True).assign(pair=name)[[*SCORE_COLUMNS, "first", "second"]]
+    scores = pd.concat(tables, ignore_index=True).assign(pair=name)[
+        [*SCORE_COLUMNS, "group", "first", "second"]
+    ]
     found = advantage(scores, confidence=confidence, seed=seed, together=["pair"])
     names = scores[["contrast", "first", "second"]].drop_duplicates()
     found = found.merge(names, on="contrast").drop(columns=["pair", "contrast", "game"])
@@ -147,7 +149,9 @@ def _play(
         # Equal answers have no difference: what rounding leaves of it must not decide.
         gram = gram[np.ix_(spoke, spoke)] * np.outer(differ, differ)
         found[TOGETHER] = found[TOGETHER] + out_of_fold(gram, fold)
-    about = prompts.loc[spoke, ["prompt_id", "category"]].assign(fold=fold, shown="pair", game="pairwise")
+    about = prompts.loc[spoke, ["prompt_id", "category", "group"]].assign(
+        fold=fold, shown="pair", game="pairwise"
+    )
     names = {"contrast": " | ".join(pair), "first": pair[0], "second": pair[1]}
     tables = [
         about.assign(adversary=name, score=score, correct=right(score)) for name, score in found.items()

@@ -137,7 +137,7 @@ def run_audit(options: argparse.Namespace) -> int:
 
 
 def run_many(options: argparse.Namespace, sources: list[Path]) -> int:
-    """`audit` of many models: refuted where some two differ by more than epsilon, certified where none can."""
+    """`audit` of many models: refuted where some two differ by more than epsilon."""
     from bbi_utils.forms.many import files_in, read_models
     from bbi_utils.forms.reading import Choice
     from bbi_utils.report.audit_files import folder_for, name_of
@@ -147,9 +147,7 @@ def run_many(options: argparse.Namespace, sources: list[Path]) -> int:
     if not options.all_pairs and options.teacher is None:
         raise BadInput(f"{', '.join(options.files[:3])}: many models; add --all-pairs, or --teacher NAME")
     if options.own or options.game == "single":
-        raise BadInput(
-            "many models play the pairwise game alone, against the adversary for it; drop --own, --game"
-        )
+        raise BadInput("many models play the pairwise game alone, with one adversary; drop --own, --game")
     folder = folder_for(sources[:1], options.out)
     choice = Choice(**{field.name: getattr(options, field.name) for field in fields(Choice)})
     files = files_in(sources)
