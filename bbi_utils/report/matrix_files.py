@@ -47,8 +47,8 @@ def write_matrix(matrix: Matrix, folder: Path, *, sources: Sequence[Path]) -> li
         matrix.advantages.to_csv(partial / "advantages.csv", index=False, float_format="%.6f")
         matrix.nearest.to_csv(partial / "nearest.csv", index=False, float_format="%.6f")
         matrix.scores.to_parquet(partial / "scores.parquet", index=False)
-        made = {"notebook": "audit", "inputs": [partial / "scores.parquet"]}
-        figures.save_figure(figure, "matrix", partial / "figures", **made)
+        inputs = [partial / "scores.parquet"]
+        figures.save_figure(figure, "matrix", partial / "figures", notebook="audit", inputs=inputs)
         (partial / PAGE).write_text(page(matrix, figure), encoding="utf-8")
         write_json(
             partial / "manifest.json",
