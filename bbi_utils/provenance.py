@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sized
 from importlib import metadata
 from pathlib import Path
@@ -74,13 +75,16 @@ def patience() -> dict[str, str]:
 def household() -> dict[str, str]:
     """Environment for a user without a home or a name, such as a bare number in a container; else nothing.
 
-    Model libraries, Jupyter and Matplotlib ask for both while they load. The home is a folder of the runs.
+    Model libraries, Jupyter and Matplotlib ask for both while they load. The home is a folder of the runs, or
+    a temporary one where the repository cannot be written.
     """
     lacking = {}
     home = Path(os.path.expanduser("~"))
     if not home.is_absolute() or not os.access(home, os.W_OK | os.X_OK):
-        lacking["HOME"] = str(paths.ROOT / "runs" / ".home")
-        Path(lacking["HOME"]).mkdir(parents=True, exist_ok=True)
+        ours = paths.ROOT / "runs" / ".home"
+        with contextlib.suppress(OSError):  # a repository that cannot be written
+            ours.mkdir(parents=True, exist_ok=True)
+        lacking["HOME"] = str(ours) if os.access(ours, os.W_OK) else tempfile.mkdtemp(prefix="bbi-home-")
     try:
         getpass.getuser()
     except (KeyError, OSError, ImportError):

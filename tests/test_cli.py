@@ -184,6 +184,36 @@ def test_make_passes_upper_case_variables_as_settings(tmp_path: Path) -> None:
     assert line.endswith(options + " --set TEACHER='it'\\''s here' --dry-run")
 
 
+PYTHON_OF_A_VENV = """#!/bin/sh
+case "$*" in
+  "-m pip --version") test -e "$(dirname "$0")/pip" ;;
+  "-m venv "*) {venv} ;;
+esac
+"""
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize(
+    ("venv", "said"),
+    [
+        ('touch "$(dirname "$0")/pip"', ""),  # as `python -m venv` does on an environment that lacks it
+        ("false", "makes no environment with pip; install its venv"),  # Debian without python3-venv
+        ("true", "has no pip and cannot be given one; remove it and run again"),
+    ],
+)
+def test_an_environment_without_pip_is_given_one_or_said_to_be_broken(
+    venv: str, said: str, tmp_path: Path
+) -> None:
+    python = tmp_path / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(PYTHON_OF_A_VENV.format(venv=venv))
+    python.chmod(0o755)
+    command = ["make", "env", f"VENV={tmp_path / 'venv'}", f"PYTHON={python}"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=paths.ROOT, check=False)
+    assert said in done.stderr and (done.returncode == 0) == (not said)
+    assert (tmp_path / "venv" / ".ready").exists() == (not said)
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_help_lists_every_target() -> None:
     done = subprocess.run(["make", "help"], capture_output=True, text=True, cwd=paths.ROOT, check=True)
