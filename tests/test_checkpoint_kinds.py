@@ -38,15 +38,14 @@ def logits(model: Any, ids: list[int]) -> torch.Tensor:
         return model(torch.tensor([ids])).logits.float()
 
 
-@pytest.mark.parametrize("kind", ["nf4", "fp4"])
+@pytest.mark.parametrize("kind", ["nf4", "fp4", "int8"])
 def test_a_checkpoint_that_bitsandbytes_quantised_loads_as_it_is(
     kind: str, tiny_qwen: Path, tmp_path: Path
 ) -> None:
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-    config = BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type=kind, bnb_4bit_compute_dtype=torch.float32
-    )
+    few: dict[str, Any] = {"bnb_4bit_quant_type": kind, "bnb_4bit_compute_dtype": torch.float32}
+    config = BitsAndBytesConfig(**{"load_in_8bit": True} if kind == "int8" else {"load_in_4bit": True, **few})
     settings: dict[str, Any] = {"device_map": {"": "cpu"}, "dtype": "float32"}
     whole = AutoModelForCausalLM.from_pretrained(tiny_qwen, quantization_config=config, **settings)
     folder = Path(shutil.copytree(tiny_qwen, tmp_path / "few"))
@@ -55,7 +54,9 @@ def test_a_checkpoint_that_bitsandbytes_quantised_loads_as_it_is(
     quantised.keep_layout(whole)
     oracle = LocalOracle(folder, sampling=GREEDY, device="cpu")
     assert torch.equal(logits(oracle.model, [5, 6, 7]), logits(whole, [5, 6, 7]))
-    assert oracle.answer(ASKED)[0].answer_tokens > 0 and quantised.share_of(oracle.model) > 0.9
+    assert oracle.answer(ASKED)[0].answer_tokens > 0 and (quantised.share_of(oracle.model) > 0.9) == (
+        kind != "int8"
+    )
     assert oracle.settings["own_quantisation"] == "bitsandbytes"
     assert "own_quantisation" not in LocalOracle(tiny_qwen, sampling=GREEDY).settings
     again = LocalOracle(folder, sampling=GREEDY, device="cpu", quantisation="nf4")
@@ -213,7 +214,12 @@ def test_a_tokenizer_model_alone_is_enough(tmp_path: Path) -> None:
     transformers.LlamaForCausalLM(shape).save_pretrained(tmp_path)
     oracle = LocalOracle(tmp_path, sampling=GREEDY)
     theirs = spm.SentencePieceProcessor(str(tmp_path / "tokenizer.model"))
-    assert oracle.encode("Name the sea.") == [1, *theirs.encode("[INST] Name the sea. [/INST]")]
+    text = "[INST] Name the sea. [/INST]"
+    assert oracle.tokenizer(text, add_special_tokens=False)["input_ids"] == theirs.encode(text)
+    assert oracle.encode("Name the sea.") == [
+        1,
+        *theirs.encode(text)[1:],
+    ]  # no word begins behind a special token
     assert oracle.answer(ASKED)[0].prompt_tokens > 5
 
 
