@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny_study
 import torch
 from conftest import CHATML, make_adapter, make_qwen, save_tokenizer
 from safetensors.torch import load_file, save_file
@@ -17,6 +18,7 @@ from bbi_utils.adversaries.judge.verdicts import load_judge
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import LocalOracle, Request, Sampling, quantised
 from bbi_utils.study import preflight
+from bbi_utils.study.params import load_study
 
 GREEDY = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=6)
 ASKED = [Request("p", "Name three fruits.")]
@@ -171,6 +173,22 @@ def test_a_mixture_of_experts_is_not_called_its_4_bit_form(tmp_path: Path) -> No
             refusing()
 
 
+def test_preflight_refuses_a_4_bit_form_before_anything_runs(tiny_qwen: Path, tmp_path: Path) -> None:
+    experts = {"num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 64, "head_dim": 32}
+    moe = make_qwen(tmp_path / "moe", family="Qwen3Moe", **experts)
+    own = {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}
+    few = changed(Path(shutil.copytree(tiny_qwen, tmp_path / "few")), **own)
+    settings = {**tiny_study.models(tmp_path), "run_dir": str(tmp_path / "run")}
+    study = load_study("pocket", "qwen", settings | {"teacher_4bit": True, "quantisation": "nf4"})
+    preflight.check_oracles(study)
+    for folder, message in ((moe, "come in 4 bits"), (few, "is quantised already .bitsandbytes.")):
+        for role, name, neutral in (("teacher", "teacher_4bit", False), ("student", "quantisation", "none")):
+            asked = study.model_copy(update={role: str(folder)})
+            with pytest.raises(BadInput, match=message):
+                preflight.check_oracles(asked)
+            preflight.check_oracles(asked.model_copy(update={name: neutral}))
+
+
 def test_a_dense_model_is_in_4_bits_nearly_whole(tiny_qwen: Path) -> None:
     preflight.check_four_bit(str(tiny_qwen), None)
     oracle = LocalOracle(tiny_qwen, sampling=GREEDY, quantisation="nf4", device="cpu")
@@ -185,7 +203,9 @@ def test_a_judge_that_also_sees_knows_its_context(tmp_path: Path) -> None:
               "image_size": 28, "patch_size": 14}  # fmt: skip
     special = {"boi_token_index": 5, "eoi_token_index": 6, "image_token_index": 7, "mm_tokens_per_image": 4}
     config = transformers.Gemma3Config(text_config=text, vision_config=vision, **special)
-    transformers.Gemma3ForConditionalGeneration(config).save_pretrained(tmp_path)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        transformers.Gemma3ForConditionalGeneration(config).save_pretrained(tmp_path)
     names = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     save_tokenizer(tmp_path, specials=names, template=CHATML, bos=None, eos=names[0])
     judge = load_judge(str(tmp_path), device="cpu")

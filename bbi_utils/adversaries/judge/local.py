@@ -16,7 +16,7 @@ JUDGE_TEMPLATE = (
     "Which answer was written by the teacher, a larger and more careful model? Reply with A or B."
 )
 MARKS = "▁ĠĊ "  # how vocabularies write that a token begins with white space
-LEAST = 1e-6  # probability of both letters together, on average: with less, a judge does not answer with one
+LEAST = 1e-8  # probability of both letters together, on average: with less, a judge does not answer with one
 
 
 def load_local_judge(
