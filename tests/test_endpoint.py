@@ -147,7 +147,7 @@ def test_every_fault_is_recognised(server: str) -> None:
 def test_500_prompts_survive_a_faulty_line_and_the_bill_is_the_servers(server: str, tmp_path: Path) -> None:
     with ResponseStore(tmp_path / "calm.sqlite") as store:
         sample(oracle(server), PROBES[:100], store, progress=False)
-    with Proxy(server, random_plan(1, 0.15, [*PASSING])) as proxy:
+    with Proxy(server, random_plan(2, 0.15, [*PASSING])) as proxy:
         one = oracle(proxy.reference, timeout=1.5, price=(1.0, 2.0))
         with ResponseStore(tmp_path / "faulty.sqlite") as store:
             table = sample(one, PROBES, store, progress=False)

@@ -225,7 +225,7 @@ def test_a_success_that_is_none_is_not_bought_again_and_again(
     rest = error.rpartition("requests")[2] if after else error
     with pytest.raises(BadInput, match=rest):
         raise BadInput(found.error)
-    assert found.sent_first - after <= most + (14 if after else 0)  # in the first of two runs
+    assert found.sent_first - after <= most + (11 if after else 0)  # a server may see them in another order
     assert found.spent.answered == after and f"{MANY - after} answers are missing" in found.error
 
 

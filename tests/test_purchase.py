@@ -91,7 +91,7 @@ def test_an_outage_ends_the_run_however_many_prompts_wait(
         with pytest.raises(BadInput, match="in a row failed, last with http 503 .*80 answers are mis"):
             sample(canned_oracle(server.reference), [Asked(n) for n in range(100)], store, progress=False)
         assert store.spending().answered == 20
-    assert server.seen <= 20 + 8 + 7  # those that flew, and then one at a time
+    assert server.seen <= 20 + 8 + 7 + 4  # those that flew, then one at a time; it may see another order
 
 
 @pytest.mark.parametrize("short", [0.0, 1e-6])

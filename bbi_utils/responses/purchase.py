@@ -62,7 +62,7 @@ class Pending:
     """A request to be sent at `when` (monotonic seconds) or later; `number` keeps the order of the list.
 
     Of its last attempt: its row in the ledger, what was reserved for it, and how many others were answered
-    when it had failed.
+    when it had failed. useless: how many of its replies came and could not be read.
     """
 
     when: float
@@ -72,6 +72,7 @@ class Pending:
     row: int = field(default=0, compare=False)
     reserved: float = field(default=0.0, compare=False)
     answered: int = field(default=0, compare=False)
+    useless: int = field(default=0, compare=False)
 
 
 @dataclass
@@ -87,6 +88,7 @@ class Purchase:
     committed: float = 0.0
     silent_until: float = 0.0  # no request is sent before this moment
     failures: int = 0  # in a row, of any request
+    last_failed: int = 0  # the ledger's row of the latest request that failed
     answered: int = 0
     spoke: int = 0  # answers that say something, and those that do not, stored ones included
     mute: int = 0
@@ -182,7 +184,8 @@ class Purchase:
             self.excess = max(self.excess, cost / self.most_it_can_cost(item.request))
         self.bar.say(f"{self.oracle.name}, {self.terms.say(self.committed)}")
         if reply.answer is not None:
-            self.failures = 0
+            if item.row > self.last_failed:  # what was sent before it says nothing of the server now
+                self.failures = 0
             self.answered += 1
             self.spoke, self.mute = self.spoke + (not reply.useless), self.mute + reply.useless
             self.bar.update()
@@ -192,7 +195,8 @@ class Purchase:
         if reply.outcome == FIELD_REFUSED:  # it goes again at once, without that field
             heapq.heappush(self.waiting, item)
             return
-        self.failures += 1
+        self.failures, item.useless = self.failures + 1, item.useless + reply.useless
+        self.last_failed = max(self.last_failed, item.row)
         if reason := self.reason_to_stop(item, reply):
             self.stopped = self.stopped or reason
         else:
@@ -219,10 +223,10 @@ class Purchase:
         """The server's own, too many failures of this prompt or of all, or too long a pause; or None."""
         if reply.fatal:
             return reply.fatal
-        failed, most = None, USELESS_AFTER if reply.useless else GIVE_UP_AFTER
-        if self.rounds >= most:
+        failed, spent = None, item.attempt >= GIVE_UP_AFTER and not self.only_waits(item, reply)
+        if self.rounds >= (USELESS_AFTER if reply.useless else GIVE_UP_AFTER):
             failed = f"{self.failures} requests in a row failed"
-        elif not reply.retry or (item.attempt >= most and not self.only_waits(item, reply)):
+        elif not reply.retry or spent or item.useless >= USELESS_AFTER:
             failed = f"prompt {item.request.prompt_id} failed {item.attempt} times"
         if failed:
             why = f" ({reply.why})" if reply.why else ""
