@@ -485,4 +485,4 @@ def test_two_files_of_another_form_are_joined_told_and_recorded(
     assert set(manifest["inputs"]) == {"teacher.json", "student.json"}
     assert json.loads((out / "certificate.json").read_text())["pair"] == "teacher_vs_student"
     assert main(["audit", *map(str, [*files, files[0]]), "--epsilon", "0.1"]) == 2
-    assert "3 files; give one" in capsys.readouterr().err
+    assert "many models; add --all-pairs" in capsys.readouterr().err

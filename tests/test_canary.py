@@ -107,7 +107,9 @@ URL = "https://user:geheim@host.example/v1#m"
     ],
 )
 def test_a_password_in_a_url_is_refused_before_anything_repeats_it(settings: dict[str, Any]) -> None:
-    with pytest.raises(BadInput, match="(?i)host.example has a key or password in its URL") as error:
+    with pytest.raises(
+        BadInput, match="(?i)host.example has a user or a query in its URL, which .* may hold a key"
+    ) as error:
         check_study(load_study("pocket", "qwen", settings))
     assert "geheim" not in str(error.value).lower()
 

@@ -37,7 +37,8 @@ SMALL = {
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("study")
-    teacher, student = (str(make_family(folder / family, family)) for family in ("llama3.1", "qwen3"))
+    # Not Qwen3: with random weights it says its own mark of a thought now and then, and that is refused.
+    teacher, student = (str(make_family(folder / family, family)) for family in ("llama3.1", "qwen2.5"))
     return {"teacher": teacher, "student": student, "judge": teacher, "run_dir": str(folder / "run"), **SMALL}
 
 

@@ -235,11 +235,24 @@ def endpoint(world: World) -> Iterator[str]:
         yield reference
 
 
+@pytest.fixture
+def judge(world: World) -> Iterator[str]:
+    """A pocket judge behind a real server, which gives no log-probabilities: its text is read."""
+    with served(
+        sampling_copy("qwen-judge", world.folder / "judging"), world.folder / "judge.log"
+    ) as reference:
+        yield reference
+
+
 @pytest.mark.smoke
 @pytest.mark.usefixtures("quick")
 @pytest.mark.filterwarnings("default")
 def test_the_whole_study_with_teacher_and_judge_behind_endpoints(
-    world: World, endpoint: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    world: World,
+    endpoint: str,
+    judge: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", CANARY)
     monkeypatch.setenv("JUDGE_API_KEY", CANARY)
@@ -248,8 +261,9 @@ def test_the_whole_study_with_teacher_and_judge_behind_endpoints(
         {**world.names, "https://host/v1#model": endpoint, "models/student": "pocket/qwen-student"},
     )
     settings = named.settings("a teacher behind an endpoint, a student here")
+    judging = World(world.folder, {**named.names, "https://host/v1#model": judge})
     settings |= {
-        k: v for k, v in named.settings("a judge behind an endpoint").items() if k.startswith("judge")
+        k: v for k, v in judging.settings("a judge behind an endpoint").items() if k.startswith("judge")
     }
     # What endpoints do not change is played small; the key goes by the environment into real kernels.
     settings |= {"encoders": [], "budgets": [10], "budget_seeds": 1}
