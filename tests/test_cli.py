@@ -153,6 +153,13 @@ def test_the_command_line_answers_without_model_libraries() -> None:
     assert time.monotonic() - began < 10
 
 
+@pytest.fixture(autouse=True)
+def not_within_make(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The make that may have started these tests hands its own flags on, and a make within it says more."""
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 @pytest.mark.parametrize("text", [text for text in TEXTS if text == text.lstrip()])  # make itself drops those
 def test_make_passes_texts_as_they_are(text: str, tmp_path: Path) -> None:
