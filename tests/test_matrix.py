@@ -1,5 +1,6 @@
 """Many models at once: copies are nearest, nothing is found where nothing is, the page is whole."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,16 @@ def test_silence_tells() -> None:
     assert found.loc[LENGTH, "advantage"] > 0.2
 
 
+def test_white_space_is_silence_and_one_text_is_one_question() -> None:
+    table = answers({"plain": "", "copy": ""})
+    silent = (table["model"] == "copy") & (table["prompt_id"] < "p30")
+    gone, blank = (compare_all(part) for part in (table[~silent], table.assign(
+        answer=table["answer"].mask(silent, " \n"))))  # fmt: skip
+    assert gone.advantages.equals(blank.advantages)
+    same = table.assign(prompt=table["prompt"].replace("prompt 1", "prompt 0"))
+    assert compare_all(same).scores["group"].nunique() == 59
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -105,6 +116,8 @@ def test_the_page_holds_picture_and_tables_and_models_of_any_name(tmp_path: Path
     assert {"advantages.csv", "nearest.csv", "scores.parquet", "manifest.json"} <= {
         file.name for file in files
     }
+    manifest = json.loads((page.parent / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["parameters"]["seed"] == 0 and "nearest.csv" in manifest["outputs"]
 
 
 def audited(folder: Path, table: pd.DataFrame, *options: str) -> int:
@@ -136,6 +149,7 @@ def test_models_that_say_the_same_are_not_refuted(tmp_path: Path) -> None:
         ([], "many models; add --all-pairs, or --teacher NAME"),
         (["--teacher", "gpt"], "no answers of the teacher 'gpt'; there are plain, polite"),
         (["--all-pairs", "--game", "single"], "many models play the pairwise game alone"),
+        (["--all-pairs", "--seed", "-1"], "seed -1; expected a whole number from 0"),
         (["--all-pairs", "--folds", "31"], "31 folds of 60 different prompts; expected 2 to 30"),
     ],
 )
@@ -162,6 +176,13 @@ def test_prompts_meet_by_id_and_samples_share_a_group(tmp_path: Path) -> None:
     keys = [(row["model"], row["prompt_id"], row["group"]) for row in rows]
     assert keys[:3] == [("one", "1", "why?"), ("one", "1, sample 2", "why?"), ("one", "2", "how?")]
     assert keys[3:] == [("two", "2", "how?"), ("two", "1", "why?")] and lines.count("long table") == 2
+
+
+def test_joined_by_their_text_two_prompts_never_share_an_id(tmp_path: Path) -> None:
+    one = rows_of(tmp_path / "one.jsonl", ("1", "Why?", "So."), ("2", "How?", "Thus."))
+    two = rows_of(tmp_path / "two.jsonl", ("1", "how?", "Hm."), ("2", "When?", "Now."))
+    rows, _ = read_models([one, two], Choice(by="prompt"))
+    assert len({row["prompt_id"] for row in rows}) == 3 and rows[1]["prompt_id"] == rows[2]["prompt_id"]
 
 
 def test_an_id_at_two_prompts_and_a_model_in_two_files_are_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bbi_utils.errors import BadInput
 from bbi_utils.forms.known import Said
-from bbi_utils.forms.pairs import plain
+from bbi_utils.forms.pairs import Key, key_of, name_of, plain
 from bbi_utils.forms.reading import NOTHING, Choice, summary, told, with_prompts
 from bbi_utils.tables import Rows, read_rows
 
@@ -45,23 +45,15 @@ def read_models(files: Sequence[Path], choice: Choice = NOTHING) -> tuple[Rows, 
     said = with_prompts(said, choice)
     by = choice.by or ("id" if all(one.id for answers in said.values() for one in answers) else "prompt")
     about = _prompts(said, by)
-    return [row for model, answers in said.items() for row in _rows(model, answers, about, by)], "\n".join(
-        lines
-    )
-
-
-Key = tuple[str, int]  # id or prompt, and the turn
-
-
-def _key(one: Said, by: str) -> Key:
-    return (one.id if by == "id" else plain(one.prompt)), one.turn
+    rows = [row for model, answers in said.items() for row in _rows(model, answers, about, by)]
+    return rows, "\n".join(lines)
 
 
 def _prompts(said: Mapping[str, Iterable[Said]], by: str) -> dict[Key, Said]:
     """Each prompt as the first that has it says; raises BadInput where an id stands at two prompts."""
     found: dict[Key, Said] = {}
     for one in (one for answers in said.values() for one in answers):
-        first = found.setdefault(_key(one, by), one)
+        first = found.setdefault(key_of(one, by), one)
         if by == "id" and one.turn == 1 and plain(first.prompt) != plain(one.prompt):
             what = (
                 f"id {one.id!r:.40} stands at {first.prompt!r:.40} of {first.model} and at {one.prompt!r:.40}"
@@ -72,17 +64,15 @@ def _prompts(said: Mapping[str, Iterable[Said]], by: str) -> dict[Key, Said]:
 
 def _rows(model: str, answers: Sequence[Said], about: Mapping[Key, Said], by: str) -> Rows:
     """A row an answer; a prompt's further samples are prompts of their own, in its group."""
-    names = {key: str(number) for number, key in enumerate(about, start=1)}
     seen: Counter[Key] = Counter()
     rows: Rows = []
     for one in answers:
-        key = _key(one, by)
-        first, sample = about[key], seen[key]
+        key = key_of(one, by)
+        first, label = about[key], name_of(key, about[key], by, sample=seen[key])
         seen[key] += 1
-        label = (first.id or names[key]) + (f", turn {one.turn}" if one.turn > 1 else "")
         rows.append(
             {
-                "model": model, "prompt_id": label + (f", sample {sample + 1}" if sample else ""),
+                "model": model, "prompt_id": label,
                 "prompt": first.prompt, "category": first.category or "all",
                 "group": first.talk or plain(first.prompt), "answer": one.answer,
             }

@@ -48,10 +48,21 @@ def plain(prompt: str) -> str:
     return " ".join(prompt.casefold().split())
 
 
+def key_of(one: Said, by: str) -> Key:
+    """What answers to one prompt share."""
+    return (one.id if by == "id" else plain(one.prompt)), one.turn
+
+
+def name_of(key: Key, one: Said, by: str, *, sample: int) -> str:
+    """The id of a prompt's row, `sample` counting from 0; `one` is the answer that words it."""
+    name, turn = key[0] if by == "id" else sha256_text(one.prompt)[:16], key[1]
+    return name + (f", turn {turn}" if turn > 1 else "") + (f", sample {sample + 1}" if sample else "")
+
+
 def _by_key(answers: Sequence[Said], by: str) -> dict[Key, list[Said]]:
     found: dict[Key, list[Said]] = defaultdict(list)
     for one in answers:
-        found[one.id if by == "id" else plain(one.prompt), one.turn].append(one)
+        found[key_of(one, by)].append(one)
     return found
 
 
@@ -74,7 +85,7 @@ def _meeting(answers: Mapping[str, Sequence[Said]]) -> str:
 def _samples(key: Key, said: dict[str, list[Said]], asked: int, by: str) -> Rows:
     """The rows of one prompt, at most one for each time that both were asked."""
     one, turn = next(one for side in SIDES for one in said[side]), key[1]
-    name = key[0] if by == "id" else sha256_text(one.prompt)[:16]
+    name = name_of((key[0], 1), one, by, sample=0)
     several = asked > 1 or turn > 1
     talk = next((other.talk for side in SIDES for other in said[side] if other.talk), "")
     group: Any = talk or (name if several else None)
@@ -85,7 +96,7 @@ def _samples(key: Key, said: dict[str, list[Said]], asked: int, by: str) -> Rows
             break
         if asked + at < len(said["teacher"]):
             got["teacher_2"] = said["teacher"][asked + at]
-        label = name + (f", turn {turn}" if turn > 1 else "") + (f", sample {at + 1}" if at else "")
+        label = name_of(key, one, by, sample=at)
         about = {"prompt_id": label, "prompt": one.prompt, "category": one.category or None, "group": group}
         answers = {side: got[side].answer if side in got else None for side in (*SIDES, "teacher_2")}
         ends = {f"{side}_finish_reason": own.ended for side, own in got.items() if own.ended}

@@ -17,7 +17,7 @@ from bbi_utils.files import sha256_file, write_json
 from bbi_utils.games.queries import advantage_of_queries
 from bbi_utils.provenance import environment, peak_memory
 from bbi_utils.report import figures
-from bbi_utils.report.audit import Audit
+from bbi_utils.report.audit import Audit, Settings
 from bbi_utils.tables import unpacked
 
 CERTIFICATE = "certificate.json"
@@ -100,20 +100,27 @@ def _manifest(audit: Audit, sources: Sequence[Path], partial: Path) -> dict[str,
     """What the audit was made from and what it made (contract C8)."""
     recorded = audit.recorded
     sequential = {name: getattr(audit.sequential, name) for name in ("queries", "p_value", "error")}
-    files = sorted(file for file in partial.rglob("*") if file.is_file())
     return {
-        "parameters": asdict(audit.settings),
-        "inputs": {source.name: sha256_file(source) for source in sources},
+        **made(audit.settings, sources, partial, seconds=audit.seconds),
         "prompts": {
             "compared": len(recorded.pairs), "dropped": recorded.dropped, "silent": recorded.silent,
             "never_asked": recorded.never_asked, "identical": recorded.identical,
         },
         "tests": {"kernel": asdict(audit.kernel), "sequential": sequential},
+    }  # fmt: skip
+
+
+def made(settings: Settings, sources: Sequence[Path], partial: Path, *, seconds: float) -> dict[str, object]:
+    """What is said of every audit: what was asked of which files, the files in `partial`, what it took."""
+    files = sorted(file for file in partial.rglob("*") if file.is_file())
+    return {
+        "parameters": asdict(settings),
+        "inputs": {source.name: sha256_file(source) for source in sources},
         "outputs": {file.relative_to(partial).as_posix(): sha256_file(file) for file in files},
-        "seconds": round(audit.seconds, 3),
+        "seconds": round(seconds, 3),
         "peak_memory_bytes": peak_memory(),
         "environment": environment(),
-    }  # fmt: skip
+    }
 
 
 def _check_room(new: list[Path], folder: Path, *, sources: Sequence[Path]) -> None:

@@ -10,26 +10,30 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
+from bbi_utils.adversaries.features import LengthAdversary
 from bbi_utils.adversaries.ridge import VIEWS, out_of_fold, view_of
 from bbi_utils.errors import BadInput
 from bbi_utils.games.certificate import Verdict
 from bbi_utils.games.estimates import advantage
-from bbi_utils.games.folds import assign_folds
+from bbi_utils.games.folds import assign_folds, questions
 from bbi_utils.games.player import right
 from bbi_utils.games.scores import SCORE_COLUMNS
 from bbi_utils.progress import Progress
+from bbi_utils.report.audit import Settings
 from bbi_utils.tables import FEWEST_PROMPTS
 
 ABOUT = ["prompt_id", "prompt", "category", "group"]
 TOGETHER, LENGTH = "together", "length"
 Seen = dict[str, tuple[csr_matrix, np.ndarray]]  # view -> an answer's counts, and their Gram matrix
+ASKED = Settings(epsilon=0.1)
 
 
 @dataclass(frozen=True)
@@ -39,13 +43,19 @@ class Matrix:
     scores: what it rests on (contract C3), a pair of models being a contrast.
     """
 
-    name: str
+    settings: Settings
     models: list[str]
     advantages: pd.DataFrame
     nearest: pd.DataFrame
     scores: pd.DataFrame
-    confidence: float
     seconds: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """refuted: some two are told apart by more than epsilon. certified: no two can be, by these."""
+        lower, upper = (self.advantages[name].max() for name in ("lower", "upper"))
+        epsilon = self.settings.epsilon
+        return "refuted" if lower > epsilon else "certified" if upper <= epsilon else "inconclusive"
 
     def distances(self) -> pd.DataFrame:
         """Advantages of `together`, those below 0 as 0, models x models; NaN where two were not compared."""
@@ -58,33 +68,26 @@ class Matrix:
         return square
 
 
-def verdict_of(matrix: Matrix, epsilon: float) -> Verdict:
-    """refuted: some two models are told apart by more than epsilon. certified: no two can be, by these."""
-    lower, upper = (matrix.advantages[name].max() for name in ("lower", "upper"))
-    return "refuted" if lower > epsilon else "certified" if upper <= epsilon else "inconclusive"
-
-
 def compare_all(
     answers: pd.DataFrame | Sequence[Mapping[str, object]],
+    settings: Settings = ASKED,
     *,
     teachers: Sequence[str] = (),
-    folds: int = 5,
-    confidence: float = 0.95,
-    seed: int = 0,
-    name: str = "recorded",
     shown: bool = False,
 ) -> Matrix:
     """Every two models, or each with the `teachers` alone; answers: model, answer and ABOUT.
 
-    A model without an answer to a prompt has said nothing there, which an adversary sees too. Raises BadInput
+    Of the settings, game and own are for audits of two models; here there is one game and one adversary. A
+    model without an answer to a prompt has said nothing there, which an adversary sees too. Raises BadInput
     on fewer than two models, a teacher that is none of them, a model that answers a prompt twice, fewer than
     20 prompts, and folds that are fewer than 2 or have fewer than two prompts each.
     """
     began = time.perf_counter()
     prompts, said = _wide(pd.DataFrame(answers), teachers)
-    if not 2 <= folds <= (groups := prompts["group"].nunique()) // 2:
+    folds, groups = settings.folds, prompts["group"].nunique()
+    if folds > groups // 2:
         raise BadInput(f"{folds} folds of {groups} different prompts; expected 2 to {groups // 2}")
-    fold = assign_folds(prompts, folds=folds, seed=seed)
+    fold = assign_folds(prompts, folds=folds, seed=settings.seed)
     pairs = [p for p in itertools.combinations(said, 2) if not teachers or set(p) & set(teachers)]
     with Progress(len(said) + len(pairs), "models", shown=shown) as bar:
         seen = {}
@@ -95,30 +98,31 @@ def compare_all(
         for pair in pairs:
             tables.append(_play(pair, said, seen, fold, prompts))
             bar.update()
-    scores = pd.concat(tables, ignore_index=True).assign(pair=name)[
-        [*SCORE_COLUMNS, "group", "first", "second"]
-    ]
-    found = advantage(scores, confidence=confidence, seed=seed, together=["pair"])
+    scores = pd.concat(tables, ignore_index=True).assign(pair=settings.name)
+    scores = scores[[*SCORE_COLUMNS, "group", "first", "second"]]
+    level: dict[str, Any] = {"confidence": settings.confidence, "seed": settings.seed}
+    found = advantage(scores, together=["pair"], **level)
     names = scores[["contrast", "first", "second"]].drop_duplicates()
     found = found.merge(names, on="contrast").drop(columns=["pair", "contrast", "game"])
     near = _nearest(list(said), found)
-    return Matrix(name, list(said), found, near, scores, confidence, time.perf_counter() - began)
+    return Matrix(settings, list(said), found, near, scores, time.perf_counter() - began)
 
 
 def _wide(answers: pd.DataFrame, teachers: Sequence[str]) -> tuple[pd.DataFrame, dict[str, list[str]]]:
-    """The prompts, and each model's answers to them in that order, "" where it has none."""
+    """The prompts with their groups, and each model's answers to them in that order, "" where it has none."""
     if twice := int(answers.duplicated(["model", "prompt_id"]).sum()):
         raise BadInput(f"{twice} answers are of a model and prompt that has one already; keep one of each")
     prompts = answers[ABOUT].drop_duplicates("prompt_id").sort_values("prompt_id", ignore_index=True)
     wide = answers.pivot(index="prompt_id", columns="model", values="answer").reindex(prompts["prompt_id"])
-    said = {str(model): list(column.fillna("")) for model, column in wide.items()}
+    wide = wide.fillna("").apply(lambda texts: texts.where(texts.str.strip() != "", ""))
+    said = {str(model): list(texts) for model, texts in wide.items()}
     if unknown := [name for name in teachers if name not in said]:
         raise BadInput(f"no answers of the teacher {unknown[0]!r}; there are {', '.join(said)}")
     if len(said) < 2:
         raise BadInput(f"answers of {len(said)} model; at least 2 are needed")
     if len(prompts) < FEWEST_PROMPTS:
         raise BadInput(f"{len(prompts)} prompts; at least {FEWEST_PROMPTS} are needed")
-    return prompts, said
+    return prompts.assign(group=questions(prompts)), said
 
 
 def _seen(answers: Sequence[str]) -> Seen:
@@ -139,9 +143,12 @@ def _play(
 ) -> pd.DataFrame:
     """The pairwise game of two models on every prompt that either answered."""
     one, other = (np.array(said[model], dtype=object) for model in pair)
-    spoke = np.array([bool(a.strip() or b.strip()) for a, b in zip(one, other, strict=True)])
+    spoke = (one != "") | (other != "")
     fold, differ = fold[spoke], (one != other)[spoke]
-    found = {LENGTH: out_of_fold(_lengths(one, other)[np.ix_(spoke, spoke)], fold), TOGETHER: 0.0}
+    found = {
+        LENGTH: out_of_fold(_lengths(said[pair[0]], said[pair[1]])[np.ix_(spoke, spoke)], fold),
+        TOGETHER: 0.0,
+    }
     for view in VIEWS:
         (first, grams), (second, others) = (seen[model][view] for model in pair)
         across = (first @ second.T).toarray()
@@ -149,23 +156,19 @@ def _play(
         # Equal answers have no difference: what rounding leaves of it must not decide.
         gram = gram[np.ix_(spoke, spoke)] * np.outer(differ, differ)
         found[TOGETHER] = found[TOGETHER] + out_of_fold(gram, fold)
-    about = prompts.loc[spoke, ["prompt_id", "category", "group"]].assign(
-        fold=fold, shown="pair", game="pairwise"
-    )
-    names = {"contrast": " | ".join(pair), "first": pair[0], "second": pair[1]}
+    about = prompts.loc[spoke, ["prompt_id", "category", "group"]]
+    about = about.assign(fold=fold, shown="pair", game="pairwise", contrast=" | ".join(pair))
+    about = about.assign(first=pair[0], second=pair[1])
     tables = [
         about.assign(adversary=name, score=score, correct=right(score)) for name, score in found.items()
     ]
-    return pd.concat(tables, ignore_index=True).assign(**names)
+    return pd.concat(tables, ignore_index=True)
 
 
-def _lengths(one: Iterable[str], other: Iterable[str]) -> np.ndarray:
-    """Products of the differences in log counts of characters, words and lines, shape (n, n)."""
-
-    def counts(answers: Iterable[str]) -> np.ndarray:
-        return np.log1p([(len(a), len(a.split()), a.count("\n") + 1) for a in answers])
-
-    difference = counts(one) - counts(other)
+def _lengths(one: Sequence[str], other: Sequence[str]) -> np.ndarray:
+    """Products of the differences in what `LengthAdversary` sees, shape (n, n)."""
+    see = LengthAdversary().features
+    difference = see([], one) - see([], other)
     difference /= np.maximum(difference.std(axis=0), 1e-12)
     return difference @ difference.T
 

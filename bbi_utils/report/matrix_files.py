@@ -9,13 +9,13 @@ from string import Template
 
 import pandas as pd
 
-from bbi_utils.files import sha256_file, write_json
-from bbi_utils.provenance import environment, peak_memory
+from bbi_utils.files import write_json
 from bbi_utils.report import figures
-from bbi_utils.report.audit_files import beside, moved
+from bbi_utils.report.audit_files import beside, made, moved
 from bbi_utils.report.figures.style import use_style
 from bbi_utils.report.labels import aligned
 from bbi_utils.report.matrix import TOGETHER, Matrix
+from bbi_utils.tables import write_csv
 
 PAGE = "matrix.html"
 MOST_ROWS = 500  # of the table of pairs on the page; all are in advantages.csv
@@ -44,21 +44,14 @@ def write_matrix(matrix: Matrix, folder: Path, *, sources: Sequence[Path]) -> li
     n = int(matrix.scores["prompt_id"].nunique())
     figure = figures.matrix_figure(matrix.distances(), n=n)
     with beside(folder) as partial:
-        matrix.advantages.to_csv(partial / "advantages.csv", index=False, float_format="%.6f")
-        matrix.nearest.to_csv(partial / "nearest.csv", index=False, float_format="%.6f")
+        for name, table in (("advantages", matrix.advantages), ("nearest", matrix.nearest)):
+            write_csv(table, partial / f"{name}.csv", float_format="%.6f")
         matrix.scores.to_parquet(partial / "scores.parquet", index=False)
         inputs = [partial / "scores.parquet"]
         figures.save_figure(figure, "matrix", partial / "figures", notebook="audit", inputs=inputs)
         (partial / PAGE).write_text(page(matrix, figure), encoding="utf-8")
-        write_json(
-            partial / "manifest.json",
-            {
-                "parameters": {"confidence": matrix.confidence, "models": matrix.models},
-                "inputs": {file.name: sha256_file(file) for file in sources},
-                "seconds": round(matrix.seconds, 3), "peak_memory_bytes": peak_memory(),
-                "environment": environment(),
-            },
-        )  # fmt: skip
+        manifest = made(matrix.settings, sources, partial, seconds=matrix.seconds)
+        write_json(partial / "manifest.json", {**manifest, "models": matrix.models})
         return moved(partial, folder, sources=sources, last=PAGE)
 
 
@@ -68,12 +61,11 @@ def page(matrix: Matrix, figure: object) -> str:
     with use_style():
         figure.savefig(image, format="png", dpi=160)  # type: ignore[attr-defined]
     found = matrix.advantages[matrix.advantages["adversary"] == TOGETHER].drop(columns="adversary")
-    found = found.sort_values("advantage").assign(interval=_ends)[
-        ["first", "second", "n", "advantage", "interval"]
-    ]
+    found = found.sort_values("advantage").assign(interval=_ends).drop(columns=["lower", "upper"])
+    found = found[["first", "second", "n", "advantage", "interval"]]
     near = matrix.nearest.assign(interval=_ends, verdict=_verdict).drop(columns=["lower", "upper"])
     return TEXT.substitute(
-        title=html.escape(f"Who is like whom: {matrix.name}"),
+        title=html.escape(f"Who is like whom: {matrix.settings.name}"),
         summary=html.escape(summary(matrix)),
         image=base64.b64encode(image.getvalue()).decode(),
         caption=html.escape(figure.get_label()),  # type: ignore[attr-defined]
@@ -88,18 +80,17 @@ def summary(matrix: Matrix) -> str:
     alike = int((found["lower"] <= 0).sum())
     return (
         f"{len(matrix.models)} models, {len(found):,} pairs, {found['n'].max():,} prompts, "
-        f"{matrix.confidence:.0%} intervals over all pairs together. {alike:,} pairs are undecided; in the "
-        "others the two are told apart."
+        f"{matrix.settings.confidence:.0%} intervals over all pairs together. {alike:,} pairs are undecided; "
+        "in the others the two are told apart."
     )
 
 
-def render_matrix(matrix: Matrix, verdict: str, epsilon: float) -> str:
+def render_matrix(matrix: Matrix) -> str:
     """The same in a terminal: the verdict, and of each model its nearest."""
     found = matrix.advantages.loc[matrix.advantages["lower"].idxmax()]
     most = f"{found['first']} and {found['second']}, at least {max(0.0, found['lower']):.3f}"
-    said = (
-        f"{verdict} at ε = {epsilon:g} for all pairs together; farthest apart: {most} ({found['adversary']})"
-    )
+    asked = f"{matrix.verdict} at ε = {matrix.settings.epsilon:g} for all pairs together"
+    said = f"{asked}; farthest apart: {most} ({found['adversary']})"
     near = matrix.nearest.assign(interval=_ends, verdict=_verdict).astype({"next_one": str})
     shown = near[["model", "nearest", "advantage", "interval", "verdict", "next_one", "next_advantage"]]
     rows = [[_cell(cell) for cell in row] for row in shown.to_numpy()]

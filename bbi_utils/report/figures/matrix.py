@@ -37,12 +37,14 @@ def matrix_figure(distances: pd.DataFrame, *, n: int) -> Figure:
     side = min(PAGE, 1.6 + 0.21 * len(distances))
     size, widths = (side + 1.5, side), {"width_ratios": [1, 3.2] if whole else [0.01, 3.2]}
     fig, axes = canvas(1, 2, size=size, gridspec_kw=widths)
-    order = _tree(axes[0, 0], distances) if whole else list(distances)
-    axes[0, 0].set_axis_off() if not whole else None
+    if whole:
+        order = _tree(axes[0, 0], distances)
+    else:
+        order = list(distances)
+        axes[0, 0].set_axis_off()
     drawn = _cells(axes[0, 1], distances.loc[order, order])
-    fig.colorbar(drawn, ax=axes[0, 1], label="advantage", fraction=0.035, pad=0.015).outline.set_visible(
-        False
-    )
+    bar = fig.colorbar(drawn, ax=axes[0, 1], label="advantage", fraction=0.035, pad=0.015)
+    bar.outline.set_visible(False)  # type: ignore[operator]
     fig.set_label(CAPTION.format(models=len(distances), n=f"{n:,}", tree=TREE if whole else ""))
     return fig
 
@@ -76,14 +78,7 @@ def _cells(ax: Axes, square: pd.DataFrame) -> Any:
     if len(names) <= MOST_WRITTEN:
         for (y, x), value in np.ndenumerate(values):
             if x != y and value == value:
+                written = f"{value:.2f}".removeprefix("0")
                 ink = "white" if value > 0.55 else "black"
-                ax.text(
-                    x,
-                    y,
-                    f"{value:.2f}"[1:] if value < 1 else "1",
-                    ha="center",
-                    va="center",
-                    color=ink,
-                    fontsize=5,
-                )
+                ax.text(x, y, written, ha="center", va="center", color=ink, fontsize=5)
     return drawn

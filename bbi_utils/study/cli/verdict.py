@@ -6,9 +6,14 @@ import argparse
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bbi_utils.errors import BadInput, printable
 from bbi_utils.files import write_json
+
+if TYPE_CHECKING:
+    from bbi_utils.forms.reading import Choice
+    from bbi_utils.report.audit import Settings
 
 EXIT = {"certified": 0, "refuted": 1, "inconclusive": 3}
 STATUS = "0 certified, 1 refuted, 3 inconclusive, 2 bad input (one line on stderr, nothing written)"
@@ -114,21 +119,16 @@ def fraction(text: str) -> float:
 
 def run_audit(options: argparse.Namespace) -> int:
     """`audit`: everything is worked out first and written last."""
-    from bbi_utils.forms.reading import Choice
-    from bbi_utils.report.audit import Settings, audit
-    from bbi_utils.report.audit_files import folder_for, name_of, write_audit
+    from bbi_utils.report.audit import audit
+    from bbi_utils.report.audit_files import folder_for, write_audit
     from bbi_utils.report.text import render_audit
     from bbi_utils.responses.recorded import read_answers
 
     sources = [Path(file) for file in options.files]
     if options.all_pairs or len(sources) > 2 or any(source.is_dir() for source in sources):
         return run_many(options, sources)
-    choice = Choice(**{field.name: getattr(options, field.name) for field in fields(Choice)})
-    folder = folder_for(sources, options.out)
-    names = ("epsilon", "confidence", "game", "folds", "seed", "own")
-    name = options.name or name_of(sources)
-    settings = Settings(**{name: getattr(options, name) for name in names}, name=name)
-    recorded = read_answers(*sources, choice=choice)
+    folder, settings = folder_for(sources, options.out), _settings(options, sources)
+    recorded = read_answers(*sources, choice=_choice(options))
     done = audit(recorded, settings, shown=sys.stderr.isatty())
     files = write_audit(done, folder, sources=sources)
     where = f"{len(files)} files in {folder}, the verdict in {files[0].name}"
@@ -139,28 +139,39 @@ def run_audit(options: argparse.Namespace) -> int:
 def run_many(options: argparse.Namespace, sources: list[Path]) -> int:
     """`audit` of many models: refuted where some two differ by more than epsilon."""
     from bbi_utils.forms.many import files_in, read_models
-    from bbi_utils.forms.reading import Choice
-    from bbi_utils.report.audit_files import folder_for, name_of
-    from bbi_utils.report.matrix import compare_all, verdict_of
+    from bbi_utils.report.audit_files import folder_for
+    from bbi_utils.report.matrix import compare_all
     from bbi_utils.report.matrix_files import render_matrix, write_matrix
 
     if not options.all_pairs and options.teacher is None:
         raise BadInput(f"{', '.join(options.files[:3])}: many models; add --all-pairs, or --teacher NAME")
     if options.own or options.game == "single":
-        raise BadInput("many models play the pairwise game alone, with one adversary; drop --own, --game")
-    folder = folder_for(sources[:1], options.out)
-    choice = Choice(**{field.name: getattr(options, field.name) for field in fields(Choice)})
+        way = "drop --own, --game"
+        raise BadInput(f"many models play the pairwise game alone, with one adversary; {way}")
+    folder, settings = folder_for(sources[:1], options.out), _settings(options, sources[:1])
     files = files_in(sources)
-    rows, understood = read_models(files, replace(choice, teacher=None))
-    asked = {name: getattr(options, name) for name in ("confidence", "folds", "seed")}
-    name = options.name or name_of(sources[:1])
-    teachers = [] if options.all_pairs or options.teacher is None else [options.teacher]
-    found = compare_all(rows, teachers=teachers, name=name, shown=sys.stderr.isatty(), **asked)
-    verdict = verdict_of(found, options.epsilon)
+    rows, understood = read_models(files, replace(_choice(options), teacher=None))
+    teachers = [] if options.all_pairs else [options.teacher]
+    found = compare_all(rows, settings, teachers=teachers, shown=sys.stderr.isatty())
     page, *others = write_matrix(found, folder, sources=files)
     where = f"{1 + len(others)} files in {folder}, to be read in {page.name}"
-    print(printable(f"{understood}\n{render_matrix(found, verdict, options.epsilon)}\n{where}"))
-    return EXIT[verdict]
+    print(printable(f"{understood}\n{render_matrix(found)}\n{where}"))
+    return EXIT[found.verdict]
+
+
+def _choice(options: argparse.Namespace) -> Choice:
+    from bbi_utils.forms.reading import Choice
+
+    return Choice(**{field.name: getattr(options, field.name) for field in fields(Choice)})
+
+
+def _settings(options: argparse.Namespace, sources: list[Path]) -> Settings:
+    from bbi_utils.report.audit import Settings
+    from bbi_utils.report.audit_files import name_of
+
+    names = ("epsilon", "confidence", "game", "folds", "seed", "own")
+    asked = {name: getattr(options, name) for name in names}
+    return Settings(**asked, name=options.name or name_of(sources))
 
 
 def run_certify(options: argparse.Namespace) -> int:
