@@ -20,6 +20,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.forms.reading import Choice
 from bbi_utils.games import similarity
 from bbi_utils.games.certificate import Certificate, certify
+from bbi_utils.oracles.base import was_cut
 from bbi_utils.probes import build_suite, take
 from bbi_utils.report.audit import Audit, Settings, audit
 from bbi_utils.report.audit_files import tables_of
@@ -303,3 +304,8 @@ def test_the_manifest_and_the_tables_have_what_was_left_out(tmp_path: Path) -> N
     found = audited(tmp_path, without([0, 1], "student"))
     assert json.loads(json.dumps(found.certificate.to_json()))["prompts"] == N
     assert "missing" in set(tables_of(found)["costs.parquet"]["adversary"])
+
+
+def test_a_file_s_words_for_an_end_are_those_of_servers() -> None:
+    cut = ("length", "FinishReason.MAX_TOKENS", "Recitation", "abort", "incomplete", "content_filter")
+    assert all(map(was_cut, cut)) and not any(map(was_cut, ("stop", "end_turn", "refusal", "", None, 1.0)))

@@ -11,16 +11,27 @@ from bbi_utils.errors import BadInput
 from bbi_utils.files import sha256_text
 
 FinishReason = Literal["stop", "length", "content_filter", "refusal"]
-# What servers and files call the end of an answer that is not its own: a limit, a filter, a fault.
-CUT = {
-    "length", "max_tokens", "max_length", "max_output_tokens", "model_length", "content_filter", "safety",
-    "error", "incomplete",
+# The protocol's own words first, then those that other servers, and files, use for the same.
+REASONS: dict[str, FinishReason] = {
+    "stop": "stop", "length": "length", "content_filter": "content_filter", "refusal": "refusal",
+    "eos": "stop", "eos_token": "stop", "end_turn": "stop", "stop_sequence": "stop", "complete": "stop",
+    "tool_calls": "stop", "function_call": "stop", "tool_use": "stop", "max_length": "length",
+    "max_tokens": "length", "max_output_tokens": "length", "model_length": "length", "incomplete": "length",
+    "safety": "content_filter", "recitation": "content_filter", "blocklist": "content_filter",
+    "prohibited_content": "content_filter", "sensitive": "content_filter",
 }  # fmt: skip
+BROKEN_OFF = ("error", "abort", "aborted", "cancelled", "canceled")  # what is there is no whole answer
+
+
+def ending(reason: object) -> str:
+    """A finish reason as the words above are written; "" where there is none."""
+    return str(reason or "").strip().lower().rpartition(".")[2]
 
 
 def was_cut(reason: object) -> bool:
     """Whether an answer with this finish reason was stopped before its end; where none is known, no."""
-    return isinstance(reason, str) and reason.strip().lower() in CUT
+    word = ending(reason) if isinstance(reason, str) else ""
+    return word in BROKEN_OFF or REASONS.get(word) in ("length", "content_filter")
 
 
 @dataclass(frozen=True)

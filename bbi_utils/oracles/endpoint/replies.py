@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 
 from bbi_utils.errors import one_line, printable
-from bbi_utils.oracles.base import Answer, FinishReason
+from bbi_utils.oracles.base import BROKEN_OFF, REASONS, Answer, FinishReason, ending
 from bbi_utils.oracles.chat import thought_in
 from bbi_utils.oracles.endpoint.complaints import error_in, status_in, words_of
 
@@ -26,17 +26,6 @@ FREE = (401, 402, 403, 404, 405, 409, 425, 429, 500, 501, 503, 529)
 SPENT = ("insufficient_quota", "billing_hard_limit_reached")  # error codes of an account without money
 FILTERED = ("content_filter", "content_policy_violation")  # error codes of a prompt that is refused
 MOST_TOKENS = 10**9  # in one reply; a server that counts more does not count
-# The protocol's own words first, then those that other servers use for the same. What is not here, and where
-# there is none, says nothing: then an answer was cut if it is as long as it may be.
-REASONS: dict[str, FinishReason] = {
-    "stop": "stop", "length": "length", "content_filter": "content_filter", "refusal": "refusal",
-    "eos": "stop", "eos_token": "stop", "end_turn": "stop", "stop_sequence": "stop", "complete": "stop",
-    "tool_calls": "stop", "function_call": "stop", "tool_use": "stop",
-    "max_tokens": "length", "max_output_tokens": "length", "model_length": "length", "incomplete": "length",
-    "safety": "content_filter", "recitation": "content_filter", "blocklist": "content_filter",
-    "prohibited_content": "content_filter", "sensitive": "content_filter",
-}  # fmt: skip
-BROKEN_OFF = ("error", "abort", "aborted", "cancelled", "canceled")  # what is there is no whole answer
 # What may come in place of an answer's text, or beside it.
 TOOLS, THINKING = ("tool_calls", "function_call"), ("reasoning", "reasoning_content")
 THOUGHT_PARTS = ("thinking", "redacted_thinking", "reasoning")
@@ -125,9 +114,10 @@ def _read_choice(content: Any, answer: Answer, logprobs: bool, most: int) -> Rep
         billed = _tokens(content.get("usage")) is not None or None
         return Reply("empty choices", retry=True, billed=billed, useless=True)
     choice = content["choices"][0]
-    message, ended = choice["message"], str(choice.get("finish_reason") or "").lower().rpartition(".")[2]
+    message, ended = choice["message"], ending(choice.get("finish_reason"))
     if ended in BROKEN_OFF:
         return Reply(f"finish reason {ended}", retry=True, billed=True, useless=True)
+    # A reason that is not known, or missing, says nothing: then it was cut if it is as long as it may be.
     full: FinishReason = "length" if most and answer.answer_tokens >= most else "stop"
     reason: FinishReason = "refusal" if message.get("refusal") else REASONS.get(ended, full)
     said = text_of(message)
