@@ -49,8 +49,6 @@ def questions(pairs: pd.DataFrame) -> pd.Series:
     Groups that have a text in common are one, under the name of the first.
     """
     names = pairs["group" if "group" in pairs else "prompt"].astype(str)
-    return (
-        names
-        if pairs["prompt"].is_unique
-        else names.iloc[joined(names, pairs["prompt"])].set_axis(names.index)
-    )
+    if pairs["prompt"].is_unique:
+        return names
+    return names.iloc[joined(names, pairs["prompt"])].set_axis(names.index)

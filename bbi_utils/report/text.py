@@ -115,11 +115,9 @@ def _scope(certificate: Certificate) -> str:
 
 
 def _grouped(certificate: Certificate) -> str:
-    return (
-        ""
-        if certificate.groups is None
-        else f" in {certificate.groups:,} groups, which count as one draw each,"
-    )
+    if certificate.groups is None:
+        return ""
+    return f" in {certificate.groups:,} groups, which count as one draw each,"
 
 
 def render_audit(audit: Audit, *, seconds: bool = True) -> str:

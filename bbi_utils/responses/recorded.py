@@ -17,13 +17,12 @@ from pathlib import Path
 import pandas as pd
 
 from bbi_utils.errors import BadInput
-from bbi_utils.forms.pairs import plain
+from bbi_utils.forms.pairs import SIDES, plain
 from bbi_utils.forms.reading import NOTHING, Choice, read_pairs
 from bbi_utils.oracles.base import was_cut
 from bbi_utils.tables import FEWEST_PROMPTS, columns_of, joined
 
 KEYS = ("prompt_id", "prompt")
-SIDES = ("teacher", "student")
 REASONS = tuple(f"{side}_finish_reason" for side in (*SIDES, "teacher_2"))
 OPTIONAL = ("category", "group", "teacher_2", *REASONS, "asked")
 LABELS = ("prompt_id", "category", "group")  # may be whole numbers too

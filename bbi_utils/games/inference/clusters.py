@@ -36,9 +36,8 @@ STEP = 4.0  # between the variances that the gamblers' stakes suit
 BOLDEST = 0.9  # of what could be lost at once, the most that is staked
 COINS = 1 / 3  # of the error, where groups are about equally large
 ALIKE = 1.1  # groups are, if the largest is so many times as large as that of a random prompt
-RARE = (
-    0.2  # at most; k heads that are as rare as that lie above k - 1 expected ones, as Hoeffding's bound wants
-)
+# At most; k heads that are as rare as that lie above k - 1 expected ones, as Hoeffding's bound wants.
+RARE = 0.2
 MOST_COINS = 5000  # groups; beyond, the coins take long and win little
 NEAR_ZERO = 1e-9
 GRID = 33  # shares tried before the least favourable one is looked for nearby
