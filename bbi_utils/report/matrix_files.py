@@ -63,13 +63,12 @@ def page(matrix: Matrix, figure: object) -> str:
     found = matrix.advantages[matrix.advantages["adversary"] == TOGETHER].drop(columns="adversary")
     found = found.sort_values("advantage").assign(interval=_ends).drop(columns=["lower", "upper"])
     found = found[["first", "second", "n", "advantage", "interval"]]
-    near = matrix.nearest.assign(interval=_ends, verdict=_verdict).drop(columns=["lower", "upper"])
     return TEXT.substitute(
         title=html.escape(f"Who is like whom: {matrix.settings.name}"),
         summary=html.escape(summary(matrix)),
         image=base64.b64encode(image.getvalue()).decode(),
         caption=html.escape(figure.get_label()),  # type: ignore[attr-defined]
-        nearest=_table(near),
+        nearest=_table(_nearest(matrix)),
         pairs=_table(found.head(MOST_ROWS)),
     )
 
@@ -91,11 +90,16 @@ def render_matrix(matrix: Matrix) -> str:
     most = f"{found['first']} and {found['second']}, at least {max(0.0, found['lower']):.3f}"
     asked = f"{matrix.verdict} at ε = {matrix.settings.epsilon:g} for all pairs together"
     said = f"{asked}; farthest apart: {most} ({found['adversary']})"
-    near = matrix.nearest.assign(interval=_ends, verdict=_verdict).astype({"next_one": str})
-    shown = near[["model", "nearest", "advantage", "interval", "verdict", "next_one", "next_advantage"]]
+    shown = _nearest(matrix)
     rows = [[_cell(cell) for cell in row] for row in shown.to_numpy()]
     heads = [name.replace("_", " ") for name in shown]
     return "\n".join([said, summary(matrix), "", *aligned([heads, *rows], left=2)])
+
+
+def _nearest(matrix: Matrix) -> pd.DataFrame:
+    """Each model beside its nearest, as a reader sees it."""
+    near = matrix.nearest.assign(interval=_ends, verdict=_verdict)
+    return near[["model", "nearest", "advantage", "interval", "verdict", "next_one", "next_advantage"]]
 
 
 def _cell(cell: object) -> str:
