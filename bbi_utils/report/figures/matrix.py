@@ -43,7 +43,7 @@ def matrix_figure(distances: pd.DataFrame, *, n: int) -> Figure:
         order = list(distances)
         axes[0, 0].set_axis_off()
     drawn = _cells(axes[0, 1], distances.loc[order, order])
-    bar = fig.colorbar(drawn, ax=axes[0, 1], label="advantage", fraction=0.035, pad=0.015)
+    bar = fig.colorbar(drawn, ax=axes[0, 1], label="advantage", fraction=0.035, pad=0.04)
     bar.outline.set_visible(False)  # type: ignore[operator]
     fig.set_label(CAPTION.format(models=len(distances), n=f"{n:,}", tree=TREE if whole else ""))
     return fig
