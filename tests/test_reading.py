@@ -111,7 +111,8 @@ def test_content_that_got_worse_is_a_finding_and_too_few_prompts_leave_it_undeci
 
 
 def judged(*rows: tuple[str, str, bool, float]) -> pd.DataFrame:
-    return table("teacher student consistent correct", *rows)
+    numbered = [(f"p{i}", *row) for i, row in enumerate(rows)]
+    return table("prompt_id teacher student consistent correct", *numbered)
 
 
 def test_a_judge_that_takes_the_longer_answer_is_shown_by_where_length_misleads() -> None:

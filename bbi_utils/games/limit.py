@@ -13,6 +13,10 @@ values as they come, never so much as to lose all; if m is true, his capital is 
 mean over `DIVISIONS` random orders, which by Markov's inequality reaches 1 / error with probability at most
 `error`. They hold at every number of prompts, which count as independent draws, and narrow where the values
 vary little. With q prompts each order is cut into disjoint groups, whose values are independent.
+
+Prompts that belong together (`scores.units`) are one draw: its value is their mean, and a gambler's stake on
+it goes with their number, so that m is still the mean over prompts. With several queries each order has one
+prompt of each, drawn at random.
 """
 
 from __future__ import annotations
@@ -24,12 +28,12 @@ import pandas as pd
 
 from bbi_utils.games.inference.exact import check_confidence
 from bbi_utils.games.queries import FEWEST_GROUPS, SIZES
-from bbi_utils.games.scores import ROW, SHOWN, records
+from bbi_utils.games.scores import ROW, SHOWN, records, units
 
 ADVERSARY = "likelihood"
 KEYS = ["pair", "contrast"]
 # As `responses.likelihoods` writes them: `shown` is whose answer it is; `exact` says that the very tokens
-# that were sampled were weighed, `same` that both oracles are one and the same.
+# that were sampled were weighed, `same` that both oracles are one and the same. `group` may be there too.
 LIKELIHOODS = [*KEYS, "prompt_id", "category", "shown", "log_teacher", "log_student", "exact", "same"]
 COLUMNS = [*ROW, "category", "q", "n", "advantage", "lower", "upper", "exact"]
 SHARES = [*ROW, "share", "lower", "upper", "exact"]
@@ -109,15 +113,15 @@ def _ratio(low: float, high: float, least: float, most: float) -> tuple[float, f
 
 
 def log_ratios(likelihoods: pd.DataFrame) -> pd.DataFrame:
-    """l of the teacher's and of the student's answer: pair, contrast, category, prompt_id, teacher, student.
+    """l of both answers: pair, contrast, category, prompt_id, unit, teacher, student.
 
     An answer that is impossible under both, which only rounding or another way to cut it can cause, says
     nothing: 0.
     """
     with np.errstate(invalid="ignore"):
         ratio = likelihoods["log_teacher"] - likelihoods["log_student"]
-    table = likelihoods.assign(ratio=ratio.fillna(0.0).clip(-CERTAIN, CERTAIN))
-    keys = [*KEYS, "category", "prompt_id"]
+    table = likelihoods.assign(ratio=ratio.fillna(0.0).clip(-CERTAIN, CERTAIN), unit=units(likelihoods))
+    keys = [*KEYS, "category", "prompt_id", "unit"]
     return table.pivot(index=keys, columns="shown", values="ratio").reset_index().rename_axis(columns=None)
 
 
@@ -128,21 +132,25 @@ def distances(teacher: np.ndarray, student: np.ndarray, game: str) -> np.ndarray
     return (np.abs(np.tanh(teacher / 2)) + np.abs(np.tanh(student / 2))) / 2
 
 
-def lowest_mean(series: np.ndarray, *, error: float) -> float:
+def lowest_mean(series: np.ndarray, *, error: float, sizes: np.ndarray | None = None) -> float:
     """A lower bound on the expectation of values in [0, 1] that fails with probability at most `error`.
 
-    series: orders x values; in each order they are independent draws, or a mean of such.
+    series: orders x values; in each order they are independent draws, or a mean of such. sizes: how much each
+    weighs, in the same order; the expectation is then that of size x value over that of size.
     """
     from scipy.optimize import brentq
 
     count, reach = np.arange(1, series.shape[1] + 1), np.log(1 / error)
-    mean = (0.5 + np.cumsum(series, axis=1) - series) / count  # of the values before each one
-    squares = (series - mean) ** 2
+    weight = np.ones_like(series) if sizes is None else sizes / sizes.max()
+    own = weight * series
+    # Of the values before each one.
+    mean = (0.5 + np.cumsum(own, axis=1) - own) / (1 + np.cumsum(weight, axis=1) - weight)
+    squares = (weight * (series - mean)) ** 2
     variance = (0.25 + np.cumsum(squares, axis=1) - squares) / count
     stake = np.sqrt(2 * reach / (series.shape[1] * variance))
 
     def excess(m: float) -> float:
-        grown = np.log1p(np.minimum(stake, BOLDEST / m) * (series - m)).sum(axis=1)
+        grown = np.log1p(np.minimum(stake, BOLDEST / m) * (weight * (series - m))).sum(axis=1)
         return float(np.logaddexp.reduce(grown)) - np.log(len(grown)) - reach  # falls as m grows
 
     return float(brentq(excess, 1e-9, 1.0)) if excess(1e-9) > 0 else 0.0
@@ -163,23 +171,33 @@ def _table(
     ratios, parts = log_ratios(likelihoods), likelihoods.groupby(keys, sort=False)
     for (key, part), (game, q) in ((one, (g, q)) for one in parts for g in SHOWN for q in sorted(set(sizes))):
         own = ratios.loc[(ratios[keys] == list(key)).all(axis=1)]
-        if (groups := len(own) // q) < (FEWEST_GROUPS if q > 1 else 1):
+        if (groups := own["unit"].nunique() // q) < (FEWEST_GROUPS if q > 1 else 1):
             continue
-        series = _divided(own, game, q, seed=seed)
+        series, weights = _divided(own, game, q, seed=seed)
         ends = (0.0, 0.0)
         if not part["same"].all():
             each = (1 - confidence) / (2 * shared)
-            ends = lowest_mean(series, error=each), 1 - lowest_mean(1 - series, error=each)
+            lower, lost = (lowest_mean(one, error=each, sizes=weights) for one in (series, 1 - series))
+            ends = lower, 1 - lost
         category = key[2] if len(key) > len(KEYS) else ALL
-        about = (key[0], key[1], ADVERSARY, game, category, q, groups)
-        rows.append((*about, float(series.mean()), *ends, float(part["exact"].mean())))
+        about = (key[0], key[1], ADVERSARY, game, category, q, groups if q > 1 else len(own))
+        mean = float(np.average(series, weights=weights))
+        rows.append((*about, mean, *ends, float(part["exact"].mean())))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _divided(ratios: pd.DataFrame, game: str, q: int, *, seed: int) -> np.ndarray:
-    """Random orders x groups of q prompts: the value of each group."""
+def _divided(ratios: pd.DataFrame, game: str, q: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values, and what each weighs: random orders x groups of q prompts, or x units for q = 1."""
     rng, sides = np.random.default_rng([seed, q]), ratios[["teacher", "student"]].to_numpy(float)
-    orders = rng.permuted(np.tile(np.arange(len(sides)), (DIVISIONS, 1)), axis=1)
-    orders = orders[:, : len(sides) // q * q].reshape(DIVISIONS, -1, q)
-    summed = sides[orders].sum(axis=2)
-    return distances(summed[..., 0], summed[..., 1], game)
+    unit = pd.factorize(ratios["unit"])[0]
+    sizes = np.bincount(unit)
+    orders = rng.permuted(np.tile(np.arange(len(sizes)), (DIVISIONS, 1)), axis=1)
+    if q == 1:
+        value = np.bincount(unit, weights=distances(sides[:, 0], sides[:, 1], game)) / sizes
+        return value[orders], sizes[orders].astype(float)
+    starts = np.cumsum(sizes) - sizes
+    asked = np.argsort(unit, kind="stable")[starts[orders] + rng.integers(sizes[orders])]
+    asked = asked[:, : len(sizes) // q * q].reshape(DIVISIONS, -1, q)
+    summed = sides[asked].sum(axis=2)
+    value = distances(summed[..., 0], summed[..., 1], game)
+    return value, np.ones_like(value)

@@ -77,6 +77,12 @@ def _plain(scores: pd.DataFrame, name: str) -> None:
         raise BadInput(f"the scores' column {name} holds lists; expected text or numbers")
 
 
+def about(pairs: pd.DataFrame) -> list[str]:
+    """What a table says of each prompt of these: its id, its category and, if some share one, its group."""
+    shared = "group" in pairs and not pairs["group"].is_unique
+    return ["prompt_id", "category", *(["group"] if shared else [])]
+
+
 def units(scores: pd.DataFrame) -> pd.Series:
     """The independent unit of each row: the smallest prompt id of its `group`, its own without a group.
 

@@ -79,7 +79,7 @@ def figures_of(audit: Audit, tables: dict[str, pd.DataFrame]) -> dict[str, Figur
     certificate, pairs = audit.certificate, audit.recorded.pairs
     level, game = audit.settings.confidence, "pairwise" if audit.settings.game != "single" else "single"
     best = max((row for row in certificate.rows if row.game == game), key=lambda row: row.advantage)
-    sides = {side: pairs[[side]].rename(columns={side: "answer"}) for side in ("teacher", "student")}
+    sides = {side: pairs[[side, "group"]].rename(columns={side: "answer"}) for side in ("teacher", "student")}
     drawn = {
         "verdict": figures.verdict_figure(certificate, audit.null),
         "queries": figures.queries_figure(

@@ -12,8 +12,10 @@ from functools import wraps
 import numpy as np
 import pandas as pd
 
-from bbi_utils.games.inference.exact import binomial_lower
+from bbi_utils.games.inference.clusters import lowest
+from bbi_utils.games.inference.exact import Counts, binomial_lower
 from bbi_utils.games.inference.simultaneous import simultaneous
+from bbi_utils.games.scores import units
 from bbi_utils.report.labels import GAMES, pair_title, pairs_in, words
 from bbi_utils.responses.answers import NULL
 
@@ -151,14 +153,16 @@ def content(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -
     where no content was checked.
     """
     checked = answers[answers["content_correct"].notna()].astype({"content_correct": float})
-    wide = checked.pivot(index=["category", "prompt_id"], columns="arm", values="content_correct")
+    checked = checked.assign(unit=units(checked))
+    wide = checked.pivot(index=["category", "prompt_id", "unit"], columns="arm", values="content_correct")
     if wide.empty:
         return ""
-    own = wide.index.get_level_values("category")
+    own, unit = (wide.index.get_level_values(name) for name in ("category", "unit"))
     masks = {"all prompts": own == own, **{name: own == name for name in sorted(set(own))}}
     change = wide["distilled"] - wide["base"]
     values = np.column_stack([change.where(mask) for mask in masks.values()])
-    found = simultaneous(values, confidence=confidence, seed=seed).set_index(pd.Index(masks))
+    found = simultaneous(values, confidence=confidence, seed=seed, groups=list(unit))
+    found = found.set_index(pd.Index(masks))
     said = []
     for name in ("all prompts", found["mean"].iloc[1:].idxmin()):
         verdict = _verdict(found.loc[name], up="more often", down="**less often**")
@@ -179,7 +183,7 @@ def judge_and_length(judged: pd.DataFrame, *, confidence: float = 0.95) -> str:
     right, longer = judged.loc[firm, "correct"] == 1, longer[firm] > 0
     if not (n := len(longer)):
         return "No verdict on answers of different length is consistent."
-    least = binomial_lower(float((right == longer).sum()), n, error=1 - confidence)
+    least = _least_share(right == longer, units(judged)[firm], error=1 - confidence)
     mark = "**" if least > 0.5 else ""
     return (
         f"{mark}{(right == longer).mean():.1%} of {n} consistent verdicts on answers of different length "
@@ -187,6 +191,17 @@ def judge_and_length(judged: pd.DataFrame, *, confidence: float = 0.95) -> str:
         f"{longer.mean():.1%}; where it was the shorter, the judge was right in "
         f"{right[~longer].sum()} of {(~longer).sum()}."
     )
+
+
+def _least_share(right: pd.Series, unit: pd.Series, *, error: float) -> float:
+    """A lower bound on the share right; what belongs to one unit is one draw."""
+    of_unit = right.groupby(unit)
+    alone = right[of_unit.transform("size") == 1]
+    won, n = float(alone.sum()), len(alone)
+    if n == len(right):
+        return binomial_lower(won, n, error=error)
+    groups = tuple(of_unit.mean()), tuple(of_unit.size())
+    return (1 + lowest(*groups, (Counts(won, n - won, 0),), error=error)) / 2
 
 
 @each_pair

@@ -20,6 +20,7 @@ from bbi_utils.games.categories import artifacts_by_category, categories_differ,
 from bbi_utils.games.certificate import Certificate
 from bbi_utils.games.inference.simultaneous import simultaneous
 from bbi_utils.games.queries import SIZES, advantage_of_queries
+from bbi_utils.games.scores import units
 from bbi_utils.paths import RunPaths
 from bbi_utils.responses.answers import ARMS
 
@@ -138,17 +139,24 @@ def learned(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def mean_interval(
-    values: Sequence[float] | np.ndarray, *, confidence: float = 0.95
+    values: Sequence[float] | np.ndarray | pd.Series, *, confidence: float = 0.95
 ) -> tuple[float, float, float]:
-    """Mean of one value a unit, and Student's t interval for it.
+    """Mean of the values, and Student's t interval for it; those of a Series are by the unit in its index.
 
-    One value alone has no interval: its ends are NaN rather than a false certainty.
+    A unit's residuals are added up, and unequal units are worth n^2 / sum(size^2) of them (see
+    `inference.simultaneous`). One unit alone has no interval: NaN rather than a false certainty.
     """
     x = np.asarray(values, dtype=float)
-    mean = float(x.mean())
-    if len(x) < 2:
+    mean, n, spread = float(x.mean()), float(len(x)), x
+    if isinstance(values, pd.Series) and not values.index.is_unique:
+        by_unit = values.astype(float).groupby(level=0)
+        sizes = by_unit.size().to_numpy(float)
+        n = len(x) ** 2 / float((sizes**2).sum())
+        # Scaled so that what is divided by the root of n below is the error of the mean over all prompts.
+        spread = (by_unit.sum().to_numpy() - sizes * mean) * np.sqrt(n * len(sizes)) / len(x)
+    if len(spread) < 2:
         return mean, float("nan"), float("nan")
-    half = float(stdtrit(len(x) - 1, 0.5 + confidence / 2) * x.std(ddof=1) / np.sqrt(len(x)))
+    half = float(stdtrit(n - 1, 0.5 + confidence / 2) * spread.std(ddof=1) / np.sqrt(n))
     return mean, mean - half, mean + half
 
 
@@ -156,17 +164,17 @@ def answer_rates(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int =
     """Shares of the three arms' answers that stopped by themselves and, where checked, are right in content.
 
     answers: pair, arm, prompt_id, finish_reason ("stop" or "length") and content_correct, which is empty
-    where nothing was checked. Returns pair, arm, quantity ("stopped", "content_correct"), n, rate, lower,
-    upper.
+    where nothing was checked. Returns pair, arm, quantity ("stopped", "content_correct"), n (answers), rate,
+    lower, upper. Prompts of one group, where there is that column, are one draw.
     """
 
     def share(part: pd.DataFrame) -> tuple[float, ...]:
-        n, *bounds = _mean_bounds(2 * part["share"] - 1, confidence=confidence, seed=seed)
+        n, *bounds = _mean_bounds(part.assign(value=2 * part["share"] - 1), confidence=confidence, seed=seed)
         return n, *((1 + bound) / 2 for bound in bounds)
 
-    asked = answers[answers["arm"].isin(ARMS)]
-    shares = asked.assign(stopped=asked["finish_reason"] == "stop").astype({"content_correct": float})
-    long = shares.melt(["pair", "arm"], ["stopped", "content_correct"], "quantity", "share").dropna()
+    asked = answers[answers["arm"].isin(ARMS)].astype({"content_correct": float})
+    shares = asked.assign(stopped=asked["finish_reason"] == "stop", unit=units(asked))
+    long = shares.melt(["pair", "arm", "unit"], ["stopped", "content_correct"], "quantity", "share").dropna()
     found = _by_group(long, ["pair", "arm", "quantity"], ["n", "rate", "lower", "upper"], share)
     return found.sort_values(["pair", "arm", "quantity"], ascending=[True, True, False], ignore_index=True)
 
@@ -176,13 +184,13 @@ def content_lost(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int =
 
     Contrasts: teacher - base, base - distilled, on the prompts where both were checked; none, no row.
     """
-    right = answers.assign(right=answers["content_correct"].astype(float))
-    wide = right.pivot(index=["pair", "prompt_id"], columns="arm", values="right")
+    right = answers.assign(right=answers["content_correct"].astype(float), unit=units(answers))
+    wide = right.pivot(index=["pair", "prompt_id", "unit"], columns="arm", values="right")
     sides = {f"{one} - {other}": wide[one] - wide[other] for one, other in itertools.pairwise(ARMS)}
-    lost = pd.DataFrame(sides).melt(ignore_index=False, var_name="contrast", value_name="lost").dropna()
+    lost = pd.DataFrame(sides).melt(ignore_index=False, var_name="contrast").dropna()
 
     def mean(part: pd.DataFrame) -> tuple[float, ...]:
-        return _mean_bounds(part["lost"], confidence=confidence, seed=seed)
+        return _mean_bounds(part, confidence=confidence, seed=seed)
 
     return _by_group(lost.reset_index(), ["pair", "contrast"], ["n", "lost", "lower", "upper"], mean)
 
@@ -196,12 +204,13 @@ def judge_by_order(judgements: pd.DataFrame, *, confidence: float = 0.95, seed: 
     won = judgements.assign(
         teacher_first_advantage=np.sign(judgements["log_odds_ab"]),
         teacher_second_advantage=-np.sign(judgements["log_odds_ba"]),
+        unit=units(judgements),
     )
     orders = ["teacher_first_advantage", "teacher_second_advantage"]
-    long = won.melt(["pair", "contrast"], orders, "quantity", "won")
+    long = won.melt(["pair", "contrast", "unit"], orders, "quantity")
 
     def mean(part: pd.DataFrame) -> tuple[float, ...]:
-        return _mean_bounds(part["won"], confidence=confidence, seed=seed)
+        return _mean_bounds(part, confidence=confidence, seed=seed)
 
     return _by_group(long, ["pair", "contrast", "quantity"], ["n", "estimate", "lower", "upper"], mean)
 
@@ -212,13 +221,16 @@ def judge_drop(judgements: pd.DataFrame, *, confidence: float = 0.95) -> pd.Data
     The consistent verdicts are a different subset of prompts in each contrast, so that difference is one of
     two ratios: its interval comes from the per-prompt linearisation (delta method), which keeps the pairing.
     """
-    students = judgements[judgements["contrast"].isin(["base", "distilled"])]
+    students = judgements.assign(unit=units(judgements))
+    students = students[students["contrast"].isin(["base", "distilled"])]
     rows: list[tuple[object, ...]] = []
     for pair, part in students.groupby("pair"):
-        wide = part.pivot(index="prompt_id", columns="contrast", values=["correct", "consistent"]).dropna()
+        by = {"index": ["prompt_id", "unit"], "columns": "contrast", "values": ["correct", "consistent"]}
+        wide = part.pivot(**by).dropna()
         for quantity in ("all_pairs_advantage", "consistent_advantage"):
             base, distilled = (_influence(wide, arm, quantity) for arm in ("base", "distilled"))
-            rows.append((pair, quantity, len(wide), *mean_interval(base - distilled, confidence=confidence)))
+            dropped = pd.Series(base - distilled, index=wide.index.get_level_values("unit"))
+            rows.append((pair, quantity, len(wide), *mean_interval(dropped, confidence=confidence)))
     return pd.DataFrame(rows, columns=["pair", "quantity", "n", "drop", "lower", "upper"])
 
 
@@ -320,10 +332,11 @@ def bounds(certificates: Iterable[Certificate]) -> pd.DataFrame:
     return pd.DataFrame(rows).drop(columns="seconds")  # no two runs share them
 
 
-def _mean_bounds(values: pd.Series, *, confidence: float, seed: int) -> tuple[float, ...]:
-    """Number, mean and bounds of values that are differences of ones."""
-    found = simultaneous(values.to_numpy(float)[:, None], confidence=confidence, seed=seed).iloc[0]
-    return len(values), found["mean"], found["lower"], found["upper"]
+def _mean_bounds(part: pd.DataFrame, *, confidence: float, seed: int) -> tuple[float, ...]:
+    """Number, mean and bounds of the column value, of differences of ones; those of a unit are one draw."""
+    how: dict[str, Any] = {"confidence": confidence, "seed": seed, "groups": list(part["unit"])}
+    found = simultaneous(part["value"].to_numpy(float)[:, None], **how).iloc[0]
+    return len(part), found["mean"], found["lower"], found["upper"]
 
 
 def _by_group(

@@ -30,7 +30,8 @@ def likelihood_table(
     pair: str,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Two rows a contrast and prompt, the teacher's answer and the other's, with KINDS as columns.
+    """Two rows a contrast and prompt, the teacher's answer and the other's, with KINDS as columns, and group
+    where probes share one.
 
     `told` has each arm's answers to the probes, as `sample` returns them, `oracles` who gave them. `exact`:
     both were asked about the very tokens that were sampled, which takes one vocabulary and tokens that the
@@ -45,16 +46,18 @@ def likelihood_table(
     kept = {arm: store.tokens(have[arm].fingerprint, sample_index=int(arm == NULL)) for arm in have}
     alike = {arm: have[arm].tokenizer.get_vocab() == have[TEACHER].tokenizer.get_vocab() for arm in contrasts}
     found = _weigh(probes, told, have, kept, alike, progress=progress)
+    about = {"prompt_id": [one.id for one in probes], "category": [one.category for one in probes]}
+    if len({one.group for one in probes}) < len(probes):
+        about["group"] = [one.group for one in probes]
     parts = [pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in KINDS.items()})]
     for arm in contrasts:
         own, other = have[TEACHER].fingerprint, have[arm].fingerprint
         for shown, by in (("teacher", TEACHER), ("student", arm)):
-            rows = {"prompt_id": [one.id for one in probes], "category": [one.category for one in probes]}
-            part = pd.DataFrame(rows).assign(pair=pair, contrast=arm, shown=shown, same=own == other)
+            part = pd.DataFrame(about).assign(pair=pair, contrast=arm, shown=shown, same=own == other)
             part["log_teacher"] = found[own, by, alike[arm]]
             part["log_student"] = found[other, by, alike[arm]]
             part["exact"] = [alike[arm] and one.id in kept[by] for one in probes]
-            parts.append(part[list(KINDS)])
+            parts.append(part[list(dict.fromkeys([*KINDS, *about]))])
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 

@@ -8,6 +8,7 @@ model.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from bbi_utils.adversaries.judge.local import LanguageModelJudge, load_local_jud
 from bbi_utils.adversaries.judge.remote import OracleJudge
 from bbi_utils.errors import BadInput
 from bbi_utils.games.inference.simultaneous import simultaneous
-from bbi_utils.games.scores import SCORE_COLUMNS
+from bbi_utils.games.scores import SCORE_COLUMNS, about, units
 from bbi_utils.oracles.endpoint.client import KEY_ENV
 from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.oracles.references import kind_of
@@ -52,10 +53,10 @@ def load_judge(
 def judge_pairs(log_odds: LogOdds, pairs: pd.DataFrame, *, pair: str, contrast: str) -> pd.DataFrame:
     """Asks about every row of ``pairs`` (prompt_id, prompt, category, teacher, student) in both orders.
 
-    Returns pair, contrast, prompt_id, category, log_odds_ab (teacher shown as A), log_odds_ba (teacher shown
-    as B), both log p(A) - log p(B), consistent (the same answer was picked in both orders), and correct: 1
-    or 0 for a consistent verdict, one half otherwise. An empty answer is shown as `NO_ANSWER`. Raises
-    BadInput on log odds that are not finite.
+    Returns pair, contrast, prompt_id, category (group, where prompts share one), log_odds_ab (teacher shown
+    as A), log_odds_ba (teacher shown as B), both log p(A) - log p(B), consistent (the same answer was picked
+    in both orders), and correct: 1 or 0 for a consistent verdict, one half otherwise. An empty answer is
+    shown as `NO_ANSWER`. Raises BadInput on log odds that are not finite.
     """
     prompts = list(pairs["prompt"])
     teacher, student = ([text or NO_ANSWER for text in pairs[name]] for name in ("teacher", "student"))
@@ -67,8 +68,8 @@ def judge_pairs(log_odds: LogOdds, pairs: pd.DataFrame, *, pair: str, contrast: 
         raise BadInput(f"{found}, for {2 * len(pairs)} questions")
     ab, ba = np.split(odds, 2)
     right, wrong = (ab > 0) & (ba < 0), (ab < 0) & (ba > 0)
-    rows = pairs[["prompt_id", "category"]].reset_index(drop=True).assign(pair=pair, contrast=contrast)
-    rows = rows[["pair", "contrast", "prompt_id", "category"]]
+    rows = pairs[about(pairs)].reset_index(drop=True).assign(pair=pair, contrast=contrast)
+    rows = rows[["pair", "contrast", *about(pairs)]]
     rows = rows.assign(log_odds_ab=ab, log_odds_ba=ba, consistent=right | wrong)
     return rows.assign(correct=(1 + right.astype(float) - wrong) / 2)
 
@@ -85,7 +86,8 @@ def to_scores(judgements: pd.DataFrame, *, rule: str = "consistent") -> pd.DataF
     score = (judgements["log_odds_ab"] - judgements["log_odds_ba"]) / 2
     if rule == "consistent":
         score = score.where(judgements["consistent"], 0.0)
-    rows = judgements[["pair", "contrast", "prompt_id", "category"]].assign(
+    columns = [*SCORE_COLUMNS, *(["group"] if "group" in judgements else [])]
+    rows = judgements.assign(
         adversary="judge" if rule == "consistent" else "judge_log_odds",
         game="pairwise",
         fold=-1,
@@ -93,11 +95,13 @@ def to_scores(judgements: pd.DataFrame, *, rule: str = "consistent") -> pd.DataF
         score=score,
         correct=(np.sign(score) + 1) / 2,
     )
-    return rows[SCORE_COLUMNS].reset_index(drop=True)
+    return rows[columns].reset_index(drop=True)
 
 
 def judge_quantities(judgements: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
     """pair, contrast, quantity, n, estimate, lower, upper; each interval at ``confidence`` on its own.
+
+    n counts prompts; those of one group are one draw.
 
     Quantities: kept_fraction (consistent verdicts); consistent_advantage, which selects on the outcome and so
     flatters the judge; all_pairs_advantage with inconsistent = one half; first_position_rate (how often "A"
@@ -109,20 +113,22 @@ def judge_quantities(judgements: pd.DataFrame, *, confidence: float = 0.95, seed
             if len(values) == 0:
                 rows.append((pair, contrast, quantity, 0, np.nan, np.nan, np.nan))
                 continue
-            bounds = simultaneous(values[:, None], confidence=confidence, seed=seed).iloc[0]
+            how: dict[str, Any] = {"confidence": confidence, "seed": seed, "groups": list(values.index)}
+            bounds = simultaneous(values.to_numpy()[:, None], **how).iloc[0]
             ends = bounds[["mean", "lower", "upper"]]
             rows.append((pair, contrast, quantity, len(values), *((ends + 1) / 2 if rate else ends)))
     return pd.DataFrame(rows, columns=["pair", "contrast", "quantity", "n", "estimate", "lower", "upper"])
 
 
-def _quantities(judgements: pd.DataFrame) -> list[tuple[str, np.ndarray, bool]]:
-    """Name, per-prompt values in [-1, 1], and whether to report them as a rate in [0, 1]."""
-    verdict = 2 * judgements["correct"].to_numpy(dtype=float) - 1
+def _quantities(judgements: pd.DataFrame) -> list[tuple[str, pd.Series, bool]]:
+    """Name, values in [-1, 1] of each prompt by its unit, and whether to report them as a rate in [0, 1]."""
+    by_unit = partial(pd.Series, index=units(judgements))
+    verdict = by_unit(2 * judgements["correct"].to_numpy(dtype=float) - 1)
     kept = judgements["consistent"].to_numpy(dtype=bool)
     first = np.sign(judgements[["log_odds_ab", "log_odds_ba"]].to_numpy(dtype=float)).mean(axis=1)
     return [
-        ("kept_fraction", np.where(kept, 1.0, -1.0), True),
+        ("kept_fraction", by_unit(np.where(kept, 1.0, -1.0)), True),
         ("consistent_advantage", verdict[kept], False),
         ("all_pairs_advantage", verdict, False),
-        ("first_position_rate", first, True),
+        ("first_position_rate", by_unit(first), True),
     ]

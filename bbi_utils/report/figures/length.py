@@ -13,30 +13,44 @@ from bbi_utils.report.labels import in_order
 CAPTION = (
     "Share of answers with at most so many words; {n} prompts an arm. Words rather than tokens, since arms "
     "may have different tokenizers. Bands: {level:.0%} interval at all lengths together (Dvoretzky, Kiefer "
-    "and Wolfowitz), each arm by itself."
+    "and Wolfowitz), each arm by itself{grouped}."
 )
 
 
 @use_style()
 def length_figure(answers: dict[str, pd.DataFrame], *, confidence: float = 0.95) -> Figure:
-    """Cumulative answer lengths in words. answers: arm -> its answers (column answer)."""
+    """Cumulative answer lengths in words. answers: arm -> its answers (column answer; group, if it has one).
+
+    With prompts in groups bands are those of n^2 / sum(size^2) prompts.
+    """
     counts = {arm: sorted(len(text.split()) for text in answers[arm]["answer"]) for arm in answers}
     longest = max(lengths[-1] for lengths in counts.values())
     fig, axes = canvas(1, 1, size=(COLUMN, 2.3))
     ax = axes[0, 0]
     for arm in in_order(counts, ARMS):
-        _curve(ax, counts[arm], arm, longest=longest, confidence=confidence)
+        _curve(ax, counts[arm], arm, longest=longest, half=_half_width(answers[arm], confidence))
     ax.set(xlabel="answer length, words", ylabel="share of answers", xlim=(0, None), ylim=(0, 1.03))
     ax.legend(loc="lower right")
-    fig.set_label(CAPTION.format(n=min(map(len, counts.values())), level=confidence))
+    some = any(_draws(one) < len(one) for one in answers.values())
+    grouped = ", a group of prompts counting as one draw" if some else ""
+    fig.set_label(CAPTION.format(n=min(map(len, counts.values())), level=confidence, grouped=grouped))
     return fig
 
 
-def _curve(ax: Axes, lengths: list[int], arm: str, *, longest: int, confidence: float) -> None:
+def _draws(answers: pd.DataFrame) -> float:
+    """How many independent prompts these are worth."""
+    sizes = answers["group"].value_counts() if "group" in answers else pd.Series(1, index=answers.index)
+    return float(len(answers) ** 2 / (sizes**2).sum())
+
+
+def _half_width(answers: pd.DataFrame, confidence: float) -> float:
+    return math.sqrt(math.log(2 / (1 - confidence)) / (2 * _draws(answers)))
+
+
+def _curve(ax: Axes, lengths: list[int], arm: str, *, longest: int, half: float) -> None:
     mark, count = ARMS[arm], len(lengths)
     at = [0, *lengths, longest]
     shares = [place / count for place in range(count + 1)] + [1.0]
-    half = math.sqrt(math.log(2 / (1 - confidence)) / (2 * count))
     lower, upper = [max(share - half, 0) for share in shares], [min(share + half, 1) for share in shares]
     ax.fill_between(at, lower, upper, step="post", color=mark.colour, alpha=0.15, linewidth=0)
     every = max(1, count // 6)  # a few markers a curve, so that arms differ in more than colour
