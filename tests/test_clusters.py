@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,8 +18,11 @@ from bbi_utils.games.inference.betting import bet
 from bbi_utils.games.inference.exact import Counts, bounds
 from bbi_utils.games.inference.kernel_test import swap_test
 from bbi_utils.games.inference.simultaneous import simultaneous
-from bbi_utils.games.scores import records
+from bbi_utils.games.scores import records, with_templates
+from bbi_utils.probes import Probe, save_probes
+from bbi_utils.probes.suite import prompt_id
 from bbi_utils.report.text import render
+from bbi_utils.study.cli.main import main
 from bbi_utils.tables import joined
 
 
@@ -124,6 +129,25 @@ def test_another_column_may_say_what_belongs_together() -> None:
     assert Certificate.from_json(new.to_json()) == new
     with pytest.raises(BadInput, match="no column 'wording'"):
         certify(table, epsilon=0.1, group="wording")
+
+
+def test_templates_are_joined_for_a_verdict_over_new_ones(tmp_path: Path) -> None:
+    """Forty questions of a template go the same way: of these templates much is known, of new ones little."""
+    asked = [(prompt_id(f"question {i}"), f"question {i}") for i in range(400)]
+    probes = [Probe(*one, "c", f"t{i // 40}", {}, f"q{i}", "test") for i, one in enumerate(asked)]
+    right = np.repeat(np.arange(10) < 9, 40).astype(float)
+    table = scores(right, np.ones(400, int)).drop(columns="group").assign(prompt_id=[p.id for p in probes])
+    of_these = certify(table, epsilon=0.5)
+    of_new = certify(with_templates(table, probes), epsilon=0.5, group="template")
+    assert (of_these.verdict, of_these.groups) == ("refuted", None)
+    assert (of_new.verdict, of_new.groups) == ("inconclusive", 10)
+    with pytest.raises(BadInput, match=f"prompt {probes[7].id} is none of the probes"):
+        with_templates(table, [probe for probe in probes if probe is not probes[7]])
+    table.to_parquet(tmp_path / "scores.parquet")
+    save_probes(tmp_path / "probes.jsonl", probes)
+    given = ["certify", str(tmp_path / "scores.parquet"), "--epsilon", "0.5", "--group", "template"]
+    assert main(given) == 2  # scores have no such column
+    assert main([*given, "--probes", str(tmp_path / "probes.jsonl")]) == 3
 
 
 def test_a_prompt_in_two_groups_is_refused() -> None:

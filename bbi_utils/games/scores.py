@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from bbi_utils.errors import BadInput
 from bbi_utils.games.inference.clusters import Clustered
 from bbi_utils.games.inference.exact import Counts, Record
 from bbi_utils.tables import check_columns, expect_file, readable
+
+if TYPE_CHECKING:
+    from bbi_utils.probes.suite import Probe
 
 ROW = ["pair", "contrast", "adversary", "game"]
 SCORE_COLUMNS = [*ROW, "prompt_id", "category", "fold", "shown", "score", "correct"]
@@ -102,6 +106,18 @@ def units(scores: pd.DataFrame) -> pd.Series:
     first = dict(zip(named[key].itertuples(index=False, name=None), groups.transform("min"), strict=True))
     rows = scores[key].itertuples(index=False, name=None)
     return pd.Series([first.get(row, row[-1]) for row in rows], index=scores.index, name="prompt_id")
+
+
+def with_templates(scores: pd.DataFrame, probes: Iterable[Probe]) -> pd.DataFrame:
+    """The scores with a column template; raises BadInput on a prompt that is none of the probes.
+
+    `certify(with_templates(scores, probes), group="template")` is about new templates, of which these are a
+    sample, instead of new prompts of these templates.
+    """
+    template = scores["prompt_id"].map({probe.id: probe.template for probe in probes})
+    if (unknown := scores["prompt_id"][template.isna()]).size:
+        raise BadInput(f"prompt {unknown.iloc[0]} is none of the probes; give those that were scored")
+    return scores.assign(template=template)
 
 
 def _check_games(scores: pd.DataFrame) -> None:

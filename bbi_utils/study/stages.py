@@ -76,7 +76,7 @@ STAGES = (
           inputs=("answers", "likelihoods"),
           outputs=("similarity", "learned_scores", "removals"), seconds=200),
     Stage("05_identify_teacher", "pair", (*PLAYERS, SETTINGS),
-          inputs=("answers", "likelihoods", "learned_scores"),
+          inputs=("probes", "answers", "likelihoods", "learned_scores"),
           outputs=("judgements", "scores", "tests", "wealth", "certificates", "recorded"), seconds=40),
     Stage("06_spend_query_budget", "pair", (*GAMES, SETTINGS, "bbi_utils/distillation"),
           inputs=("probes", STORE, "similarity"), outputs=("budget",), seconds=280),

@@ -92,6 +92,8 @@ def add_certify(command: argparse.ArgumentParser) -> None:
     )
     group = "the column that says which prompts belong together (default: group, where it is there)"
     command.add_argument("--group", default="group", metavar="COLUMN", help=group)
+    probes = "the suite's probes.jsonl, whose column template --group can then name"
+    command.add_argument("--probes", metavar="FILE", help=probes)
     asked = "prompts before any were left out, for the share that the verdict is about (default: not known)"
     command.add_argument("--asked", type=int, metavar="N", help=asked)
     costs = "what they cost (default: costs.parquet beside SCORES, if it is there)"
@@ -177,7 +179,8 @@ def _settings(options: argparse.Namespace, sources: list[Path]) -> Settings:
 def run_certify(options: argparse.Namespace) -> int:
     """`certify`: prints the certificate and writes it beside the scores."""
     from bbi_utils.games.certificate import certify
-    from bbi_utils.games.scores import costs_for, read_scores
+    from bbi_utils.games.scores import costs_for, read_scores, with_templates
+    from bbi_utils.probes import load_probes
     from bbi_utils.report.text import render
 
     source = Path(options.scores)
@@ -185,6 +188,7 @@ def run_certify(options: argparse.Namespace) -> int:
     if out.exists() and (not out.is_file() or out.resolve() == source.resolve()):
         raise BadInput(f"{out} is no file that a certificate may replace; give another name to --out")
     scores = read_scores(source, pair=options.pair, contrast=options.contrast)
+    scores = scores if options.probes is None else with_templates(scores, load_probes(Path(options.probes)))
     costs = costs_for(scores, source, options.costs)
     names = ("epsilon", "confidence", "q", "group", "asked")
     asked = {name: getattr(options, name) for name in names}
