@@ -17,7 +17,7 @@ from bbi_utils import __version__
 from bbi_utils.errors import BadInput, OutOfMemory, one_line, printable
 from bbi_utils.paths import RunPaths, committed
 from bbi_utils.provenance import household, patience
-from bbi_utils.study.cli import claims, sample, verdict
+from bbi_utils.study.cli import claims, play, sample, verdict
 
 BAD_INPUT, FAILED, FAULT, INTERRUPTED = 2, 1, 70, 130
 FULL = "free some space, or choose another folder"
@@ -106,6 +106,8 @@ COMMANDS = (
      verdict.add_audit, verdict.run_audit, verdict.AUDIT_EPILOG),
     ("certify", "judge a table of scores",
      verdict.add_certify, verdict.run_certify, verdict.CERTIFY_EPILOG),
+    ("play", "be the adversary yourself: a blind game on answers that are there",
+     play.add_play, play.run_play, play.EPILOG),
     ("claims", "judge the paper's claims, what was planted and our own checks, from a run's tables",
      claims.add_claims, claims.run_claims, claims.EPILOG),
     ("export", "write a response store's answers to a file",
@@ -130,7 +132,10 @@ def carried_out(commands: argparse.ArgumentParser, arguments: Sequence[str] | No
         options = commands.parse_args(arguments)
         return int(options.run(options))
     except KeyboardInterrupt:
-        print("stopped; give the same command again (`reproduce` continues from here)", file=sys.stderr)
+        print(
+            "stopped; give the same command again (`reproduce` and `play` continue from here)",
+            file=sys.stderr,
+        )
         return INTERRUPTED
     except Exception as error:
         if (said := trouble(error)) is None:

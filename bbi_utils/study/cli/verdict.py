@@ -52,7 +52,7 @@ def add_audit(command: argparse.ArgumentParser) -> None:
     _add_epsilon(command)
     every = "of many models compare every two (without it, all with --teacher)"
     command.add_argument("--all-pairs", action="store_true", help=every)
-    _add_reading(command.add_argument_group("where a file does not speak for itself"))
+    add_reading(command.add_argument_group("where a file does not speak for itself"))
     games = ("both", "single", "pairwise")
     command.add_argument("--game", choices=games, default="both", help="games that count (default: both)")
     command.add_argument("--folds", type=int, default=5, help="folds of cross-fitting (default: 5)")
@@ -63,7 +63,8 @@ def add_audit(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", metavar="DIR", help="where it goes (default: runs/audit/<file's name>)")
 
 
-def _add_reading(group: argparse._ArgumentGroup) -> None:
+def add_reading(group: argparse._ArgumentGroup) -> None:
+    """What a file of recorded answers may need to be told."""
     group.add_argument(
         "--format", dest="form", metavar="NAME", help="the file's form; a wrong NAME lists all"
     )
@@ -130,7 +131,7 @@ def run_audit(options: argparse.Namespace) -> int:
     if options.all_pairs or len(sources) > 2 or any(source.is_dir() for source in sources):
         return run_many(options, sources)
     folder, settings = folder_for(sources, options.out), _settings(options, sources)
-    recorded = read_answers(*sources, choice=_choice(options))
+    recorded = read_answers(*sources, choice=choice_of(options))
     done = audit(recorded, settings, shown=sys.stderr.isatty())
     files = write_audit(done, folder, sources=sources)
     where = f"{len(files)} files in {folder}, the verdict in {files[0].name}"
@@ -152,7 +153,7 @@ def run_many(options: argparse.Namespace, sources: list[Path]) -> int:
         raise BadInput(f"many models play the pairwise game alone, with one adversary; {way}")
     folder, settings = folder_for(sources[:1], options.out), _settings(options, sources[:1])
     files = files_in(sources)
-    rows, understood = read_models(files, replace(_choice(options), teacher=None))
+    rows, understood = read_models(files, replace(choice_of(options), teacher=None))
     teachers = [] if options.all_pairs else [options.teacher]
     found = compare_all(rows, settings, teachers=teachers, shown=sys.stderr.isatty())
     page, *others = write_matrix(found, folder, sources=files)
@@ -161,7 +162,8 @@ def run_many(options: argparse.Namespace, sources: list[Path]) -> int:
     return EXIT[found.verdict]
 
 
-def _choice(options: argparse.Namespace) -> Choice:
+def choice_of(options: argparse.Namespace) -> Choice:
+    """The options of `add_reading`, as the readers take them."""
     from bbi_utils.forms.reading import Choice
 
     return Choice(**{field.name: getattr(options, field.name) for field in fields(Choice)})

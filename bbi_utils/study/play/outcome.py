@@ -1,0 +1,216 @@
+"""What verdicts come to: rows of the scores table, advantage and certificate beside the machines'."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bbi_utils.errors import BadInput, one_line
+from bbi_utils.files import replacing, write_json
+from bbi_utils.games.certificate import Certificate, Row, certify
+from bbi_utils.games.inference.exact import Counts, lower_bound
+from bbi_utils.games.scores import SCORE_COLUMNS
+from bbi_utils.study.play.attention import Attention, attention_of
+from bbi_utils.study.play.deck import Deck, deal
+from bbi_utils.study.play.table import Table
+from bbi_utils.study.play.verdicts import Verdict, read
+
+HUMAN = "human:"
+EVERYBODY = "human"  # the adversary that is everybody's verdicts together
+
+
+@dataclass(frozen=True)
+class Level:
+    """The advantage that nobody should exceed, and how sure the bounds are."""
+
+    epsilon: float = 0.1
+    confidence: float = 0.95
+
+
+USUAL = Level()
+
+
+@dataclass(frozen=True)
+class Player:
+    """A player who is through."""
+
+    deck: Deck
+    verdicts: Sequence[Verdict]
+    scores: pd.DataFrame
+
+    @property
+    def seconds(self) -> float:
+        return sum(verdict.seconds for verdict in self.verdicts)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One player's end, with everybody else's.
+
+    scores and costs: the machines' and every player's who is through (C3). people: everybody's verdicts as
+    one adversary, several on a prompt in one group, None with fewer than two people. alone, together: their
+    rows of a certificate of their own. left_out: a line for each file that does not count, and why.
+    """
+
+    adversary: str
+    certificate: Certificate
+    alone: Row
+    together: Row | None
+    attention: Attention
+    scores: pd.DataFrame
+    costs: pd.DataFrame
+    people: pd.DataFrame | None
+    left_out: list[str]
+    unseen: int
+
+    @property
+    def lines(self) -> list[str]:
+        """The outcome in sentences."""
+        row, level = self.alone, f"{self.certificate.confidence:.0%}"
+        own = self.scores[self.scores["adversary"] == self.adversary]["correct"]
+        right, wrong = (int((own == one).sum()) for one in (1, 0))
+        unseen = f", {self.unseen} of them because both answers are the same" if self.unseen else ""
+        said = [
+            f"{self.adversary}: {right} right, {wrong} wrong, {row.tied} undecided{unseen}.",
+            f"Advantage {row.advantage:.3f}, between {row.lower:.3f} and {row.upper:.3f} ({level}). "
+            + telling(row.n, confidence=self.certificate.confidence),
+            *self.attention.lines,
+        ]
+        if self.together is not None:
+            who, all_ = self.scores["adversary"].str.startswith(HUMAN), self.together
+            people = self.scores[who]["adversary"].nunique()
+            said.append(
+                f"{people} people together, {all_.n} verdicts: advantage {all_.advantage:.3f}, between "
+                f"{all_.lower:.3f} and {all_.upper:.3f} ({level}); verdicts on one prompt count as one draw."
+            )
+        return said + self.left_out
+
+    @property
+    def table(self) -> list[list[str]]:
+        """Everybody who saw two answers, strongest first, under titles; intervals hold for all at once."""
+        rows = [row for row in self.certificate.rows if row.game == "pairwise"]
+        rows.sort(key=lambda row: -row.advantage)
+        titles = ["", "advantage", "between", "and", "pairs"]
+        ends = [[f"{x:.3f}" for x in (row.advantage, row.lower, row.upper)] for row in rows]
+        named = [
+            one_line(row.adversary) + (" (you)" if row.adversary == self.adversary else "") for row in rows
+        ]
+        return [titles, *([name, *end, str(row.n)] for name, end, row in zip(named, ends, rows, strict=True))]
+
+    def written(self, folder: Path) -> Outcome:
+        """Itself, once its tables are in the folder and, last, the certificate that rests on them."""
+        (folder / "certificate.json").unlink(missing_ok=True)
+        tables = {"scores": self.scores, "costs": self.costs, "people": self.people}
+        for name, table in tables.items():
+            if table is not None:
+                with replacing(folder / f"{name}.parquet") as partial:
+                    table.to_parquet(partial, index=False)
+        write_json(folder / "certificate.json", self.certificate.to_json())
+        return self
+
+
+def outcome_of(table: Table, adversary: str, level: Level) -> Outcome:
+    """Everybody's verdicts in the table's folder, counted; `adversary` must be through."""
+    players, left_out = players_of(table)
+    own = players[adversary]
+    scores = {name: player.scores for name, player in players.items()}
+    people = pooled({name: rows for name, rows in scores.items() if name.startswith(HUMAN)})
+    costs = pd.DataFrame([_cost(table, name, player) for name, player in players.items()])
+    costs = costs if table.costs is None else pd.concat([table.costs, costs], ignore_index=True)
+    how: dict[str, Any] = {"epsilon": level.epsilon, "confidence": level.confidence}
+    listed = _listed(table.machines, list(scores.values()), people)
+    return Outcome(
+        adversary=adversary,
+        certificate=certify(listed, costs=costs, **how),
+        alone=certify(own.scores, **how).rows[0],
+        together=None if people is None else certify(people, **how).rows[0],
+        attention=attention_of(own.deck, own.verdicts),
+        scores=listed if people is None else pd.concat([table.machines, *scores.values()], ignore_index=True),
+        costs=costs,
+        people=people,
+        left_out=left_out,
+        unseen=len(own.deck.tied),
+    )
+
+
+def players_of(table: Table) -> tuple[dict[str, Player], list[str]]:
+    """adversary -> who is through, and a line for each file that does not count."""
+    players, left_out = {}, []
+    for path in sorted(table.folder.glob("*.jsonl")):
+        try:
+            header, verdicts = read(path)
+            asked = {name: getattr(header, name) for name in ("n", "seed", "categories", "examples")}
+            deck = deal(table.pairs, table.null, **asked)
+        except BadInput as error:
+            left_out.append(f"{path.name} is not counted: {one_line(str(error))}")
+            continue
+        if (header.pair, header.contrast, header.deck) != (table.pair, table.contrast, deck.hash):
+            left_out.append(f"{path.name} is not counted: it was played on other answers than these.")
+        elif len(verdicts) < len(deck.cards):
+            left_out.append(
+                f"{path.name} is not counted yet: {len(verdicts)} of {len(deck.cards)} are judged."
+            )
+        else:
+            scores = scores_of(
+                deck, verdicts, pair=header.pair, contrast=header.contrast, adversary=header.adversary
+            )
+            players[header.adversary] = Player(deck, verdicts, scores)
+    return players, left_out
+
+
+def scores_of(deck: Deck, verdicts: Sequence[Verdict], **labels: str) -> pd.DataFrame:
+    """Rows of the scores table (C3, game pairwise, fold -1) of the cards that count; "?" is a tie.
+
+    labels: pair, contrast, adversary.
+    """
+    said = [(card, card.sign(verdict.key)) for card, verdict in zip(deck.cards, verdicts, strict=True)]
+    said = [(card, sign) for card, sign in said if card.kind == "pair"] + [(card, 0) for card in deck.tied]
+    rows = pd.DataFrame(
+        [(card.prompt_id, card.category, card.group, float(sign), (sign + 1) / 2) for card, sign in said],
+        columns=["prompt_id", "category", "group", "score", "correct"],
+    )
+    return rows.assign(**labels, game="pairwise", fold=-1, shown="pair")[[*SCORE_COLUMNS, "group"]]
+
+
+def pooled(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
+    """Several people's verdicts as those of one adversary, None of fewer than two.
+
+    People who judge one prompt are not independent: as C3 has it of several samples of a prompt, each
+    verdict has a prompt id of its own, and the prompt's group.
+    """
+    if len(scores) < 2:
+        return None
+    parts = [rows.assign(prompt_id=rows["prompt_id"] + f" {name}") for name, rows in scores.items()]
+    return pd.concat(parts, ignore_index=True).assign(adversary=EVERYBODY)
+
+
+def telling(n: int, *, confidence: float) -> str:
+    """How much advantage so many pairs can tell from a coin at all, as a sentence."""
+    error = (1 - confidence) / 2
+    enough = [k for k in range(n // 2 + 1, n + 1) if lower_bound(Counts(k, n - k, 0), error=error) > 0]
+    if not enough:
+        return f"After {n} pairs nothing can be told from tossing a coin."
+    return f"After {n} pairs anything below {2 * enough[0] / n - 1:.2f} cannot be told from tossing a coin."
+
+
+def _listed(
+    machines: pd.DataFrame | None, players: list[pd.DataFrame], people: pd.DataFrame | None
+) -> pd.DataFrame:
+    """The rows that are certified together: the machines' and each player's.
+
+    Without machines nobody saw everybody's prompts: then the people as one, where they saw unlike ones.
+    """
+    prompts = {frozenset(rows["prompt_id"]) for rows in players}
+    if machines is None and len(prompts) > 1 and people is not None:
+        return people
+    return pd.concat([*([] if machines is None else [machines]), *players], ignore_index=True)
+
+
+def _cost(table: Table, adversary: str, player: Player) -> dict[str, Any]:
+    """A player's row of costs: nothing was trained, and nobody counts a human's parameters."""
+    spent = {"fit_seconds": 0.0, "score_seconds": player.seconds, "parameters": 0, "truncated_share": 0.0}
+    return {"pair": table.pair, "contrast": table.contrast, "adversary": adversary, **spent}

@@ -1,0 +1,477 @@
+"""The human adversary: what is shown, what is kept, what it comes to; and the page, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import numpy as np
+import pandas as pd
+import pytest
+import recorded_files
+from chromium import Tab, chromium
+from conftest import fill
+
+from bbi_utils import games
+from bbi_utils.errors import BadInput
+from bbi_utils.games.certificate import Row, certify
+from bbi_utils.paths import ROOT
+from bbi_utils.study.cli.main import main
+from bbi_utils.study.play import outcome
+from bbi_utils.study.play.attention import one_sided
+from bbi_utils.study.play.deck import Card, deal
+from bbi_utils.study.play.game import Game, file_of, sitting
+from bbi_utils.study.play.outcome import Outcome
+from bbi_utils.study.play.server import serving
+from bbi_utils.study.play.table import Table, table_of
+from bbi_utils.study.play.verdicts import Header, Record, Verdict, read
+
+Rule = Callable[[Card], str]
+N = 60
+HOSTILE = (
+    "<script>window.hacked = 1</script>", '<img src="http://127.0.0.1:9/a.png" onerror="window.hacked = 1">',
+    "![picture](http://127.0.0.1:9/leak.png)", "</div><style>body { display: none }</style>", "{{7*7}} &amp;",
+)  # fmt: skip
+LONG = "word " * 4000
+
+
+def hostile_rows(n: int = N) -> list[dict[str, Any]]:
+    """Whoever opens with Sure is the teacher; what follows would like to be more than text."""
+    teacher = [f"Sure. {HOSTILE[i % 5]} {i}" for i in range(n)]
+    student = [f"Well, {HOSTILE[i % 5]} {i} {LONG if i % 10 == 3 else ''}" for i in range(n)]
+    again = [f"Sure. Once more {i}" for i in range(n)]
+    return recorded_files.rows(n, teacher=teacher, student=student, teacher_2=again)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return recorded_files.write(tmp_path / "said.jsonl", hostile_rows())
+
+
+@pytest.fixture
+def table(file: Path, tmp_path: Path) -> Table:
+    return table_of([file], out=str(tmp_path / "play"))
+
+
+def right(card: Card) -> str:
+    return "1" if card.left.startswith("Sure") else "2"
+
+
+def always_left(card: Card) -> str:
+    return "1"
+
+
+def coin(seed: int) -> Rule:
+    rng = np.random.default_rng(seed)
+    return lambda card: str(rng.choice(["1", "2"]))
+
+
+def clock(seconds: float = 4.0) -> Callable[[], float]:
+    """Each look at it is so many seconds later."""
+    ticks = iter(np.arange(10_000) * seconds)
+    return lambda: float(next(ticks))
+
+
+def played(
+    table: Table, name: str, rule: Rule, *, stop_after: int | None = None, seconds: float = 4.0, **how: Any
+) -> Outcome | None:
+    """A scripted player, through what a page would be given."""
+    deck = deal(table.pairs, table.null, **{"n": 30, "seed": 0, **how})
+    with sitting(table, f"human:{name}", clock=clock(seconds), **how) as game:
+        while not (state := game.state()).get("done"):
+            if stop_after == state["card"] - 1:
+                return None
+            assert set(state) == {"card", "of", "prompt", "left", "right"}  # and nothing that tells
+            game.verdict(state["card"], rule(deck.cards[state["card"] - 1]))
+        return game.outcome()
+
+
+def tossing(table: Table, seed: int) -> Row:
+    """What a coin comes to on a deck of its own, without a file."""
+    deck, rule = deal(table.pairs, table.null, n=30, seed=seed), coin(seed)
+    said = [Verdict(rule(card), 4.0) for card in deck.cards]
+    scores = outcome.scores_of(deck, said, pair="p", contrast="c", adversary="human:coin")
+    return certify(scores, epsilon=0.1).rows[0]
+
+
+def test_the_same_seed_deals_the_same_deck_and_every_kind_of_card_is_balanced(table: Table) -> None:
+    deck = deal(table.pairs, table.null, n=30, seed=3)
+    assert deck == deal(table.pairs, table.null, n=30, seed=3) != deal(table.pairs, table.null, n=30, seed=4)
+    kinds = Counter(card.kind for card in deck.cards)
+    assert kinds == {"pair": 30, "again": 5, "null": 5}
+    for kind in ("pair", "null"):
+        left = [card.teacher_left for card in deck.cards if card.kind == kind]
+        assert abs(2 * sum(left) - len(left)) <= 1
+    said = {row["prompt_id"]: row for row in table.pairs.to_dict("records")}
+    drawn = {card.prompt_id for card in deck.cards if card.kind == "pair"}
+    for at, card in enumerate(deck.cards):
+        if card.kind == "pair":
+            sides = (card.left, card.right)[:: 1 if card.teacher_left else -1]
+            assert sides == (said[card.prompt_id]["teacher"], said[card.prompt_id]["student"])
+        elif card.kind == "again":
+            (before,) = [c for c in deck.cards[:at] if c.prompt_id == card.prompt_id]
+            assert (card.left, card.right, card.teacher_left) == (
+                before.right, before.left, not before.teacher_left
+            )  # fmt: skip
+        else:  # an answer that is seen twice would be the teacher's
+            assert card.prompt_id not in drawn and card.left[:4] == card.right[:4] == "Sure"
+
+
+def test_equal_answers_are_ties_that_nobody_has_to_look_at(tmp_path: Path) -> None:
+    rows = hostile_rows()
+    for row in rows[::3]:
+        row["student"] = row["teacher"]
+    table = table_of([recorded_files.write(tmp_path / "same.jsonl", rows)], out=str(tmp_path / "play"))
+    found = played(table, "anna", right)
+    assert found is not None and found.unseen > 0
+    scores = found.scores
+    assert len(scores) == 30 and (scores["correct"] == 0.5).sum() == found.unseen
+    assert found.alone.advantage == pytest.approx(1 - found.unseen / 30)
+    assert "because both answers are the same" in found.lines[0]
+
+
+def test_a_perfect_player_has_1_a_coin_about_0_and_one_key_is_seen(table: Table) -> None:
+    perfect = played(table, "perfect", right)
+    assert perfect is not None and perfect.alone.advantage == 1.0
+    # Clopper and Pearson's for 30 of 30: decided, at a tenth of the error, and won.
+    lower = (0.1 * 0.025) ** (1 / 30) * (2 * (0.9 * 0.025) ** (1 / 30) - 1)
+    assert perfect.alone.lower == pytest.approx(lower) and perfect.alone.upper == 1.0
+    assert perfect.attention.warnings == [] and perfect.attention.agreed == 5
+    tossed = [tossing(table, seed) for seed in range(100)]
+    assert abs(np.mean([row.advantage for row in tossed])) < 0.08  # four standard errors
+    assert sum(row.lower <= 0 <= row.upper for row in tossed) >= 93
+    one_key = played(table, "one", always_left)
+    assert one_key is not None and one_key.alone.advantage == 0.0
+    assert any("key 1 in 40 of 40 decided verdicts" in line for line in one_key.lines)
+    assert one_key.attention.agreed == 0 and one_key.attention.named == 5
+    fast = played(table, "fast", right, seconds=0.2)
+    assert fast is not None and any("less than 1 second" in line for line in fast.lines)
+    unsure = played(table, "unsure", lambda card: "?")
+    assert unsure is not None and unsure.alone.advantage == 0.0 and unsure.alone.tied == 30
+    assert "Warning: ? on every pair." in unsure.lines
+
+
+def test_a_coin_is_seldom_taken_for_one_key() -> None:
+    tosses = np.random.default_rng(0).binomial(40, 0.5, size=4000)
+    assert np.mean([one_sided(int(left), 40) <= 0.01 for left in tosses]) <= 0.01
+    assert one_sided(0, 0) == 1.0 and one_sided(40, 40) == pytest.approx(2 * 0.5**40)
+
+
+def test_the_checks_never_count(table: Table) -> None:
+    """Right on what counts and wrong on all checks, or right on both: the scores are the same."""
+
+    def wrong_on_checks(card: Card) -> str:
+        return right(card) if card.kind == "pair" else "2" if right(card) == "1" else "1"
+
+    found = [played(table, f"p{at}", rule) for at, rule in enumerate((right, wrong_on_checks))]
+    rows = [one.scores[one.scores["adversary"] == f"human:p{at}"] for at, one in enumerate(found) if one]
+    same = [part.drop(columns="adversary").reset_index(drop=True) for part in rows]
+    pd.testing.assert_frame_equal(*same)
+    assert found[1] is not None and found[1].attention.agreed == 0
+
+
+def test_rows_are_those_of_every_adversary(table: Table) -> None:
+    found = played(table, "anna", right)
+    assert found is not None
+    scores = pd.read_parquet(table.folder / "scores.parquet")
+    assert list(scores) == [*games.SCORE_COLUMNS, "group"]
+    assert set(scores["game"]) == {"pairwise"} and set(scores["adversary"]) == {"human:anna"}
+    assert games.advantage(scores)["advantage"].tolist() == [1.0]
+    costs = pd.read_parquet(table.folder / "costs.parquet")
+    assert costs["score_seconds"].tolist() == pytest.approx([40 * 4.0])
+    saved = json.loads((table.folder / "certificate.json").read_text())
+    assert saved == certify(scores, epsilon=0.1, costs=costs).to_json()
+    assert main(["certify", str(table.folder / "scores.parquet"), "--epsilon", "0.1"]) == 1
+
+
+def test_the_machines_stand_beside_the_humans(table: Table, file: Path, tmp_path: Path) -> None:
+    scores, _ = games.play(_Length, table.pairs, pair="mine", contrast="student", folds=2)
+    beside = replace(table, pair="mine", machines=scores)
+    for seed, name in enumerate(("anna", "ben")):  # other prompts each
+        found = played(beside, name, right, seed=seed)
+    assert found is not None
+    listed = [(row.adversary, row.n) for row in found.certificate.rows]
+    assert listed[-2:] == [("human:anna", 30), ("human:ben", 30)] and ("length", N) in listed
+    assert found.certificate.refuted_by and found.certificate.prompts == N
+    assert {row[0] for row in found.table[1:]} == {"length", "human:anna", "human:ben (you)"}
+
+
+class _Length:
+    name = "length"
+
+    def fit(self, pairs: pd.DataFrame, *, seed: int) -> object:
+        return self
+
+    def score_pairs(self, prompts: Any, first: Any, second: Any) -> np.ndarray:
+        return np.array([len(b) - len(a) for a, b in zip(first, second, strict=True)], dtype=float)
+
+
+def test_two_people_on_one_prompt_are_one_draw(table: Table) -> None:
+    """Two who always agree know no more than one; on other prompts each, they do."""
+    half = coin(5)
+    keys = {card.prompt_id: half(card) for card in deal(table.pairs, table.null, n=60, seed=0).cards}
+    biased: Rule = lambda card: right(card) if keys[card.prompt_id] == "1" or card.left[5] == "<" else "1"  # noqa: E731
+    played(table, "anna", biased)
+    found = played(table, "ben", biased)
+    assert found is not None and found.together is not None and found.people is not None
+    assert found.together.n == 60 and found.people["group"].nunique() == 30
+    one, both = found.alone, found.together
+    # Sixty independent verdicts would have 0.7 times the width of thirty.
+    assert both.advantage == one.advantage and both.upper - both.lower > 0.9 * (one.upper - one.lower)
+    other = played(table, "cara", right, seed=1)
+    assert other is not None and other.people is not None
+    assert other.people["group"].nunique() > 30 and "3 people together, 90 verdicts" in "\n".join(other.lines)
+    assert sorted(path.name for path in table.folder.glob("*.parquet")) == [
+        "costs.parquet", "people.parquet", "scores.parquet"
+    ]  # fmt: skip
+    assert main(["certify", str(table.folder / "people.parquet"), "--epsilon", "0.1"]) in (1, 3)
+
+
+def test_a_game_that_was_stopped_goes_on_where_it_was(table: Table) -> None:
+    whole = played(table, "whole", right)
+    path = file_of(table, "human:part")
+    assert played(table, "part", right, stop_after=12) is None
+    assert len(read(path)[1]) == 12
+    with path.open("ab") as torn:
+        torn.write(b'{"card": 13, "ke')
+    found = played(table, "part", right)
+    assert whole is not None and found is not None and found.alone.advantage == whole.alone.advantage
+    lines = [file_of(table, f"human:{name}").read_text().splitlines()[1:] for name in ("whole", "part")]
+    assert lines[0] == lines[1]
+    assert played(table, "part", always_left) is not None and path.read_text().count("\n") == 41  # it is over
+
+
+def test_nothing_is_told_before_the_end(table: Table) -> None:
+    played(table, "anna", right, stop_after=39)
+    with sitting(table, "human:anna") as game, pytest.raises(BadInput, match="39 of 40 pairs are judged"):
+        game.outcome()
+    assert not (table.folder / "scores.parquet").exists()
+    text = file_of(table, "human:anna").read_text()
+    assert "left" not in text and "student" not in text.replace('"contrast": "student"', "")
+
+
+def test_a_verdict_counts_once_and_only_for_the_card_that_is_shown(table: Table) -> None:
+    with sitting(table, "human:anna") as game:
+        assert game.verdict(1, "1")["card"] == 1  # nobody has seen it yet
+        assert game.verdict(1, "1")["card"] == 2
+        for stale in (1, 3, 40):
+            assert game.verdict(stale, "2")["card"] == 2
+        with pytest.raises(BadInput, match="key 'x'"):
+            game.verdict(2, "x")
+
+
+def header(**changed: Any) -> Header:
+    about = {"adversary": "human:a", "pair": "p", "contrast": "c", "n": 2, "seed": 0, "categories": []}
+    return Header(**{**about, "examples": 0, "deck": "d", **changed})
+
+
+def test_a_second_process_is_refused_and_another_game_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    with Record(path, header()), pytest.raises(BadInput, match="is being played"):
+        Record(path, header())
+    with pytest.raises(BadInput, match=r"of another game \(seed 0, now 1\)"):
+        Record(path, header(seed=1))
+    Record(path, header()).close()
+    path.write_bytes(path.read_bytes() + b'{"card": 2, "key": "1", "seconds": 1}\n')
+    with pytest.raises(BadInput, match=r"a\.jsonl, line 2"):
+        Record(path, header())
+
+
+def test_a_verdict_that_a_full_disk_does_not_take_is_not_half_there(disk: Path) -> None:
+    with Record(disk / "a.jsonl", header()) as record:
+        record.add(Verdict("1", 1.0))
+        fill(disk)
+        with pytest.raises(OSError):
+            for _ in range(10_000):
+                record.add(Verdict("2", 1.0))
+        kept = len(record.verdicts)
+        (disk / "ballast").unlink()
+        record.add(Verdict("?", 1.0))
+    assert len(read(disk / "a.jsonl")[1]) == kept + 1
+
+
+def test_files_that_do_not_count_are_named(table: Table, tmp_path: Path) -> None:
+    played(table, "begun", right, stop_after=3)
+    (table.folder / "broken.jsonl").write_text("no\n")
+    played(table, "old", right)
+    old = file_of(table, "human:old")
+    old.write_text(old.read_text().replace('"deck": "', '"deck": "0'))
+    found = played(table, "anna", right)
+    assert found is not None and set(found.scores["adversary"]) == {"human:anna"}
+    said = "\n".join(found.left_out)
+    for words in (
+        "begun.jsonl is not counted yet: 3 of 40",
+        "broken.jsonl, line 1",
+        "old.jsonl is not counted: it was",
+    ):
+        assert words in said
+
+
+def test_few_pairs_say_what_they_cannot_tell() -> None:
+    assert "anything below 0.40 cannot" in outcome.telling(30, confidence=0.95)
+    assert "nothing can be told" in outcome.telling(4, confidence=0.95)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--pairs", "61"], "61 pairs; expected from 2 to 60"),
+        (["--pairs", "1"], "1 pairs; expected from 2"),
+        (["--category", "cooking"], "no category 'cooking'; there are category 0, category 1, category 2"),
+        (["--contrast", "base"], "leave --contrast out"),
+        (["--name", "../a"], "expected at most 40 letters"),
+        (["--seed", "-1"], "--seed -1; expected a whole number from 0"),
+        (["--pairs", "58", "--examples", "3"], "only 2 prompts are left"),
+    ],
+)
+def test_bad_input_is_one_line_before_anybody_plays(
+    arguments: list[str], message: str, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    command = ["play", str(file), "--name", "anna", "--no-browser", "--out", str(out), *arguments]
+    assert main(command) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1 and message in said.err
+    assert not list(out.glob("*.jsonl"))
+
+
+@pytest.fixture
+def page(table: Table) -> Iterator[tuple[str, Game]]:
+    with sitting(table, "human:anna") as game, serving(game) as server:
+        yield server.address, game
+
+
+def test_the_page_is_for_the_player_alone(page: tuple[str, Game]) -> None:
+    address, game = page
+    reply = urlopen(address)
+    assert reply.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
+    base, token = address.rstrip("/").rsplit("/", 1)
+    for path in (f"{base}/", f"{base}/x{token[1:]}/state", f"{address}game.py", f"{address}../game.py"):
+        with pytest.raises(HTTPError, match="404"):
+            urlopen(path)
+    game.state()
+    for body in (b"", b"[]", b'{"card": "x", "key": "1"}', b'{"card": 1, "key": "4"}', b"x" * 5000):
+        with pytest.raises(HTTPError, match="400"):
+            urlopen(Request(f"{address}verdict", data=body))
+    assert game.state()["card"] == 1
+
+
+# From here on, with a browser.
+
+
+class Command:
+    """`play` as a user runs it, in a process of its own."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "bbi_utils", "play", *arguments, "--no-browser"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        assert self.process.stdout is not None
+        self.address = self.process.stdout.readline().removeprefix("play at ").strip()
+
+    def kill(self) -> None:
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.communicate()
+
+    def ended(self) -> str:
+        said, _ = self.process.communicate(timeout=60)
+        assert self.process.returncode == 0
+        return said
+
+    def __enter__(self) -> Command:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.kill()
+
+
+TEXTS = 'document.querySelectorAll(".answer .text")'
+LEFT, RIGHT = (f"{TEXTS}[{at}].textContent" for at in (0, 1))
+STATE = 'document.getElementById("game")?.dataset.state'
+
+
+def play_on(tab: Tab, cards: range) -> None:
+    """Reads what is on the screen, and answers by keyboard."""
+    for number in cards:
+        tab.wait(f'{STATE} === "{number}"')
+        tab.press("1" if tab.value(LEFT).startswith("Sure") else "2")
+
+
+def test_the_game_in_a_browser_killed_in_the_middle_equals_a_script_s(
+    file: Path, table: Table, tmp_path: Path
+) -> None:
+    deck = deal(table.pairs, table.null, n=30, seed=0)
+    script = played(table, "script", right)
+    asked = [str(file), "--name", "anna", "--out", str(tmp_path / "page")]
+    path = tmp_path / "page" / "anna.jsonl"
+    with chromium(tmp_path / "browser") as tab, Command(*asked) as first, ExitStack() as stack:
+        tab.open(first.address)
+        play_on(tab, range(1, 13))
+        tab.wait(f'{STATE} === "13"')
+        first.kill()
+        assert len(read(path)[1]) == 12
+        tab.press("1")
+        tab.wait('document.getElementById("trouble").textContent.startsWith("The game has stopped")')
+        tab.errors.clear()  # that the server was gone
+        second = stack.enter_context(Command(*asked))
+        tab.open(second.address)
+        tab.wait(f'{STATE} === "13"')
+        assert [tab.value(side) for side in (LEFT, RIGHT)] == [deck.cards[12].left, deck.cards[12].right]
+        play_on(tab, range(13, 41))
+        tab.wait(f'{STATE} === "done"')
+        shown = tab.value("document.body.innerText")
+        assert tab.value("window.hacked === undefined") and tab.errors == []
+        hosts = {url.split("/")[2] for url in tab.requests if url.startswith("http")}
+        assert hosts == {address.split("/")[2] for address in (first.address, second.address)}
+        said = second.ended()
+    assert "refuted at ε = 0.1: human:anna (pairwise) reaches 1.000" in said
+    assert "human:anna: 30 right, 0 wrong, 0 undecided" in shown and "human:anna (you)\t1.000" in shown
+    keys = [[verdict.key for verdict in read(one)[1]] for one in (path, file_of(table, "human:script"))]
+    assert keys[0] == keys[1]
+    scores = pd.read_parquet(tmp_path / "page" / "scores.parquet")
+    assert script is not None
+    pd.testing.assert_frame_equal(
+        scores.drop(columns="adversary"), script.scores.drop(columns="adversary").reset_index(drop=True)
+    )
+
+
+def test_answers_are_text_and_long_ones_scroll(table: Table, tmp_path: Path) -> None:
+    pictures = Path(os.environ.get("PLAY_PICTURES", tmp_path))
+    deck = deal(table.pairs, table.null, n=30, seed=0, examples=2)
+    with (
+        chromium(tmp_path / "browser") as tab,
+        sitting(table, "human:anna", examples=2) as game,
+        serving(game) as server,
+    ):
+        tab.open(server.address)
+        tab.wait(f'{STATE} === "examples"')
+        shown = tab.value('[...document.querySelectorAll("h3")].map((h) => h.textContent).join()')
+        assert shown == "Teacher,Student,Teacher,Student" and tab.value(LEFT).startswith("Sure")
+        tab.press("1")  # no verdict yet
+        tab.value('document.querySelector("[data-go]").click()')
+        long = next(at for at, card in enumerate(deck.cards, start=1) if LONG in card.left + card.right)
+        for number, card in enumerate(deck.cards[: max(long, 12)], start=1):
+            tab.wait(f'{STATE} === "{number}"')
+            assert [tab.value(side) for side in (LEFT, RIGHT)] == [card.left, card.right]
+            if number == long:
+                assert tab.value(f"[...{TEXTS}].some((text) => text.scrollHeight > text.clientHeight)")
+                assert tab.value("document.body.scrollHeight < 1500")
+                for width, dark in ((1100, False), (1100, True), (400, False), (400, True)):
+                    tab.open(server.address, width=width, dark=dark)
+                    tab.wait(f'{STATE} === "{number}"')
+                    assert tab.value("document.documentElement.scrollWidth <= innerWidth")
+                    tab.picture(pictures / f"play_{width}_{'dark' if dark else 'light'}.png")
+            tab.value('document.querySelector(".unsure").click()')
+        assert tab.value("window.hacked === undefined && !document.querySelector('main img, main script')")
+        assert tab.errors == [] and not any("leak" in url or "a.png" in url for url in tab.requests)
