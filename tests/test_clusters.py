@@ -249,6 +249,18 @@ def test_categories_are_dealt_out_over_groups() -> None:
     assert small[True] <= 5 and small[False] > 15
 
 
+def test_a_category_of_single_prompts_beside_one_of_large_groups_is_no_difference() -> None:
+    """Coin tosses: 20 prompts alone in one category, 100 groups of 20 in the other, whose means vary less."""
+    sizes, small = np.r_[np.ones(20, int), np.full(100, 20)], 0
+    for seed in range(80):
+        table = scores(np.random.default_rng(seed).integers(0, 2, sizes.sum()).astype(float), sizes)
+        table["category"] = np.where(table["group"] < 20, "alone", "together")
+        small += categories.categories_differ(table, draws=200)["p"].item() <= 0.05
+    assert small <= 8  # without the inflation for folds; of an unweighted variance it is 24
+    table["correct"] = np.where(table["category"] == "alone", 1.0, table["correct"])
+    assert categories.categories_differ(table, draws=200)["p"].item() < 0.01
+
+
 def test_rows_that_share_anything_are_joined() -> None:
     assert joined(["a", "b", "a", ""], ["x", "y", "z", "y"]) == [0, 1, 0, 1]
     assert joined(["", "", ""], links=[(2, 0)]) == [0, 1, 0]

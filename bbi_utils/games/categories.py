@@ -7,12 +7,15 @@ rejected in 24 to 31 %. So what is observed must exceed the permuted spreads eve
 same `inflation`: then it was 0 to 1.3 %.
 
 Prompts that belong together (`scores.units`) are one unit, with their mean, in the category of most of them:
-labels are dealt out over what is exchangeable, and prompts of one group are not.
+labels are dealt out over what is exchangeable, and prompts of one group are not. The mean of a large group
+varies less than one prompt. Where units differ in size, both tests therefore count each category by its own
+spread (Welch's statistic; Pauly, Brunner and Konietschke, 2015), which permutation calibrates as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,13 +89,16 @@ def categories_differ(scores: pd.DataFrame, *, draws: int = 2000, seed: int = 0)
 
     One value a prompt: its correctness averaged over every adversary and game in the table, so that no
     adversary is picked for the test. The statistic is the variance between category means weighted by size;
-    categories are permuted over prompts; p has the +1. `most`: the three categories with the most advantage.
+    categories are permuted over prompts; p has the +1, and compares Welch's statistic where groups differ in
+    size. `most`: the three categories with the most advantage.
     """
     rows = []
     for key, part in scores.groupby(FAMILY):
         values = _per_unit(part)
         labels = pd.factorize(values.index.get_level_values("category"), sort=True)[0]
-        statistic, p = _permute(labels, values.to_numpy(float), _excess(part), draws=draws, seed=seed)
+        alike = part.groupby(units(part))["prompt_id"].nunique().nunique() == 1
+        how: dict[str, Any] = {"draws": draws, "seed": seed, "welch": not alike}
+        statistic, p = _permute(labels, values.to_numpy(float), _excess(part), **how)
         rows.append((*key, len(values), statistic, p, ", ".join(_ranked(values)[:MOST])))
     return pd.DataFrame(rows, columns=[*FAMILY, "n", "statistic", "p", "most"])
 
@@ -126,9 +132,9 @@ def _ranked(values: pd.Series) -> list[str]:
 
 
 def _permute(
-    labels: np.ndarray, values: np.ndarray, excess: float, *, draws: int, seed: int
+    labels: np.ndarray, values: np.ndarray, excess: float, *, draws: int, seed: int, welch: bool = False
 ) -> tuple[float, float]:
-    """Observed weighted variance between groups, and its permutation p-value."""
+    """Observed weighted variance between groups, and its permutation p-value, if asked for by Welch's."""
     rng = np.random.default_rng(seed)
     centred = values - values.mean()
     sizes = np.bincount(labels)
@@ -136,8 +142,14 @@ def _permute(
     def between(x: np.ndarray) -> float:
         return float((np.bincount(labels, weights=x) ** 2 / sizes).sum() / len(x))
 
-    observed = between(centred)
+    def studentised(x: np.ndarray) -> float:
+        mean, squares = (np.bincount(labels, weights=of) / sizes for of in (x, x**2))
+        # One more unit of the spread of all: a category of a few equal units is not infinitely certain.
+        weight = sizes * (sizes + 1) / (sizes * (squares - mean**2) + (x**2).mean() + ROUNDING**2)
+        return float((weight * (mean - np.average(mean, weights=weight)) ** 2).sum())
+
+    compare = studentised if welch else between
     # Round-off must not make an equal split look smaller than the one observed.
-    least = observed / excess * (1 - 1e-9)
-    beaten = sum(between(rng.permutation(centred)) >= least for _ in range(draws))
-    return observed, (1 + beaten) / (1 + draws)
+    least = compare(centred) / excess * (1 - 1e-9)
+    beaten = sum(compare(rng.permutation(centred)) >= least for _ in range(draws))
+    return between(centred), (1 + beaten) / (1 + draws)
