@@ -150,6 +150,14 @@ def test_templates_are_joined_for_a_verdict_over_new_ones(tmp_path: Path) -> Non
     assert main([*given, "--probes", str(tmp_path / "probes.jsonl")]) == 3
 
 
+@pytest.mark.parametrize("blank", ["", "  ", None])
+def test_a_blank_group_is_none(blank: str | None) -> None:
+    """As CSV writes a missing one: else all prompts without a group would be one draw."""
+    table = scores(np.tile([1.0, 0.0], 30), np.ones(60, int))
+    named = table["group"].map(lambda group: f"g{group // 4}" if group < 20 else blank)
+    assert certify(table.assign(group=named), epsilon=0.3).groups == 45
+
+
 def test_a_prompt_in_two_groups_is_refused() -> None:
     table = scores(np.ones(40), np.full(10, 4))
     again = table.assign(adversary="b", group=table["group"] + 1)

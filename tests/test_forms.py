@@ -209,6 +209,62 @@ def test_ids_that_only_count_rows_are_not_what_joins(tmp_path: Path) -> None:
         read_pairs([a, apart])
 
 
+def test_ids_that_stand_at_two_prompts_of_one_file_do_not_join(tmp_path: Path) -> None:
+    """Two tasks that count alike in one file: the second one is no further sample of the first."""
+
+    def file(name: str, tasks: str) -> Path:
+        rows = [
+            {"id": i, "prompt": f"{task} {i}?", "response": f"{name}{task}{i}"}
+            for task in tasks
+            for i in range(3)
+        ]
+        return write(tmp_path / f"{name}.jsonl", rows)
+
+    a, b = file("a", "PQ"), file("b", "P")
+    rows, line = read_pairs([a, b])
+    assert [row["student"] for row in rows] == ["bP0", "bP1", "bP2", None, None, None] and "by prompt" in line
+    assert all(row["teacher_2"] is None for row in rows)
+    turned = read_pairs([a, file("c", "QP")])[0]
+    assert [row["student"] for row in turned] == [f"c{row['teacher'][1:]}" for row in turned]
+    with pytest.raises(BadInput, match="--by id, and id '0' stands at two prompts of one model"):
+        read_pairs([a, b], Choice(by="id"))
+
+
+def test_prompts_that_letter_case_tells_apart_in_one_file_are_two(tmp_path: Path) -> None:
+    """Else what the student lacks of the one is taken for a sample of the other."""
+    a = model(
+        tmp_path / "a.jsonl",
+        {i: f"a{i}" for i in range(4)},
+        dict(enumerate(("Polish it", "polish  it", "Go", "No"))),
+    )
+    b = model(
+        tmp_path / "b.jsonl", {"x": "b1", "y": "b2", "z": "b3"}, {"x": "polish it", "y": "GO", "z": "No "}
+    )
+    rows, _ = read_pairs([a, b])
+    assert [(row["teacher"], row["student"]) for row in rows] == [
+        ("a0", None),
+        ("a1", "b1"),
+        ("a2", "b2"),
+        ("a3", "b3"),
+    ]
+
+
+def test_tasks_with_other_filters_in_one_file_of_the_harness_are_all_read(tmp_path: Path) -> None:
+    def row(i: int, name: str) -> dict[str, Any]:
+        return {"doc_id": i % 2, "arguments": [[f"Q{i}?", {}]], "resps": [[f"r{i}"]], "filter": name}
+
+    rows = [
+        row(0, "strict"),
+        row(0, "loose"),
+        row(1, "strict"),
+        row(1, "loose"),
+        row(2, "none"),
+        row(3, "none"),
+    ]
+    path = write(tmp_path / "a.jsonl", rows)
+    assert [one.answer for one in told(path, read_rows(path), NOTHING)[1]] == ["r0", "r1", "r2", "r3"]
+
+
 def test_samples_meet_samples_and_a_teachers_further_one_is_its_second(tmp_path: Path) -> None:
     def file(name: str, counts: list[int]) -> Path:
         rows = [{"task_id": i, "solution": f"{name}{i}.{k}"} for i, n in enumerate(counts) for k in range(n)]

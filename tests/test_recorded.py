@@ -124,7 +124,7 @@ BROKEN_ROWS: dict[str, tuple[Rows, str]] = {
     "one prompt in many rows": (rows(prompt=["What?"] * 60), "1 different prompts"),
     "few groups": (rows(group=[f"g{i % 3}" for i in range(60)]), "3 groups"),
     "too few after dropping": (
-        rows(asked=["yes"] * 19 + ["no"] * 41),
+        rows(asked=["yes"] * 19 + ["no"] * 41, student=[f"said {i}" if i < 19 else "" for i in range(60)]),
         "19 different prompts .41 of 60 rows left out",
     ),
     "no teacher at all": (rows(teacher=[""] * 60), "every teacher answer is empty"),

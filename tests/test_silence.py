@@ -126,7 +126,8 @@ def test_prompts_that_a_server_refuses_one_arm_of_the_study_tell_it_apart() -> N
 def test_never_asked_is_read_from_every_format(
     tmp_path: Path, suffix: str, words: tuple[object, object]
 ) -> None:
-    table = twins(60, asked=[words[i < 7] for i in range(60)])
+    said = [f"said {i}" if i >= 7 else "" for i in range(60)]
+    table = twins(60, student=said, asked=[words[i < 7] for i in range(60)])
     read = read_answers(write(tmp_path / f"a{suffix}", table))
     assert (read.never_asked, read.dropped, len(read.pairs)) == (7, 7, 53) and "asked" not in read.pairs
 
@@ -134,6 +135,13 @@ def test_never_asked_is_read_from_every_format(
 def test_another_word_for_never_asked_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="column asked, row 3: found 'maybe'; expected yes or no"):
         read_answers(write(tmp_path / "a.csv", twins(60, asked=["yes", "no", *["maybe"] * 58])))
+
+
+def test_what_both_sides_answered_cannot_be_said_to_be_never_asked(tmp_path: Path) -> None:
+    """Else a student passes that answers otherwise on just those prompts."""
+    table = twins(60, asked=["no" if i % 5 == 4 else "yes" for i in range(60)])
+    with pytest.raises(BadInput, match="column asked, row 5: no, and both sides answered it; say yes"):
+        read_answers(write(tmp_path / "a.jsonl", table))
 
 
 def test_what_neither_side_answered_leaves_and_the_share_says_so(tmp_path: Path) -> None:
@@ -307,5 +315,32 @@ def test_the_manifest_and_the_tables_have_what_was_left_out(tmp_path: Path) -> N
 
 
 def test_a_file_s_words_for_an_end_are_those_of_servers() -> None:
-    cut = ("length", "FinishReason.MAX_TOKENS", "Recitation", "abort", "incomplete", "content_filter")
+    cut = (
+        "length",
+        "FinishReason.MAX_TOKENS",
+        "Recitation",
+        "abort",
+        "incomplete",
+        "content_filter",
+        "timeout",
+    )
     assert all(map(was_cut, cut)) and not any(map(was_cut, ("stop", "end_turn", "refusal", "", None, 1.0)))
+
+
+def test_a_finish_reason_that_nobody_knows_is_told(tmp_path: Path) -> None:
+    ends = ["stop", "unheard-of", "length"] * 20
+    read = read_answers(write(tmp_path / "a.jsonl", twins(60, teacher_finish_reason=ends)))
+    assert "not known, taken for whole answers: 'unheard-of' (20)" in read.understood
+    assert "not known" not in read_answers(write(tmp_path / "b.jsonl", twins(60))).understood
+
+
+@pytest.mark.parametrize("ended", ["finish_reason", "Stop_Reason"])
+def test_a_table_of_one_model_says_which_answers_were_cut(tmp_path: Path, ended: str) -> None:
+    """Texts are equal: only the column tells a student that is always cut."""
+    files = []
+    for model, why in (("t", "stop"), ("s", "length")):
+        table = [{"prompt": f"What is {i}?", "response": f"said {i}", ended: why} for i in range(60)]
+        files.append(write(tmp_path / f"{model}.jsonl", table))
+    read = read_answers(*files)
+    assert read.cut == {"teacher": 0, "student": 60} and read.identical == 60
+    assert audit(read, Settings(epsilon=0.1)).certificate.verdict == "refuted"

@@ -152,7 +152,8 @@ def chat(row: Row) -> Iterator[Said]:
     name = next((row[name] for name in ("uid", "id", "question_id", "custom_id") if name in row), None)
     model = row.get("model", row.get("model_id"))
     talk = row["messages"] if "messages" in row else row["conversations"]
-    yield from said(model, name, exchanges(talk), category=row.get("category"))
+    ended = row.get("finish_reason", row.get("stop_reason"))
+    yield from said(model, name, exchanges(talk), category=row.get("category"), ended=ended)
 
 
 def question(row: Row) -> Iterator[Said]:

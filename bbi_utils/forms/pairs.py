@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from bbi_utils.errors import BadInput
@@ -28,8 +28,10 @@ def paired(
     """
     if by == "id" and any(not one.id for side in SIDES for one in answers[side]):
         raise BadInput("--by id, and there are answers without one; name the column by --id")
+    if by == "id" and (name := _twofold(answers)):
+        raise BadInput(f"--by id, and id {name!r:.40} stands at two prompts of one model; join --by prompt")
     by = by or _meeting(answers)
-    said = {side: _by_key(answers[side], by) for side in SIDES}
+    said = {side: _by_key(answers[side], by, _in_two_cases(answers)) for side in SIDES}
     both = said["teacher"].keys() & said["student"].keys()
     if not both:
         raise BadInput(f"the two models share no {by}; {WAY}, or name the column by --id or --prompt")
@@ -59,17 +61,37 @@ def name_of(key: Key, one: Said, by: str, *, sample: int) -> str:
     return name + (f", turn {turn}" if turn > 1 else "") + (f", sample {sample + 1}" if sample else "")
 
 
-def _by_key(answers: Sequence[Said], by: str) -> dict[Key, list[Said]]:
+def _by_key(answers: Sequence[Said], by: str, apart: Collection[str]) -> dict[Key, list[Said]]:
+    """The answers to each prompt; apart: prompts which letter case tells from another."""
     found: dict[Key, list[Said]] = defaultdict(list)
     for one in answers:
-        found[key_of(one, by)].append(one)
+        key = key_of(one, by)
+        if by == "prompt" and key[0] in apart:
+            key = " ".join(one.prompt.split()), one.turn
+        found[key].append(one)
     return found
+
+
+def _in_two_cases(answers: Mapping[str, Sequence[Said]]) -> set[str]:
+    """Prompts of which one model answered several that differ in letter case alone."""
+    texts = {(side, " ".join(one.prompt.split())) for side in SIDES for one in answers[side]}
+    return {
+        text for (_, text), count in Counter((side, plain(text)) for side, text in texts).items() if count > 1
+    }
+
+
+def _twofold(answers: Mapping[str, Sequence[Said]]) -> str | None:
+    """An id that stands at two prompts of one model, as where tasks that count alike share a file."""
+    texts = {(side, one.id, plain(one.prompt)) for side in SIDES for one in answers[side] if one.turn == 1}
+    counted = Counter((side, name) for side, name, prompt in texts if prompt)
+    return next((name for (_, name), count in sorted(counted.items()) if count > 1), None)
 
 
 def _meeting(answers: Mapping[str, Sequence[Said]]) -> str:
     """What the two share, id or prompt; raises BadInput where these would pair them differently."""
     ids = [{one.id: plain(one.prompt) for one in answers[side] if one.turn == 1} for side in SIDES]
-    if "" in ids[0] or "" in ids[1] or not (shared := ids[0].keys() & ids[1].keys()):
+    shared = ids[0].keys() & ids[1].keys()
+    if "" in ids[0] or "" in ids[1] or not shared or _twofold(answers):
         return "prompt"
     unlike = [name for name in shared if ids[0][name] != ids[1][name] and ids[0][name] and ids[1][name]]
     same = len(set(ids[0].values()) & set(ids[1].values()) - {""})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,6 +32,7 @@ NAMES = {
     "id": ("prompt_id", "id", "question_id", "uid", "doc_id", "task_id", "custom_id"),
     "category": ("category",),
     "group": ("group",),
+    "ended": ("finish_reason", "stop_reason"),
 }
 
 
@@ -90,11 +91,20 @@ def told(
     if form is None:
         return "a long table", _each(path, rows, _long(path, rows, choice, answer)), False
     if form.again:
-        rows = [row for row in rows if row.get(form.again) == rows[0].get(form.again)]
+        rows = list(_once(rows, form))
     answers = _each(path, rows, form)
     if form is FORMS["chat"] and not any(one.answer for one in answers) and _column(rows, "answer"):
         return told(path, rows, replace(choice, form="long"))  # messages that ask, and the answer beside them
     return form.title, answers, form.together
+
+
+def _once(rows: Rows, form: Form) -> Iterator[Row]:
+    """The rows of what was asked under its first name in the column `again`; tasks need not share names."""
+    first: dict[str, str] = {}
+    for row in rows:
+        asked_for, name = str([row.get(key) for key in form.keys[:2]]), str(row.get(form.again))
+        if first.setdefault(asked_for, name) == name:
+            yield row
 
 
 def _sniffed(path: Path, rows: Rows, forms: Mapping[str, Form]) -> Form | None:
@@ -130,7 +140,7 @@ def _each(path: Path, rows: Rows, form: Form) -> list[Said]:
 
 def _long(path: Path, rows: Rows, choice: Choice, answer: str | None) -> Form:
     """How to read a table with a prompt and an answer a row."""
-    at = {role: _column(rows, role) for role in ("model", "category", "group")}
+    at = {role: _column(rows, role) for role in ("model", "category", "group", "ended")}
     at["id"] = _asked_for(path, rows, choice.id, "--id") or _column(rows, "id")
     at["prompt"] = _asked_for(path, rows, choice.prompt, "--prompt") or _column(rows, "prompt")
     if at["id"] is None and at["prompt"] is None:
@@ -142,7 +152,8 @@ def _long(path: Path, rows: Rows, choice: Choice, answer: str | None) -> Form:
         if at["prompt"] == "instruction" and row.get("input"):
             cell["prompt"] = f"{cell['prompt']}\n\n{row['input']}"
         found = answered(cell["prompt"], cell["answer"])
-        return said(cell["model"], cell["id"], found, category=cell["category"], talk=cell["group"])
+        about = {"category": cell["category"], "talk": cell["group"], "ended": cell["ended"]}
+        return said(cell["model"], cell["id"], found, **about)
 
     return Form("a long table", (), read)
 

@@ -98,6 +98,7 @@ def units(scores: pd.DataFrame) -> pd.Series:
     _plain(scores, "group")
     key = [name for name in ("pair", "prompt_id") if name in scores]
     named = scores[[*key, "group"]].dropna(subset="group").drop_duplicates()
+    named = named[named["group"].astype(str).str.strip() != ""]  # as CSV writes a missing one
     if len(twice := named[named.duplicated(key)]):
         raise BadInput(f"prompt {twice['prompt_id'].iloc[0]} is in two groups; expected one group a prompt")
     groups = named.groupby([*key[:-1], "group"])["prompt_id"]

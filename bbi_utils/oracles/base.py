@@ -19,13 +19,20 @@ REASONS: dict[str, FinishReason] = {
     "max_tokens": "length", "max_output_tokens": "length", "model_length": "length", "incomplete": "length",
     "safety": "content_filter", "recitation": "content_filter", "blocklist": "content_filter",
     "prohibited_content": "content_filter", "sensitive": "content_filter",
+    "content_filtered": "content_filter", "spii": "content_filter", "endoftext": "stop", "limit": "length",
 }  # fmt: skip
-BROKEN_OFF = ("error", "abort", "aborted", "cancelled", "canceled")  # what is there is no whole answer
+# What is there is no whole answer.
+BROKEN_OFF = ("error", "abort", "aborted", "cancelled", "canceled", "timeout", "timed_out", "failed")
 
 
 def ending(reason: object) -> str:
     """A finish reason as the words above are written; "" where there is none."""
     return str(reason or "").strip().lower().rpartition(".")[2]
+
+
+def is_known(word: str) -> bool:
+    """Whether an `ending` is one of the words above."""
+    return word in BROKEN_OFF or word in REASONS
 
 
 def was_cut(reason: object) -> bool:

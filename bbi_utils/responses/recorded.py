@@ -10,6 +10,7 @@ out of the null.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ import pandas as pd
 from bbi_utils.errors import BadInput
 from bbi_utils.forms.pairs import SIDES, plain
 from bbi_utils.forms.reading import NOTHING, Choice, read_pairs
-from bbi_utils.oracles.base import was_cut
+from bbi_utils.oracles.base import ending, is_known, was_cut
 from bbi_utils.tables import FEWEST_PROMPTS, columns_of, joined
 
 KEYS = ("prompt_id", "prompt")
@@ -102,6 +103,7 @@ def read_answers(*files: str | Path, choice: Choice = NOTHING) -> Recorded:
     table[said.columns] = said.where(said.map(lambda text: text is None or bool(text.strip())), "")
     blank = [""] * len(table)
     table["group"] = _groups(table.get("group", blank), table)
+    understood = "\n".join([understood, *_odd_ends(table)])
     missing = "none" if "category" in table else "all"
     table["category"] = [name.strip() or missing for name in table.get("category", blank)]
     return replace(_compared(table, path.name), understood=understood)
@@ -140,10 +142,22 @@ def _compared(table: pd.DataFrame, file: str) -> Recorded:
     return read
 
 
+def _odd_ends(table: pd.DataFrame) -> list[str]:
+    """A line on finish reasons that say nothing known, which count as those of whole answers."""
+    ends = Counter(ending(why) for name in REASONS if name in table for why in table[name])
+    if not (odd := [f"{why!r:.40} ({ends[why]:,})" for why in ends if why and not is_known(why)]):
+        return []
+    return [f"finish reasons that are not known, taken for whole answers: {', '.join(odd[:5])}"]
+
+
 def _never_asked(table: pd.DataFrame, file: str) -> pd.Series:
     """Which rows the column `asked` says were never asked of either side."""
     said = table.get("asked", pd.Series("", index=table.index)).str.strip().str.lower()
     if (odd := said[~said.isin([*NEVER, *YES])]).size:
         row = f"row {odd.index[0] + 1}: found {odd.iloc[0]!r:.40}"
         raise BadInput(f"{file}, column asked, {row}; expected yes or no (or true, false, 1, 0)")
-    return said.isin(NEVER)
+    never = said.isin(NEVER)
+    if (answered := never[never & (table["teacher"] != "") & (table["student"] != "")]).size:
+        what = f"row {answered.index[0] + 1}: {said[answered.index[0]]}, and both sides answered it"
+        raise BadInput(f"{file}, column asked, {what}; say yes, or leave such rows out of the file")
+    return never
