@@ -27,7 +27,9 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=paths.ROOT, check=False)
 
 
-@pytest.mark.parametrize("command", [[], ["reproduce"], ["claims"], ["export"], ["import"], ["verify"]])
+@pytest.mark.parametrize(
+    "command", [[], ["reproduce"], ["claims"], ["export"], ["import"], ["verify"], ["play"]]
+)
 def test_everything_has_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main([*command, "--help"])

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,10 @@ from bbi_utils.study.cli.main import main
 from bbi_utils.study.play import outcome
 from bbi_utils.study.play.attention import one_sided
 from bbi_utils.study.play.deck import Card, deal
-from bbi_utils.study.play.game import Game, file_of, sitting
+from bbi_utils.study.play.game import Game, file_of, seat
+from bbi_utils.study.play.notebook import frame, longer, script
 from bbi_utils.study.play.outcome import Outcome
-from bbi_utils.study.play.server import serving
+from bbi_utils.study.play.server import PAGE, serving
 from bbi_utils.study.play.table import Table, table_of
 from bbi_utils.study.play.verdicts import Header, Record, Verdict, read
 
@@ -88,7 +89,7 @@ def played(
 ) -> Outcome | None:
     """A scripted player, through what a page would be given."""
     deck = deal(table.pairs, table.null, **{"n": 30, "seed": 0, **how})
-    with sitting(table, f"human:{name}", clock=clock(seconds), **how) as game:
+    with seat(table, f"human:{name}", clock=clock(seconds), **how) as game:
         while not (state := game.state()).get("done"):
             if stop_after == state["card"] - 1:
                 return None
@@ -148,9 +149,11 @@ def test_a_perfect_player_has_1_a_coin_about_0_and_one_key_is_seen(table: Table)
     lower = (0.1 * 0.025) ** (1 / 30) * (2 * (0.9 * 0.025) ** (1 / 30) - 1)
     assert perfect.alone.lower == pytest.approx(lower) and perfect.alone.upper == 1.0
     assert perfect.attention.warnings == [] and perfect.attention.agreed == 5
-    tossed = [tossing(table, seed) for seed in range(100)]
-    assert abs(np.mean([row.advantage for row in tossed])) < 0.08  # four standard errors
-    assert sum(row.lower <= 0 <= row.upper for row in tossed) >= 93
+    tossed = [tossing(table, seed) for seed in range(50)]
+    assert abs(np.mean([row.advantage for row in tossed])) < 0.1  # four standard errors
+    assert (
+        sum(not row.lower <= 0 <= row.upper for row in tossed) <= 8
+    )  # 2 expected; more in 1 of 2,000 worlds
     one_key = played(table, "one", always_left)
     assert one_key is not None and one_key.alone.advantage == 0.0
     assert any("key 1 in 40 of 40 decided verdicts" in line for line in one_key.lines)
@@ -254,7 +257,7 @@ def test_a_game_that_was_stopped_goes_on_where_it_was(table: Table) -> None:
 
 def test_nothing_is_told_before_the_end(table: Table) -> None:
     played(table, "anna", right, stop_after=39)
-    with sitting(table, "human:anna") as game, pytest.raises(BadInput, match="39 of 40 pairs are judged"):
+    with seat(table, "human:anna") as game, pytest.raises(BadInput, match="39 of 40 pairs are judged"):
         game.outcome()
     assert not (table.folder / "scores.parquet").exists()
     text = file_of(table, "human:anna").read_text()
@@ -262,7 +265,7 @@ def test_nothing_is_told_before_the_end(table: Table) -> None:
 
 
 def test_a_verdict_counts_once_and_only_for_the_card_that_is_shown(table: Table) -> None:
-    with sitting(table, "human:anna") as game:
+    with seat(table, "human:anna") as game:
         assert game.verdict(1, "1")["card"] == 1  # nobody has seen it yet
         assert game.verdict(1, "1")["card"] == 2
         for stale in (1, 3, 40):
@@ -278,7 +281,7 @@ def header(**changed: Any) -> Header:
 
 def test_a_second_process_is_refused_and_another_game_too(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    with Record(path, header()), pytest.raises(BadInput, match="is being played"):
+    with closing(Record(path, header())), pytest.raises(BadInput, match="is being played"):
         Record(path, header())
     with pytest.raises(BadInput, match=r"of another game \(seed 0, now 1\)"):
         Record(path, header(seed=1))
@@ -289,7 +292,7 @@ def test_a_second_process_is_refused_and_another_game_too(tmp_path: Path) -> Non
 
 
 def test_a_verdict_that_a_full_disk_does_not_take_is_not_half_there(disk: Path) -> None:
-    with Record(disk / "a.jsonl", header()) as record:
+    with closing(Record(disk / "a.jsonl", header())) as record:
         record.add(Verdict("1", 1.0))
         fill(disk)
         with pytest.raises(OSError):
@@ -309,7 +312,7 @@ def test_files_that_do_not_count_are_named(table: Table, tmp_path: Path) -> None
     old.write_text(old.read_text().replace('"deck": "', '"deck": "0'))
     found = played(table, "anna", right)
     assert found is not None and set(found.scores["adversary"]) == {"human:anna"}
-    said = "\n".join(found.left_out)
+    said = "\n".join(found.notes)
     for words in (
         "begun.jsonl is not counted yet: 3 of 40",
         "broken.jsonl, line 1",
@@ -348,7 +351,7 @@ def test_bad_input_is_one_line_before_anybody_plays(
 
 @pytest.fixture
 def page(table: Table) -> Iterator[tuple[str, Game]]:
-    with sitting(table, "human:anna") as game, serving(game) as server:
+    with seat(table, "human:anna") as game, serving(game) as server:
         yield server.address, game
 
 
@@ -365,6 +368,19 @@ def test_the_page_is_for_the_player_alone(page: tuple[str, Game]) -> None:
         with pytest.raises(HTTPError, match="400"):
             urlopen(Request(f"{address}verdict", data=body))
     assert game.state()["card"] == 1
+
+
+def test_a_notebook_has_the_same_page_and_a_script_leaves_people_alone(table: Table) -> None:
+    played(table, "longer", right)
+    before = {path.name: path.read_bytes() for path in table.folder.iterdir()}
+    found = script(table, "longer", longer)
+    assert found.adversary == "script:longer" and found.people is None and found.notes == []
+    said = table.pairs.set_index("prompt_id")
+    for row in found.scores.itertuples():  # the student says more, wherever it does
+        assert row.score == np.sign(len(said["teacher"][row.prompt_id]) - len(said["student"][row.prompt_id]))
+    assert {path.name: path.read_bytes() for path in table.folder.iterdir() if path.is_file()} == before
+    with seat(table, "human:anna") as game:
+        assert urlopen(frame(game).src).read() == (PAGE / "index.html").read_bytes()
 
 
 # From here on, with a browser.
@@ -451,7 +467,7 @@ def test_answers_are_text_and_long_ones_scroll(table: Table, tmp_path: Path) -> 
     deck = deal(table.pairs, table.null, n=30, seed=0, examples=2)
     with (
         chromium(tmp_path / "browser") as tab,
-        sitting(table, "human:anna", examples=2) as game,
+        seat(table, "human:anna", examples=2) as game,
         serving(game) as server,
     ):
         tab.open(server.address)

@@ -106,6 +106,30 @@ def test_the_audit_notebook_and_the_command_judge_the_run_s_answers_alike(
     assert found[0] == found[1]
 
 
+@pytest.mark.smoke
+def test_the_game_s_notebook_puts_its_player_beside_the_machines(run: RunPaths, tmp_path: Path) -> None:
+    notebook, job = NOTEBOOKS / "09_can_you_tell.ipynb", tmp_path / "job.json"
+    parameters = {
+        "RUN_DIR": str(run.folder),
+        "PAIR": "qwen",
+        "OUT": str(tmp_path),
+        "PAIRS": 10,
+        "EXAMPLES": 1,
+    }
+    about = {"notebook": str(notebook), "output": str(tmp_path / notebook.name), "parameters": parameters}
+    job.write_text(json.dumps(about))
+    subprocess.run([sys.executable, "-m", "bbi_utils.study.execute", str(job)], cwd=ROOT, check=True)
+    listed = {
+        folder.name: json.loads((folder / "certificate.json").read_text())["rows"]
+        for folder in (tmp_path / "scripts").iterdir()
+    }
+    machines = set(pd.read_parquet(run.scores)["adversary"])
+    for name, rows in listed.items():
+        assert {row["adversary"] for row in rows} == {f"script:{name}", *machines}
+        assert [row["n"] for row in rows if row["adversary"] == f"script:{name}"] == [10]
+    assert set(listed) == {"longer", "one_key"}
+
+
 def settings_of(run: RunPaths) -> dict[str, Any]:
     """The study's parameters as the manifest has them."""
     given = json.loads(run.manifest.read_text())["parameters"]

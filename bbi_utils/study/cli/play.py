@@ -56,7 +56,7 @@ def add_play(command: argparse.ArgumentParser) -> None:
 def run_play(options: argparse.Namespace) -> int:
     """`play`: 0 at the end of the game, whatever the outcome."""
     from bbi_utils.report.text import render
-    from bbi_utils.study.play.game import file_of, sitting
+    from bbi_utils.study.play.game import file_of, seat
     from bbi_utils.study.play.outcome import HUMAN, Level, telling
     from bbi_utils.study.play.server import serving
     from bbi_utils.study.play.table import table_of
@@ -71,7 +71,7 @@ def run_play(options: argparse.Namespace) -> int:
         "categories": options.category,
         "examples": options.examples,
     }
-    with sitting(table, adversary, level=level, **how) as game:
+    with seat(table, adversary, level=level, **how) as game:
         if not game.done:
             with serving(game, port=options.port) as server:
                 print(f"play at {server.address}\nCtrl-C stops; the same command goes on")

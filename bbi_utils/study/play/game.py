@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,16 @@ class Game:
         self._one_at_a_time = threading.Lock()
         self._shown: tuple[int, float] = (0, 0.0)  # the card last handed out for the first time, and when
         self._end: Outcome | None = None
+
+    def __enter__(self) -> Game:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others have the player's file."""
+        self._record.close()
 
     @property
     def done(self) -> bool:
@@ -96,8 +105,7 @@ class Game:
         }  # fmt: skip
 
 
-@contextmanager
-def sitting(
+def seat(
     table: Table,
     adversary: str,
     *,
@@ -107,24 +115,21 @@ def sitting(
     examples: int = 0,
     level: Level = USUAL,
     clock: Callable[[], float] = time.monotonic,
-) -> Iterator[Game]:
+) -> Game:
     """A player's game at this table, begun or taken up again; what came of it is written at its end.
 
     adversary: the name in the scores, such as "human:anna". Raises BadInput as `deal` and `Record` do.
     """
-    deck = deal(table.pairs, table.null, n=n, seed=seed, categories=categories, examples=examples)
-    played: dict[str, Any] = {
+    asked: dict[str, Any] = {
         "n": n,
         "seed": seed,
-        "categories": list(categories),
+        "categories": sorted(set(categories)),
         "examples": examples,
-        "deck": deck.hash,
     }
-    header = Header(adversary, table.pair, table.contrast, **played)
-    with Record(file_of(table, adversary), header) as record:
-        yield Game(
-            deck, record, lambda: outcome_of(table, adversary, level).written(table.folder), clock=clock
-        )
+    deck = deal(table.pairs, table.null, **asked)
+    header = Header(adversary, table.pair, table.contrast, **asked, deck=deck.hash)
+    record = Record(file_of(table, adversary), header)
+    return Game(deck, record, lambda: outcome_of(table, adversary, level).written(table.folder), clock=clock)
 
 
 def file_of(table: Table, adversary: str) -> Path:

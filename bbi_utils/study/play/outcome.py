@@ -53,7 +53,8 @@ class Outcome:
 
     scores and costs: the machines' and every player's who is through (C3). people: everybody's verdicts as
     one adversary, several on a prompt in one group, None with fewer than two people. alone, together: their
-    rows of a certificate of their own. left_out: a line for each file that does not count, and why.
+    rows of a certificate of their own. notes: a line for each file that does not count, and for whoever of
+    the others does not seem to read.
     """
 
     adversary: str
@@ -64,7 +65,7 @@ class Outcome:
     scores: pd.DataFrame
     costs: pd.DataFrame
     people: pd.DataFrame | None
-    left_out: list[str]
+    notes: list[str]
     unseen: int
 
     @property
@@ -87,7 +88,7 @@ class Outcome:
                 f"{people} people together, {all_.n} verdicts: advantage {all_.advantage:.3f}, between "
                 f"{all_.lower:.3f} and {all_.upper:.3f} ({level}); verdicts on one prompt count as one draw."
             )
-        return said + self.left_out
+        return said + self.notes
 
     @property
     def table(self) -> list[list[str]]:
@@ -132,7 +133,7 @@ def outcome_of(table: Table, adversary: str, level: Level) -> Outcome:
         scores=listed if people is None else pd.concat([table.machines, *scores.values()], ignore_index=True),
         costs=costs,
         people=people,
-        left_out=left_out,
+        notes=[*left_out, *_of_others(players, adversary)],
         unseen=len(own.deck.tied),
     )
 
@@ -148,16 +149,15 @@ def players_of(table: Table) -> tuple[dict[str, Player], list[str]]:
         except BadInput as error:
             left_out.append(f"{path.name} is not counted: {one_line(str(error))}")
             continue
-        if (header.pair, header.contrast, header.deck) != (table.pair, table.contrast, deck.hash):
+        if header.deck != deck.hash:
             left_out.append(f"{path.name} is not counted: it was played on other answers than these.")
         elif len(verdicts) < len(deck.cards):
             left_out.append(
                 f"{path.name} is not counted yet: {len(verdicts)} of {len(deck.cards)} are judged."
             )
         else:
-            scores = scores_of(
-                deck, verdicts, pair=header.pair, contrast=header.contrast, adversary=header.adversary
-            )
+            labels = {"pair": table.pair, "contrast": table.contrast, "adversary": header.adversary}
+            scores = scores_of(deck, verdicts, **labels)
             players[header.adversary] = Player(deck, verdicts, scores)
     return players, left_out
 
@@ -208,6 +208,13 @@ def _listed(
     if machines is None and len(prompts) > 1 and people is not None:
         return people
     return pd.concat([*([] if machines is None else [machines]), *players], ignore_index=True)
+
+
+def _of_others(players: Mapping[str, Player], adversary: str) -> list[str]:
+    """What warns of the other players, who all count."""
+    others = {name: player for name, player in players.items() if name != adversary}
+    found = {name: attention_of(player.deck, player.verdicts).warnings for name, player in others.items()}
+    return [f"{name}: {warning}" for name, warnings in found.items() for warning in warnings]
 
 
 def _cost(table: Table, adversary: str, player: Player) -> dict[str, Any]:

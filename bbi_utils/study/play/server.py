@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +40,11 @@ class Server(ThreadingHTTPServer):
         """Where the page is."""
         return f"http://127.0.0.1:{self.server_address[1]}/{self.token}/"
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A page that was closed before it had its answer is no error."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
 
 @contextmanager
 def serving(game: Game, *, port: int = 0) -> Iterator[Server]:
@@ -71,7 +77,8 @@ class Handler(BaseHTTPRequestHandler):
         if self._name() != "verdict":
             self._send(404, b"not found", "text/plain")
             return
-        body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), LARGEST))
+        size = self.headers.get("Content-Length") or ""
+        body = self.rfile.read(min(int(size), LARGEST) if size.isdigit() else 0)
         self._answer(lambda: self.server.game.verdict(**_verdict(body)))
 
     def _name(self) -> str | None:
@@ -88,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
         except (BadInput, OSError) as error:
             status, said = 400, {"error": one_line(str(error))}
         self._send(status, json.dumps(said).encode(), "application/json")
-        if said.get("done"):
+        if self.server.game.done:
             self.server.ended.set()
 
     def _send(self, status: int, body: bytes, kind: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from bbi_utils.errors import BadInput
+from bbi_utils.files import read_json, sha256_file
 from bbi_utils.forms.reading import NOTHING, Choice
 from bbi_utils.games.folds import checked_pairs, questions
 from bbi_utils.games.scores import costs_for, of_one_contrast, read_scores
@@ -71,6 +72,9 @@ def _of_files(sources: Sequence[Path], contrast: str | None, out: str | None, ch
     recorded, name = read_answers(*sources, choice=choice), name_of(sources)
     where = Path(out) if out else Path("runs") / "play" / name
     scores = folder_for(sources, None) / "scores.parquet"  # of an audit of the same file, if there was one
+    audited = (read_json(scores.with_name("manifest.json")) or {}).get("inputs")
+    if scores.is_file() and audited != {source.name: sha256_file(source) for source in sources}:
+        raise BadInput(f"{shown(scores)} is of other answers; audit these again, or move it away")
     return _table(name, STUDENT, recorded.pairs, recorded.null_pairs, scores, where)
 
 
@@ -84,7 +88,7 @@ def _table(
         named = null["prompt_id"].map(dict(zip(pairs["prompt_id"], pairs["group"], strict=True)))
         null = _grouped(null).assign(group=named.fillna(null["prompt"]))
     if machines is not None:
-        pair = str(of_one_contrast(machines)["pair"].iloc[0])
+        machines = of_one_contrast(machines).assign(pair=pair)
         if strange := set(pairs["prompt_id"]) - set(machines["prompt_id"]):
             found = f"{shown(scores)} has no scores on {len(strange)} of the prompts"
             raise BadInput(f"{found}, such as {min(strange)}; make it anew, or move it away")

@@ -104,7 +104,8 @@ class Record:
             self._write(asdict(header))
             _sync_folder(path.parent)
             return []
-        if changed := [f.name for f in fields(Header) if getattr(found, f.name) != getattr(header, f.name)]:
+        names = [field.name for field in fields(Header) if field.name != "pair"]  # the same answers, renamed
+        if changed := [name for name in names if getattr(found, name) != getattr(header, name)]:
             values = (
                 f"{changed[0]} {getattr(found, changed[0])!r:.40}, now {getattr(header, changed[0])!r:.40}"
             )
@@ -137,12 +138,6 @@ class Record:
         if hasattr(self, "_file"):
             self._file.close()
         self._held.release()
-
-    def __enter__(self) -> Record:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _sync_folder(folder: Path) -> None:
