@@ -3,7 +3,7 @@
 from bbi_utils.games.crossfit import play
 from bbi_utils.games.estimates import advantage, by_category, paired_difference
 from bbi_utils.games.folds import PAIR_COLUMNS, assign_folds
-from bbi_utils.games.scores import SCORE_COLUMNS
+from bbi_utils.games.scores import SCORE_COLUMNS, with_templates
 
 __all__ = [
     "PAIR_COLUMNS",
@@ -13,4 +13,5 @@ __all__ = [
     "by_category",
     "paired_difference",
     "play",
+    "with_templates",
 ]
