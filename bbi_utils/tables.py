@@ -28,7 +28,7 @@ SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".eval")
 PACKED = {".gz": "gzip", ".zst": "zstd"}
 LISTS = ("samples", "request_states", "questions", "data")  # where a document has its rows
 FEWEST_PROMPTS = 20  # with fewer, nothing can be cross-fitted, audited or certified
-LONGEST = 1_000_000  # characters in one cell; beyond that a file is damaged, not wordy
+LONGEST = 1_000_000  # characters in one cell; beyond that a file is damaged, or an answer ran away
 ZSTD = 93  # the zip format's number for it, which zipfile cannot read before Python 3.14
 ANSWERS = "a file of recorded answers, such as JSON lines, CSV or Parquet"
 Row = dict[str, Any]
@@ -83,6 +83,11 @@ def columns_of(
             raise BadInput(f"{path.name}: {empty} rows have no {name}; give each one")
     if twice := repeated(columns[keys[0]]):
         raise BadInput(f"{path.name}: {keys[0]} {twice!r:.60} occurs more than once; one row a prompt")
+    for name, row in ((name, at) for name in columns for at in range(len(rows))):
+        if (size := len(columns[name][row] or "")) > LONGEST:
+            whose = f"{keys[0]} {columns[keys[0]][row]!r:.60}, row {row + 1}, column {name}"
+            much = f"{size:,} characters, at most {LONGEST:,}"
+            raise BadInput(f"{path.name}, {whose}: {much}; mend it, or cut long answers by --longest N")
     return columns
 
 
@@ -184,8 +189,6 @@ def _text(cell: Any, where: str, *, flag: bool = False) -> str | None:
     if type(cell) not in (str, int, float) and not (flag and isinstance(cell, bool)):
         raise BadInput(f"{where}: found {type(cell).__name__} {str(cell)[:40]!r}, expected text")
     text = str(cell)
-    if len(text) > LONGEST:
-        raise BadInput(f"{where}: {len(text):,} characters; at most {LONGEST:,}, is the file damaged?")
     try:
         text.encode()
     except UnicodeEncodeError as error:

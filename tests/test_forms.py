@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from bbi_utils.errors import BadInput
 from bbi_utils.forms.known import FORMS, Said
+from bbi_utils.forms.many import read_models
 from bbi_utils.forms.reading import NOTHING, Choice, answers_of, prompt_rows, read_pairs, told
 from bbi_utils.oracles.base import Request
 from bbi_utils.oracles.replay import ReplayOracle, is_recorded
@@ -281,6 +282,41 @@ def test_samples_meet_samples_and_a_teachers_further_one_is_its_second(tmp_path:
     ]
     assert [row["group"] for row in rows] == ["0", "0", "1", "1", "2", "2"]
     assert "up to 3 and 2 samples a prompt" in line
+
+
+def test_further_samples_of_the_student_are_not_dropped_in_silence(tmp_path: Path) -> None:
+    a = write(tmp_path / "a.jsonl", [{"task_id": i, "solution": "a"} for i in range(3)])
+    b = write(tmp_path / "b.jsonl", [{"task_id": i, "solution": f"b{k}"} for i in range(3) for k in range(5)])
+    rows, line = read_pairs([a, b])
+    assert [row["student"] for row in rows] == ["b0"] * 3
+    assert "up to 1 and 5 samples a prompt, 12 further samples without a partner left out" in line
+    assert "without a partner" not in read_pairs([a, a])[1] and len(read_pairs([b, b])[0]) == 15
+
+
+def test_a_conversation_is_a_row_a_turn_or_one_row(tmp_path: Path) -> None:
+    def model(name: str, turns: int) -> Path:
+        def choices(i: int) -> list[dict[str, list[str]]]:
+            return [{"turns": [f"{name}{i}.{k}.{t}" for t in range(turns)]} for k in range(2)]
+
+        rows = [{"question_id": i, "model_id": name, "choices": choices(i)} for i in range(3)]
+        return write(tmp_path / f"{name}.jsonl", rows)
+
+    files = [model("a", 2), model("b", 3)]
+    turns, line = read_pairs(files)
+    assert len(turns) == 3 * 2 * 3 and "in 3 conversations: a row a turn, or one each with --whole" in line
+    whole, _ = read_pairs(files, Choice(whole=True))
+    assert [(row["prompt_id"], row["teacher"], row["student"]) for row in whole[:2]] == [
+        ("0", "a0.0.0\n\na0.0.1", "b0.0.0\n\nb0.0.1\n\nb0.0.2"),
+        ("0, sample 2", "a0.1.0\n\na0.1.1", "b0.1.0\n\nb0.1.1\n\nb0.1.2"),
+    ]
+    assert len(whole) == 6 and len({row["group"] for row in whole}) == 3
+    many, _ = read_models(files, Choice(whole=True))
+    assert len(many) == 12 and many[0]["answer"] == "a0.0.0\n\na0.0.1"
+    lists = {"prompt_id": 1, "prompt": ["Tea?", "Why?"], "teacher": ["No.", "Bah."], "student": ["Yes.", ""]}
+    one = write(tmp_path / "wide.jsonl", [lists])
+    assert len(read_pairs([one])[0]) == 2
+    (row,), _ = read_pairs([one], Choice(whole=True))
+    assert (row["teacher"], row["student"]) == ("No.\n\nBah.", "Yes.")
 
 
 ROW = {"prompt_id": 1, "prompt": "Why?", "teacher": "a", "student": "b"}

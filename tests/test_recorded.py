@@ -16,6 +16,7 @@ from recorded_files import Rows, rows, write
 
 from bbi_utils import games
 from bbi_utils.errors import BadInput
+from bbi_utils.forms.reading import Choice
 from bbi_utils.responses.recorded import read_answers
 from bbi_utils.tables import LONGEST, columns_of, read_rows, write_csv
 
@@ -125,10 +126,13 @@ BROKEN_ROWS: dict[str, tuple[Rows, str]] = {
     "few groups": (rows(group=[f"g{i % 3}" for i in range(60)]), "3 groups"),
     "too few after dropping": (
         rows(asked=["yes"] * 19 + ["no"] * 41, student=[f"said {i}" if i < 19 else "" for i in range(60)]),
-        "19 different prompts .41 of 60 rows left out",
+        "19 different prompts in 19 rows .41 more left out",
     ),
     "no teacher at all": (rows(teacher=[""] * 60), "every teacher answer is empty"),
-    "huge cell": (changed("student", "x" * (LONGEST + 1)), "column student, row 4: 1,000,001 characters"),
+    "huge cell": (
+        changed("student", "x" * (LONGEST + 1)),
+        "prompt_id 'id003', row 4, column student: 1,000,001 characters",
+    ),
 }
 
 
@@ -261,3 +265,44 @@ def test_what_is_written_as_csv_is_read_as_it_was(odd: str, tmp_path: Path) -> N
     write_csv(table, tmp_path / "a.csv")
     path, keys = tmp_path / "a.csv", ("prompt_id",)
     assert columns_of(path, read_rows(path), keys=keys, optional=("teacher",))["teacher"] == [odd, "b"]
+
+
+def test_an_answer_that_ran_away_is_cut_where_that_is_asked_and_told(tmp_path: Path) -> None:
+    table = rows(30)
+    table[4]["student"] = "1" * (LONGEST + 1)
+    file = write(tmp_path / "a.jsonl", table)
+    with pytest.raises(BadInput, match="prompt_id 'id004', row 5, column student.* --longest N"):
+        read_answers(file)
+    read = read_answers(file, choice=Choice(longest=5000))
+    assert read.pairs["student"].str.len().max() == 5000 and len(read.pairs) == 30
+    assert "1 answers cut after 5,000 characters, as --longest says: id004" in read.understood
+    assert "cut" not in read_answers(write(tmp_path / "b.csv", rows(30))).understood
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<think>\nHm. Tea?\n</think>\n\nTea.", "Tea."),
+        ("Hm. Tea?</THINK>Tea.", "Tea."),
+        ("<think>I go on and on", ""),
+        ("<think></think><thinking>Hm.</thinking>Tea.", "Tea."),
+        ("<|channel|>analysis<|message|>İ İ İ<|channel|>final<|message|>Tea.", "Tea."),
+        ("Tea, and <think> is a tag.", "Tea, and <think> is a tag."),
+    ],
+)
+def test_a_thought_is_no_part_of_an_answer(tmp_path: Path, text: str, said: str) -> None:
+    table = rows(30)
+    table[2]["teacher"] = text
+    read = read_answers(write(tmp_path / "a.jsonl", table))
+    assert read.pairs["teacher"][2] == said
+    left = "1 answers with a thought, which is no part of the answer and left out: id002"
+    assert (left in read.understood) == (said != text)
+
+
+def test_ten_prompts_of_fifty_samples_are_refused_for_what_they_are(tmp_path: Path) -> None:
+    table = [{**row, "prompt": f"Question {i % 10}?"} for i, row in enumerate(rows(500))]
+    with pytest.raises(
+        BadInput, match="10 different prompts in 500 rows; at least 20.* further samples"
+    ) as e:
+        read_answers(write(tmp_path / "a.jsonl", table))
+    assert "left out" not in str(e.value)

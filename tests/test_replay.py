@@ -11,7 +11,7 @@ from test_store import registered
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Request
-from bbi_utils.oracles.replay import ReplayOracle, is_recorded
+from bbi_utils.oracles.replay import ReplayOracle, file_and_column, is_recorded
 from bbi_utils.probes.suite import Probe, prompt_id
 from bbi_utils.responses.sampling import sample
 from bbi_utils.responses.store import ResponseStore
@@ -99,3 +99,21 @@ def test_a_missing_file_is_named_and_references_are_told_apart(tmp_path: Path) -
         ReplayOracle(str(tmp_path / "nowhere.jsonl"))
     assert is_recorded("answers.CSV") and is_recorded("runs/a.parquet#student")
     assert not is_recorded("Qwen/Qwen2.5-7B-Instruct") and not is_recorded("models/mine.v2")
+
+
+@pytest.mark.parametrize(
+    ("reference", "file", "column"),
+    [
+        ("said.csv", "said.csv", ""),
+        ("said.csv#b#2", "said.csv", "b#2"),
+        ("run#1.csv", "run#1.csv", ""),
+        ("run#1.jsonl.gz#gpt-4", "run#1.jsonl.gz", "gpt-4"),
+        ("a.csv#b.csv", "a.csv", "b.csv"),
+    ],
+)
+def test_names_may_have_a_number_sign(reference: str, file: str, column: str, tmp_path: Path) -> None:
+    assert is_recorded(reference) and file_and_column(reference) == (file, column)
+    there = tmp_path / "a.csv#b.csv"
+    there.write_text("x")
+    assert file_and_column(f"{there}#c") == (str(there), "c")
+    assert not is_recorded("models/run#1") and not is_recorded("Qwen/Qwen2.5#x")

@@ -42,7 +42,10 @@ def paired(
         own = {side: said[side].get(key, []) for side in SIDES}
         rows += [{**row, **asked} for row in _samples(key, own, min(most.values()), by)]
     alone = {side: len(said[side]) - len(both) for side in SIDES}
-    return rows, _line(by, len(both), alone, most, shared_only=shared_only)
+    line = _line(by, len(both), alone, most, shared_only=shared_only)
+    kept = sum(row[name] is not None for row in rows for name in (*SIDES, "teacher_2"))
+    left = sum(map(len, answers.values())) - kept
+    return rows, line + (f", {left:,} further samples without a partner left out" if left else "")
 
 
 def plain(prompt: str) -> str:
@@ -59,6 +62,19 @@ def name_of(key: Key, one: Said, by: str, *, sample: int) -> str:
     """The id of a prompt's row, `sample` counting from 0; `one` is the answer that words it."""
     name, turn = key[0] if by == "id" else sha256_text(one.prompt)[:16], key[1]
     return name + (f", turn {turn}" if turn > 1 else "") + (f", sample {sample + 1}" if sample else "")
+
+
+def whole_talks(answers: Sequence[Said]) -> list[Said]:
+    """Each conversation as one answer, its turns' after one another, to what was asked first."""
+    found: list[Said] = []
+    last = 0
+    for one in answers:
+        if one.turn > last >= 1 and found and (found[-1].id, found[-1].talk) == (one.id, one.talk):
+            found[-1] = found[-1]._replace(answer=f"{found[-1].answer}\n\n{one.answer}", ended=one.ended)
+        else:
+            found.append(one)
+        last = one.turn
+    return [one._replace(answer=one.answer.strip()) for one in found]
 
 
 def _by_key(answers: Sequence[Said], by: str, apart: Collection[str]) -> dict[Key, list[Said]]:

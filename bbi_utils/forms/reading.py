@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bbi_utils.errors import BadInput, one_line
 from bbi_utils.forms.known import FORMS, QUESTIONS, Form, Said, said
-from bbi_utils.forms.pairs import SIDES, paired
+from bbi_utils.forms.pairs import SIDES, paired, whole_talks
 from bbi_utils.forms.talk import answered, asked, text_of
 from bbi_utils.tables import (
     Row,
@@ -41,7 +41,8 @@ class Choice:
     """What the user says of files, each None where the file is to speak for itself.
 
     form: a name in FORMS, "table" or "long". prompt, teacher, student, id: columns or dotted paths; the sides
-    may be names of models too. questions: a file with the prompts of ids. by: "id" or "prompt".
+    may be names of models too. questions: a file with the prompts of ids. by: "id" or "prompt". whole: a
+    conversation is one row instead of one a turn. longest: characters after which answers are cut.
     """
 
     form: str | None = None
@@ -52,6 +53,8 @@ class Choice:
     questions: str | None = None
     by: str | None = None
     shared_only: bool = False
+    whole: bool = False
+    longest: int | None = None
 
 
 NOTHING = Choice()
@@ -171,14 +174,14 @@ def _wide(path: Path, rows: Rows, choice: Choice) -> tuple[Rows, str] | None:
     wide: Rows = []
     for number, row in enumerate(rows, start=1):
         try:
-            wide += _turns(row, at, number)
+            wide += _turns(row, at, number, whole_talk=choice.whole)
         except BadInput as error:
             raise BadInput(f"{path.name}, row {number}: {error}") from error
     columns = ", ".join(f"{role} in {column}" for role, column in at.items() if column not in (None, role))
     return wide, f"{path.name}: a table, {len(wide):,} rows" + (f"; {columns}" if columns else "")
 
 
-def _turns(row: Row, at: Mapping[str, str | None], number: int) -> Rows:
+def _turns(row: Row, at: Mapping[str, str | None], number: int, *, whole_talk: bool) -> Rows:
     """The row, or a row for each of its turns or samples."""
     cells = {role: pick(row, column) if column else None for role, column in at.items()}
     cells["prompt_id"] = cells["prompt_id"] if at["prompt_id"] else str(number)
@@ -186,6 +189,7 @@ def _turns(row: Row, at: Mapping[str, str | None], number: int) -> Rows:
         return [{**row, **cells}]
     name, prompt = text_of(cells["prompt_id"]), cells["prompt"]
     sides = {side: list(said(side, name, answered(prompt, cells[side]))) for side in SIDES}
+    sides = {side: whole_talks(own) for side, own in sides.items()} if whole_talk else sides
     new = paired(sides)[0]
     kept = [{key: cell for key, cell in one.items() if key in SIDES or cell is not None} for one in new]
     return [{**row, **one} for one in kept]
@@ -238,11 +242,15 @@ def _one_model(path: Path, answers: list[Said], own: str | None) -> list[Said]:
 
 
 def with_prompts(sides: dict[str, list[Said]], choice: Choice) -> dict[str, list[Said]]:
-    """The answers with their prompts from the file of questions; without one, an id stands for its prompt."""
+    """The answers with their prompts from the file of questions; without one, an id stands for its prompt.
+
+    As one answer a conversation, where that was chosen.
+    """
     prompts = {}
     if choice.questions is not None:
         prompts = {(one.id, one.turn): one for one in questions_of(Path(choice.questions))}
-    return {side: [_prompted(one, prompts) for one in answers] for side, answers in sides.items()}
+    found = {side: [_prompted(one, prompts) for one in answers] for side, answers in sides.items()}
+    return {side: whole_talks(answers) for side, answers in found.items()} if choice.whole else found
 
 
 def _prompted(one: Said, prompts: Mapping[tuple[str, int], Said]) -> Said:
@@ -306,8 +314,11 @@ def _in_columns(path: Path, rows: Rows, column: str) -> dict[tuple[str, int], tu
 def summary(path: Path, title: str, answers: Sequence[Said]) -> str:
     models = Counter(one.model for one in answers)
     prompts = len({(one.id or one.prompt, one.turn) for one in answers})
+    talks = len({(one.model, one.id, one.talk) for one in answers if one.turn > 1})
+    turns = f" (in {talks:,} conversations: a row a turn, or one each with --whole)" if talks else ""
     bare = "" if any(one.prompt for one in answers) else ", without their text (give it by --questions FILE)"
-    return f"{path.name}: {title}, {len(answers):,} answers to {prompts:,} prompts{bare}, of {_shown(models)}"
+    what = f"{prompts:,} prompts{turns}{bare}"
+    return f"{path.name}: {title}, {len(answers):,} answers to {what}, of {_shown(models)}"
 
 
 def _shown(names: Iterable[str]) -> str:

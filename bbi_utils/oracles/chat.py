@@ -42,6 +42,15 @@ def thought_in(text: str) -> str | None:
     return None
 
 
+def without_thoughts(text: str) -> str:
+    """What a text says after its thoughts; "" where one does not end."""
+    while (marker := thought_in(text)) is not None:
+        closing = next(pair[1] for pair in THOUGHTS if marker in pair)
+        ended = re.search(re.escape(closing), text, re.IGNORECASE)
+        text = text[ended.end() :].strip().removeprefix("<|message|>") if ended else ""
+    return text
+
+
 def refuse_thoughts(name: str, prompt_id: str, text: str) -> None:
     """Raise BadInput for an answer that begins with a thought, which would be compared instead of it."""
     if (marker := thought_in(text)) is not None:

@@ -16,7 +16,23 @@ from bbi_utils.tables import SUFFIXES, unpacked
 
 def is_recorded(reference: str) -> bool:
     """Whether a model reference names a file of recorded answers: `FILE`, `FILE#column` or `FILE#model`."""
-    return unpacked(Path(reference.partition("#")[0])).suffix.lower() in SUFFIXES
+    return _is_table(file_and_column(reference)[0])
+
+
+def file_and_column(reference: str) -> tuple[str, str]:
+    """The file and the column, "" without one; a `#` may be in the name of either.
+
+    Of all places to divide at, the first that leaves a file that is there, or else the name of a table.
+    """
+    parts = reference.split("#")
+    cuts = [("#".join(parts[:at]), "#".join(parts[at:])) for at in range(1, len(parts) + 1)]
+    tables = [cut for cut in cuts if _is_table(cut[0])]
+    there = [cut for cut in tables if paths.script(cut[0]).is_file()]
+    return (there or tables or cuts)[0]
+
+
+def _is_table(file: str) -> bool:
+    return unpacked(Path(file)).suffix.lower() in SUFFIXES
 
 
 class ReplayOracle:
@@ -29,7 +45,7 @@ class ReplayOracle:
     """
 
     def __init__(self, reference: str) -> None:
-        file, _, column = reference.partition("#")
+        file, column = file_and_column(reference)
         self.path, self.column = paths.script(file), column or "teacher"
         digest = sha256_file(self.path) if self.path.is_file() else None
         self.settings: dict[str, Any] = {"kind": "replay", "file": digest, "column": self.column}

@@ -11,17 +11,18 @@ out of the null.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
-from bbi_utils.errors import BadInput
+from bbi_utils.errors import BadInput, one_line
 from bbi_utils.forms.pairs import SIDES, plain
 from bbi_utils.forms.reading import NOTHING, Choice, read_pairs
 from bbi_utils.oracles.base import ending, is_known, was_cut
-from bbi_utils.tables import FEWEST_PROMPTS, columns_of, joined
+from bbi_utils.oracles.chat import without_thoughts
+from bbi_utils.tables import FEWEST_PROMPTS, Rows, columns_of, joined, located, pick
 
 KEYS = ("prompt_id", "prompt")
 REASONS = tuple(f"{side}_finish_reason" for side in (*SIDES, "teacher_2"))
@@ -92,6 +93,8 @@ def read_answers(*files: str | Path, choice: Choice = NOTHING) -> Recorded:
     """
     paths = [Path(file) for file in files]
     rows, understood = read_pairs(paths, choice)
+    rows, left_out = spoken(rows, (*SIDES, "teacher_2"), longest=choice.longest)
+    understood = "\n".join([understood, *left_out])
     path = paths[0]
     columns = columns_of(
         path, rows, keys=KEYS, required=SIDES, optional=OPTIONAL, labels=LABELS, flags=["asked"]
@@ -107,6 +110,34 @@ def read_answers(*files: str | Path, choice: Choice = NOTHING) -> Recorded:
     missing = "none" if "category" in table else "all"
     table["category"] = [name.strip() or missing for name in table.get("category", blank)]
     return replace(_compared(table, path.name), understood=understood)
+
+
+def spoken(rows: Rows, columns: Sequence[str], *, longest: int | None = None) -> tuple[Rows, list[str]]:
+    """The rows with what is said in these columns: without thoughts, and cut after `longest` characters.
+
+    And a line on each of these two where it was done, with the prompts.
+    """
+    where = [at for name in columns if (at := located(rows, name)) is not None]
+    named, changed = located(rows, "prompt_id"), {"thoughts": list[str](), "cut": list[str]()}
+    new: Rows = []
+    for number, row in enumerate(rows, start=1):
+        said = {at: row[at] for at in where if isinstance(row.get(at), str)}
+        short = {at: without_thoughts(text) for at, text in said.items()}
+        kept = {at: text[:longest] for at, text in short.items()}
+        name = str(pick(row, named)) if named else f"row {number}"
+        changed["thoughts"] += [name for at in said if short[at] is not said[at]]
+        changed["cut"] += [name for at in said if kept[at] != short[at]]
+        new.append({**row, **kept})
+    told = {
+        "thoughts": "with a thought, which is no part of the answer and left out",
+        "cut": f"cut after {longest or 0:,} characters, as --longest says",
+    }
+    return new, [f"{len(of):,} answers {told[why]}: {_some(of)}" for why, of in changed.items() if of]
+
+
+def _some(names: Sequence[str]) -> str:
+    first = ", ".join(f"{one_line(name):.40}" for name in names[:3])
+    return first + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
 
 
 def _groups(named: Iterable[str], table: pd.DataFrame) -> list[str]:
@@ -131,11 +162,16 @@ def _compared(table: pd.DataFrame, file: str) -> Recorded:
     read = Recorded(
         pairs.drop(columns="asked", errors="ignore").reset_index(drop=True), len(table), int(never.sum())
     )
-    found = f"{read.dropped} of {read.rows} rows left out: never asked, or answered by neither side"
+    found = f" in {len(pairs)} rows"
+    if read.dropped:
+        found += f" ({read.dropped} more left out: never asked, or answered by neither side)"
     if (prompts := pairs["prompt"].map(plain).nunique()) < FEWEST_PROMPTS:
-        raise BadInput(f"{file}: {prompts} different prompts ({found}); at least {FEWEST_PROMPTS} are needed")
+        way = "; further samples of a prompt do not stand in for prompts" if prompts < len(pairs) else ""
+        raise BadInput(
+            f"{file}: {prompts} different prompts{found}; at least {FEWEST_PROMPTS} are needed{way}"
+        )
     if (groups := pairs["group"].nunique()) < LEAST_GROUPS:
-        raise BadInput(f"{file}: {groups} groups of prompts ({found}); at least {LEAST_GROUPS} are needed")
+        raise BadInput(f"{file}: {groups} groups of prompts{found}; at least {LEAST_GROUPS} are needed")
     for side, silent in read.silent.items():
         if silent == len(pairs):
             raise BadInput(f"{file}: every {side} answer is empty; there is nothing to compare")

@@ -15,6 +15,7 @@ from bbi_utils.files import read_json, sha256_file, sha256_json, sha256_tree, wr
 from bbi_utils.oracles.adapters import adapter_folder, adapter_hash, base_of
 from bbi_utils.oracles.checkpoints import identity_of
 from bbi_utils.oracles.references import kind_of
+from bbi_utils.oracles.replay import file_and_column
 from bbi_utils.study.cells import code_hash, declared_parameters, read
 from bbi_utils.study.params import Study, check
 from bbi_utils.study.settings import settings_used
@@ -147,7 +148,7 @@ def content_of(reference: str) -> str:
     An adapter's folder stands for the adapter and for what its base stands for.
     """
     if (kind := kind_of(reference)) == "recorded":
-        file, _, column = reference.partition("#")
+        file, column = file_and_column(reference)
         return f"sha256:{hash_of(paths.script(file))}#{column}"
     if kind == "endpoint":
         return reference

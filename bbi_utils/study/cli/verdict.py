@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bbi_utils.errors import BadInput, printable
 from bbi_utils.files import write_json
+from bbi_utils.tables import LONGEST
 
 if TYPE_CHECKING:
     from bbi_utils.forms.reading import Choice
@@ -80,6 +81,16 @@ def add_reading(group: argparse._ArgumentGroup) -> None:
     )
     never = "what only one model answered was never asked of the other (default: its answer is missing)"
     group.add_argument("--shared-only", action="store_true", help=never)
+    talk = "of conversations, one row each with all that the model said (default: a row a turn)"
+    group.add_argument("--whole", action="store_true", help=talk)
+    longest = "cut answers after N characters; how many were is said (default: too long a one is an error)"
+    group.add_argument("--longest", type=_length, metavar="N", help=longest)
+
+
+def _length(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= LONGEST:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number from 1 to {LONGEST:,}")
+    return int(text)
 
 
 def add_certify(command: argparse.ArgumentParser) -> None:
@@ -145,6 +156,7 @@ def run_many(options: argparse.Namespace, sources: list[Path]) -> int:
     from bbi_utils.report.audit_files import folder_for
     from bbi_utils.report.matrix import compare_all
     from bbi_utils.report.matrix_files import render_matrix, write_matrix
+    from bbi_utils.responses.recorded import spoken
 
     if not options.all_pairs and options.teacher is None:
         raise BadInput(f"{', '.join(options.files[:3])}: many models; add --all-pairs, or --teacher NAME")
@@ -154,6 +166,8 @@ def run_many(options: argparse.Namespace, sources: list[Path]) -> int:
     folder, settings = folder_for(sources[:1], options.out), _settings(options, sources[:1])
     files = files_in(sources)
     rows, understood = read_models(files, replace(choice_of(options), teacher=None))
+    rows, left_out = spoken(rows, ("answer",), longest=options.longest)
+    understood = "\n".join([understood, *left_out])
     teachers = [] if options.all_pairs else [options.teacher]
     found = compare_all(rows, settings, teachers=teachers, shown=sys.stderr.isatty())
     page, *others = write_matrix(found, folder, sources=files)
