@@ -20,6 +20,15 @@ class OutOfMemory(MemoryError):
     """Names what did not fit into the memory of machine or GPU, and how it would; commands exit 2 on it."""
 
 
+def characters(text: str, where: str = "") -> str:
+    """The text; raises BadInput where a part of it is no character, `where` it stood."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadInput(f"{where}half of a surrogate pair, which is no character; write it anew") from error
+    return text
+
+
 def printable(text: str) -> str:
     """The text with `\\x1b` spelt out where an escape character was, and so on; tabs and newlines stay.
 

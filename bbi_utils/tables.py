@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bbi_utils.errors import BadInput
+from bbi_utils.errors import BadInput, characters
 
 if TYPE_CHECKING:
     import pandas
@@ -189,11 +189,7 @@ def _text(cell: Any, where: str, *, flag: bool = False) -> str | None:
     if type(cell) not in (str, int, float) and not (flag and isinstance(cell, bool)):
         raise BadInput(f"{where}: found {type(cell).__name__} {str(cell)[:40]!r}, expected text")
     text = str(cell)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise BadInput(f"{where}: half of a surrogate pair, which is no character; write it anew") from error
-    return text
+    return characters(text, f"{where}: ")
 
 
 def _bytes(path: Path) -> bytes:
@@ -223,10 +219,7 @@ def _json(path: Path, text: str) -> Rows:
     try:
         for number, part in enumerate([text] if whole else text.split("\n"), start=1):  # noqa: B007
             if part.strip():
-                found.append(loads(part))
-        found = found[0] if whole and found and isinstance(found[0], list) else found
-        if odd := next((row for row in found if not isinstance(row, dict)), None):
-            raise ValueError(f"found a {type(odd).__name__}")
+                found += [_object(row) for row in _listed(loads(part), whole)]
     except (ValueError, RecursionError) as error:
         what = f"{path.name}, line {number}: {error}"
         raise BadInput(f"{what}; expected one JSON object a line, or an array of objects") from error
@@ -237,6 +230,16 @@ def loads(text: str | bytes) -> Any:
     """JSON with numbers as the text that they are and NaN as None; raises ValueError, also on a key twice."""
     numbers: dict[str, Any] = {"parse_int": str, "parse_float": str, "parse_constant": lambda _: None}
     return json.loads(text, object_pairs_hook=_keys_once, **numbers)
+
+
+def _listed(found: Any, whole: bool) -> list[Any]:
+    return found if whole and isinstance(found, list) else [found]
+
+
+def _object(found: Any) -> Row:
+    if not isinstance(found, dict):
+        raise ValueError(f"found {type(found).__name__} {str(found)[:40]!r}")
+    return found
 
 
 def _keys_once(items: list[tuple[str, Any]]) -> Row:
@@ -260,9 +263,9 @@ def _eval_log(data: bytes) -> Rows:
         names = log.namelist()
         # A run that was cut off has no header yet, only what it started with.
         header = next((name for name in ("header.json", "_journal/start.json") if name in names), None)
-        beside = {"eval": loads(_member(log, header, data))["eval"] if header else {}}
+        beside = {"eval": _object(loads(_member(log, header, data)))["eval"] if header else {}}
         samples = [name for name in names if name.startswith("samples/") and name.endswith(".json")]
-        return [{**beside, **loads(_member(log, name, data))} for name in samples]
+        return [{**beside, **_object(loads(_member(log, name, data)))} for name in samples]
 
 
 def _member(log: zipfile.ZipFile, name: str, data: bytes) -> bytes:

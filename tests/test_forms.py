@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -131,11 +132,12 @@ def test_battles_that_only_one_of_the_two_fought_were_never_asked_of_the_other()
         ("openai_batch.jsonl", "openai_batch_requests.jsonl", 3),
     ],
 )
-def test_questions_give_the_prompts_of_ids(answers: str, questions: str, turns: int) -> None:
-    choice = Choice(questions=str(FILES / questions))
-    rows, _ = read_pairs([FILES / answers, FILES / answers], choice)
+def test_questions_give_the_prompts_of_ids(tmp_path: Path, answers: str, questions: str, turns: int) -> None:
+    choice, copy = Choice(questions=str(FILES / questions)), tmp_path / answers
+    copy.write_bytes((FILES / answers).read_bytes())
+    rows, _ = read_pairs([FILES / answers, copy], choice)
     assert len(rows) == turns and rows[0]["prompt"] == Q[0]
-    bare, line = read_pairs([FILES / answers, FILES / answers])
+    bare, line = read_pairs([FILES / answers, copy])
     assert bare[0]["prompt"] == f"{rows[0]['prompt_id']}, turn 1" and "give it by --questions" in line
     assert [row["prompt"] for row in prompt_rows(FILES / questions)] == list(Q)
 
@@ -380,6 +382,16 @@ REFUSED = {
     "no text": ([{"prompt": "p", "teacher": {"x": 1}, "student": "b"}], "row 1: found dict"),
     "a role": ([{"messages": [{"role": "judge", "content": "Fine."}]}], "row 1: found the role 'judge'"),
     "neither": ([{"response": "a"}], "neither prompts nor ids"),
+    "no row": ([{"prompt": "p", "teacher": "a", "student": "b"}, None], "line 2: found NoneType 'None'"),
+    "an empty row": ([[[]]], "line 1: found list"),
+    "half a character": (
+        [{"prompt": ["\ud800"], "teacher": ["a"], "student": ["b"]}],
+        "row 1: half of a surro",
+    ),
+    "half a character in a form": (
+        [{"instruction": "p\udc00", "output": "a", "generator": "m"}],
+        "row 1: half of a surrogate pair",
+    ),
 }
 
 
@@ -401,6 +413,35 @@ def test_what_is_named_but_not_there_is_refused() -> None:
     ):
         with pytest.raises(BadInput, match=message):
             read_pairs([FILES / "long.jsonl"], choice)
+
+
+def test_one_model_is_no_pair(tmp_path: Path) -> None:
+    """A slip that would certify anything: the same column, model or file for both sides."""
+    wide = write(tmp_path / "wide.jsonl", [{"prompt": "p", "teacher": "a", "student": "b"}])
+    with pytest.raises(BadInput, match="teacher and student are both in student"):
+        read_pairs([wide], Choice(teacher="student"))
+    with pytest.raises(BadInput, match="teacher and student are both tern-1"):
+        read_pairs([FILES / "long.jsonl"], Choice(teacher="tern-1", student="tern-1"))
+    with pytest.raises(BadInput, match="alpaca_eval.json is given twice"):
+        read_pairs([FILES / "alpaca_eval.json"] * 2)
+    both = read_pairs([FILES / "long.jsonl"] * 2, Choice(teacher="tern-1", student="gull-2"))[0]
+    assert (both[0]["teacher"], both[0]["student"]) == (A[0], B[0])
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"header.json": "[]"}, {"header.json": "{}"}, {"samples/1.json": "[1]"}, {"samples/1.json": "{"}],
+)
+def test_a_damaged_log_of_inspect_is_one_clear_error(tmp_path: Path, broken: dict[str, str]) -> None:
+    with zipfile.ZipFile(tmp_path / "a.eval", "w") as log:
+        for name, text in {
+            "header.json": '{"eval": {"model": "m"}}',
+            "samples/1.json": "{}",
+            **broken,
+        }.items():
+            log.writestr(name, text)
+    with pytest.raises(BadInput, match="a.eval cannot be read as Eval: .*; it is damaged"):
+        read_rows(tmp_path / "a.eval")
 
 
 def test_one_models_answers_stand_in_for_it(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ BROKEN_BYTES: dict[str, tuple[str, bytes, str]] = {
     "only blank lines": ("a.jsonl", b"\n\n", "no rows"),
     "header only": ("a.csv", HEADER, "no rows"),
     "cut json": ("a.jsonl", f"{LINE}\n{LINE[:30]}".encode(), "line 2: .* one JSON object a line"),
-    "json texts": ("a.jsonl", b'["a"]', "line 1: found a str"),
+    "json texts": ("a.jsonl", b'["a"]', "line 1: found str 'a'"),
     "deep json": ("a.jsonl", b"[" * 100_000, "line 1"),
     "key twice": ("a.jsonl", LINE.replace('"category"', '"teacher"').encode(), "key 'teacher' occurs twice"),
     "latin 1": ("a.jsonl", LINE.replace("number", "é").encode("latin-1"), "line 1, byte 0xe9"),

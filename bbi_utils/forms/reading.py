@@ -80,6 +80,8 @@ def read_pairs(paths: Sequence[Path], choice: Choice = NOTHING) -> tuple[Rows, s
             title, answers, _ = told(path, read_rows(path), choice, answer=own)
             sides[side] = _one_model(path, answers, own)
             lines.append(summary(path, title, sides[side]))
+        if paths[0].resolve() == paths[1].resolve() and sides[SIDES[0]] == sides[SIDES[1]]:
+            raise BadInput(f"{paths[0].name} is given twice; give a file of the other model")
     sides = with_prompts(sides, choice)
     rows, line = paired(sides, by=choice.by, shared_only=choice.shared_only or together)
     return rows, "\n".join(map(one_line, [*lines, line]))
@@ -169,6 +171,8 @@ def _wide(path: Path, rows: Rows, choice: Choice) -> tuple[Rows, str] | None:
         if any(at.values()) and choice.form is None:
             check_columns(path, names_of(rows), [wanted[side] for side in SIDES if at[side] is None])
         return None
+    if at["teacher"] == at["student"]:
+        raise BadInput(f"{path.name}: teacher and student are both in {at['teacher']}; name another column")
     at["prompt"] = _asked_for(path, rows, choice.prompt, "--prompt") or _column(rows, "prompt")
     at["prompt_id"] = _asked_for(path, rows, choice.id, "--id") or _column(rows, "id")
     wide: Rows = []
@@ -220,6 +224,8 @@ def _sides(path: Path, answers: Sequence[Said], choice: Choice) -> dict[str, lis
     """The answers of teacher and student in one file: those that are named, or the two that are there."""
     models = Counter(one.model for one in answers)
     named = [getattr(choice, side) for side in SIDES]
+    if None not in named and named[0] == named[1]:
+        raise BadInput(f"{path.name}: teacher and student are both {named[0]}; name another model")
     if None in named and len(models) != 2:
         way = "give a second file" if len(models) == 1 else "name two by --teacher and --student"
         raise BadInput(f"{path.name} has answers of {_shown(models)}; {way}")

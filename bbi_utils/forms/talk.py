@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from bbi_utils.errors import BadInput
+from bbi_utils.errors import BadInput, characters
 
 TEXTS = ("content", "text", "value", "answer", "completion", "refusal", "output")
 SPOKEN = ("text", "output_text", "input_text", "refusal", "message")  # types of parts; a thought is no answer
@@ -27,7 +27,7 @@ def text_of(cell: Any) -> str:
     if cell is None or cell != cell:
         return ""
     if type(cell) in (str, int, float):
-        return str(cell)
+        return characters(str(cell))
     if isinstance(cell, dict):
         if cell.get("type", "text") not in SPOKEN:
             return ""

@@ -28,7 +28,7 @@ MOST_CATEGORIES = 30  # more do not fit on a page
 def name_of(sources: Sequence[Path]) -> str:
     """What the audit of a file, or of two, is called."""
     for source in sources:
-        if not source.name.isprintable():
+        if not source.name.isprintable() or not unpacked(source).stem.strip("."):
             raise BadInput(f"{source.name!r}: a file's name should be readable text; rename it")
     return "_vs_".join(unpacked(source).stem for source in sources)
 
@@ -113,9 +113,10 @@ def _manifest(audit: Audit, sources: Sequence[Path], partial: Path) -> dict[str,
 def made(settings: Settings, sources: Sequence[Path], partial: Path, *, seconds: float) -> dict[str, object]:
     """What is said of every audit: what was asked of which files, the files in `partial`, what it took."""
     files = sorted(file for file in partial.rglob("*") if file.is_file())
+    alone = len({source.name for source in sources}) == len(sources)
     return {
         "parameters": asdict(settings),
-        "inputs": {source.name: sha256_file(source) for source in sources},
+        "inputs": {source.name if alone else source.as_posix(): sha256_file(source) for source in sources},
         "outputs": {file.relative_to(partial).as_posix(): sha256_file(file) for file in files},
         "seconds": round(seconds, 3),
         "peak_memory_bytes": peak_memory(),
