@@ -482,6 +482,12 @@ def test_two_files_of_another_form_are_joined_told_and_recorded(
         "joined by prompt: 58 in both, 2 only of the teacher (missing answers of the other"
     )
     manifest = json.loads((out / "manifest.json").read_text())
+    twins = [tmp_path / folder / "a.jsonl" for folder in ("one", "two")]
+    for twin in twins:
+        twin.parent.mkdir()
+        twin.write_text(twin.parent.name)
+    named = audit_files.made(Settings(epsilon=0.1), twins, out, seconds=0)["inputs"]
+    assert named == {twin.as_posix(): sha256_file(twin) for twin in twins}
     assert set(manifest["inputs"]) == {"teacher.json", "student.json"}
     assert json.loads((out / "certificate.json").read_text())["pair"] == "teacher_vs_student"
     assert main(["audit", *map(str, [*files, files[0]]), "--epsilon", "0.1"]) == 2

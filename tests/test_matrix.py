@@ -1,6 +1,7 @@
 """Many models at once: copies are nearest, nothing is found where nothing is, the page is whole."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from bbi_utils.errors import BadInput
 from bbi_utils.forms.many import files_in, read_models
 from bbi_utils.forms.reading import Choice
 from bbi_utils.report.figures.matrix import tree_of
-from bbi_utils.report.matrix import LENGTH, TOGETHER, compare_all
-from bbi_utils.report.matrix_files import write_matrix
+from bbi_utils.report.matrix import ASKED, LENGTH, TOGETHER, compare_all
+from bbi_utils.report.matrix_files import render_matrix, summary, write_matrix
 from bbi_utils.study.cli.main import main
 
 OPENERS = {"plain": "", "polite": "Of course! ", "polite too": "Of course! ", "terse": "Result: "}
@@ -75,6 +76,29 @@ def test_silence_tells() -> None:
     found = compare_all(table[~silent]).advantages.set_index("adversary")
     assert found.loc[TOGETHER, "lower"] > 0 and found.loc[TOGETHER, "n"] == 60
     assert found.loc[LENGTH, "advantage"] > 0.2
+
+
+def test_what_a_file_of_battles_lacks_was_not_asked() -> None:
+    table = answers({"plain": "", "copy": ""})
+    copied = dict(table.loc[table["model"] == "plain", ["prompt_id", "answer"]].to_numpy())
+    table = table.assign(answer=table["prompt_id"].map(copied))
+    some = table[~((table["model"] == "copy") & (table["prompt_id"] < "p30"))]
+    found = compare_all(some.assign(apart=True)).advantages
+    assert set(found["n"]) == {30} and (found["advantage"] == 0).all()
+    assert set(compare_all(some.assign(apart=some["model"] == "plain")).advantages["n"]) == {60}
+
+
+def test_models_without_common_prompts_are_not_compared_and_nothing_is_certified() -> None:
+    """Each is silent where the other speaks, which looks like no difference at all."""
+    table = answers({"a": "", "b": "", "c": ""}, n=80)
+    first = table["prompt_id"] < "p40"
+    some = table[(table["model"] == "c") | (first == (table["model"] == "a"))]
+    found = compare_all(some, replace(ASKED, epsilon=0.99))
+    assert found.uncompared == 1 and set(found.advantages["second"]) == {"c"} and found.verdict != "certified"
+    assert np.isnan(found.distances().loc["a", "b"])
+    assert "1 pairs have too few prompts in common" in summary(found)
+    with pytest.raises(BadInput, match="no two models have 20 prompts in common"):
+        compare_all(some[some["model"] != "c"])
 
 
 def test_white_space_is_silence_and_one_text_is_one_question() -> None:
@@ -149,6 +173,7 @@ def test_models_that_say_the_same_are_not_refuted(tmp_path: Path) -> None:
         ([], "many models; add --all-pairs, or --teacher NAME"),
         (["--teacher", "gpt"], "no answers of the teacher 'gpt'; there are plain, polite"),
         (["--all-pairs", "--game", "single"], "many models play the pairwise game alone"),
+        (["--all-pairs", "--teacher", "plain"], "every two models, or all with one; give one of them"),
         (["--all-pairs", "--seed", "-1"], "seed -1; expected a whole number from 0"),
         (["--all-pairs", "--folds", "31"], "31 folds of 60 different prompts; expected 2 to 30"),
     ],
@@ -171,11 +196,43 @@ def test_prompts_meet_by_id_and_samples_share_a_group(tmp_path: Path) -> None:
     one = rows_of(
         tmp_path / "one.jsonl", ("1", "Why?", "So."), ("1", "Why?", "Because."), ("2", "How?", "Thus.")
     )
-    two = rows_of(tmp_path / "two.jsonl", ("2", "how? ", "Hm."), ("1", "Why?", "Well."))
+    two = rows_of(
+        tmp_path / "two.jsonl", ("2", "how? ", "Hm."), ("2", "how? ", "Er."), ("1", "Why?", "Well.")
+    )
     rows, lines = read_models([one, two])
     keys = [(row["model"], row["prompt_id"], row["group"]) for row in rows]
     assert keys[:3] == [("one", "1", "why?"), ("one", "1, sample 2", "why?"), ("one", "2", "how?")]
-    assert keys[3:] == [("two", "2", "how?"), ("two", "1", "why?")] and lines.count("long table") == 2
+    assert keys[3:] == [("two", "2", "how?"), ("two", "2, sample 2", "how?"), ("two", "1", "why?")]
+    assert lines.count("long table") == 2
+
+
+def test_a_model_with_more_samples_is_not_told_by_that(tmp_path: Path) -> None:
+    one = rows_of(tmp_path / "one.jsonl", *[(str(i // 3), f"Q{i // 3}?", f"So {i}.") for i in range(9)])
+    two = rows_of(tmp_path / "two.jsonl", *[(str(i // 2), f"Q{i // 2}?", f"Hm {i}.") for i in range(6)])
+    rows, lines = read_models([one, two])
+    assert [row["answer"] for row in rows if row["prompt_id"].startswith("1")] == [
+        "So 3.",
+        "So 4.",
+        "Hm 2.",
+        "Hm 3.",
+    ]
+    assert lines.splitlines()[2] == "3 further samples left out: some model has 2 a prompt at most"
+    assert not any(row["apart"] for row in rows)
+
+
+def test_battles_ask_only_who_fights(tmp_path: Path) -> None:
+    files = [Path(__file__).parent / "answers" / "arena.jsonl"]
+    assert all(row["apart"] for row in read_models(files)[0])
+    one = rows_of(tmp_path / "one.jsonl", ("1", "Why?", "So."))
+    assert read_models([one], Choice(shared_only=True))[0][0]["apart"]
+
+
+def test_a_name_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"prompt": "Why?", "response": "So.", "model": "m\ncertified at"}) + "\n")
+    assert read_models([path])[1].count("\n") == 0
+    found = compare_all(answers().replace({"model": {"terse": "m\ncertified"}}))
+    assert "\nm certified  " in render_matrix(found) and "\ncertified" not in render_matrix(found)
 
 
 def test_joined_by_their_text_two_prompts_never_share_an_id(tmp_path: Path) -> None:
@@ -198,6 +255,10 @@ def test_an_id_at_two_prompts_and_a_model_in_two_files_are_refused(tmp_path: Pat
     (tmp_path / "none").mkdir()
     with pytest.raises(BadInput, match="has no files"):
         files_in([tmp_path / "none"])
+    with pytest.raises(BadInput, match="has folders within, such as none"):
+        files_in([tmp_path])
+    with pytest.raises(BadInput, match="one.jsonl has nothing at --student answr"):
+        read_models([one], Choice(student="answr"))
 
 
 def test_the_skeleton_keeps_layout_and_capitals_alone() -> None:

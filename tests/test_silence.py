@@ -344,3 +344,14 @@ def test_a_table_of_one_model_says_which_answers_were_cut(tmp_path: Path, ended:
     read = read_answers(*files)
     assert read.cut == {"teacher": 0, "student": 60} and read.identical == 60
     assert audit(read, Settings(epsilon=0.1)).certificate.verdict == "refuted"
+
+
+def test_two_that_hardly_answered_the_same_prompts_are_not_certified(tmp_path: Path) -> None:
+    """Each is silent where the other speaks: nobody could tell, and there is nothing to compare."""
+    table = twins(200)
+    for i, row in enumerate(table[10:]):
+        row["student" if i % 2 else "teacher"] = ""
+    with pytest.raises(BadInput, match="10 of 200 prompts have an answer of both.*asked the same"):
+        read_answers(write(tmp_path / "a.jsonl", table))
+    few = read_answers(write(tmp_path / "b.jsonl", table[:25]))
+    assert few.silent == {"teacher": 8, "student": 7}  # fewer than the 10 that both answered

@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from bbi_utils.errors import BadInput
+from bbi_utils.errors import BadInput, one_line
 from bbi_utils.forms.known import Said
 from bbi_utils.forms.pairs import Key, key_of, name_of, plain
 from bbi_utils.forms.reading import NOTHING, Choice, summary, told, with_prompts
-from bbi_utils.tables import Rows, read_rows
+from bbi_utils.tables import Rows, located, read_rows
 
 
 def files_in(paths: Sequence[Path]) -> list[Path]:
-    """The files, and those in folders in the order of their names; BadInput where a folder has none."""
+    """The files, and those in folders by name; BadInput where a folder has none, or folders within it."""
     found: list[Path] = []
     for path in paths:
         inside = [path]
@@ -22,22 +22,31 @@ def files_in(paths: Sequence[Path]) -> list[Path]:
             inside = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
             if not inside:
                 raise BadInput(f"{path} has no files; expected one for each model")
+            within = [one.name for one in path.iterdir() if one.is_dir() and not one.name.startswith(".")]
+            if within:
+                raise BadInput(f"{path} has folders within, such as {min(within)}; give all files themselves")
         found += inside
     return found
 
 
 def read_models(files: Sequence[Path], choice: Choice = NOTHING) -> tuple[Rows, str]:
-    """Rows of model, prompt_id, prompt, category, group and answer, and what each file was taken for.
+    """Rows of model, prompt_id, prompt, category, group, answer and apart, and what files were taken for.
 
-    Prompts are one where their ids are, or, with `by` "prompt" or without ids everywhere, where their texts
-    are, but for letter case and spacing. Raises BadInput as `reading.read_pairs`, where an id stands at two
-    prompts, and where two files have answers of one model.
+    apart: whether what a file has no answer of the model to was never asked of it. A prompt's samples count
+    as far as every model has as many of some prompt. Prompts are one where their ids are, or, with `by`
+    "prompt" or without ids everywhere, where their texts are, but for letter case and spacing. Raises
+    BadInput as `reading.read_pairs`, where an id stands at two prompts, and where two files have answers of
+    one model.
     """
     said: dict[str, list[Said]] = {}
-    lines = []
+    lines, apart = [], set()
     for path in files:
-        title, answers, _ = told(path, read_rows(path), choice, answer=choice.student)
-        lines.append(summary(path, title, answers))
+        rows = read_rows(path)
+        if choice.student is not None and located(rows, choice.student) is None:
+            raise BadInput(f"{path.name} has nothing at --student {choice.student}, where answers should be")
+        title, answers, together = told(path, rows, choice, answer=choice.student)
+        lines.append(one_line(summary(path, title, answers)))
+        apart |= {one.model for one in answers if together or choice.shared_only}
         if twice := said.keys() & {one.model for one in answers}:
             raise BadInput(f"{path.name} has answers of {min(twice)}, as a file before it; keep one of them")
         for one in answers:
@@ -45,7 +54,15 @@ def read_models(files: Sequence[Path], choice: Choice = NOTHING) -> tuple[Rows, 
     said = with_prompts(said, choice)
     by = choice.by or ("id" if all(one.id for answers in said.values() for one in answers) else "prompt")
     about = _prompts(said, by)
-    rows = [row for model, answers in said.items() for row in _rows(model, answers, about, by)]
+    times = {model: Counter(key_of(one, by) for one in answers) for model, answers in said.items()}
+    most = min(max(each.values()) for each in times.values())
+    rows = [
+        {**row, "apart": model in apart}
+        for model, answers in said.items()
+        for row in _rows(model, answers, about, by, most=most)
+    ]
+    if left := sum(map(len, said.values())) - len(rows):
+        lines.append(f"{left:,} further samples left out: some model has {most} a prompt at most")
     return rows, "\n".join(lines)
 
 
@@ -62,14 +79,16 @@ def _prompts(said: Mapping[str, Iterable[Said]], by: str) -> dict[Key, Said]:
     return found
 
 
-def _rows(model: str, answers: Sequence[Said], about: Mapping[Key, Said], by: str) -> Rows:
-    """A row an answer; a prompt's further samples are prompts of their own, in its group."""
+def _rows(model: str, answers: Sequence[Said], about: Mapping[Key, Said], by: str, *, most: int) -> Rows:
+    """A row an answer; a prompt's further samples, up to `most`, are prompts of their own, in its group."""
     seen: Counter[Key] = Counter()
     rows: Rows = []
     for one in answers:
         key = key_of(one, by)
         first, label = about[key], name_of(key, about[key], by, sample=seen[key])
         seen[key] += 1
+        if seen[key] > most:
+            continue
         rows.append(
             {
                 "model": model, "prompt_id": label,

@@ -227,7 +227,11 @@ def _sides(path: Path, answers: Sequence[Said], choice: Choice) -> dict[str, lis
     if None not in named and named[0] == named[1]:
         raise BadInput(f"{path.name}: teacher and student are both {named[0]}; name another model")
     if None in named and len(models) != 2:
-        way = "give a second file" if len(models) == 1 else "name two by --teacher and --student"
+        way = (
+            "give a second file"
+            if len(models) == 1
+            else "name two by --teacher and --student, or compare all by --all-pairs"
+        )
         raise BadInput(f"{path.name} has answers of {_shown(models)}; {way}")
     if unknown := [name for name in named if name is not None and name not in models]:
         what = f"{unknown[0]} is no column and no model of {path.name}"

@@ -40,7 +40,8 @@ ASKED = Settings(epsilon=0.1)
 class Matrix:
     """advantages: first, second, adversary, n, advantage, lower, upper. nearest: one row a model.
 
-    scores: what it rests on (contract C3), a pair of models being a contrast.
+    scores: what it rests on (contract C3), a pair of models being a contrast. uncompared: pairs with too few
+    prompts in common.
     """
 
     settings: Settings
@@ -49,13 +50,16 @@ class Matrix:
     nearest: pd.DataFrame
     scores: pd.DataFrame
     seconds: float
+    uncompared: int = 0
 
     @property
     def verdict(self) -> Verdict:
         """refuted: some two are told apart by more than epsilon. certified: no two can be, by these."""
         lower, upper = (self.advantages[name].max() for name in ("lower", "upper"))
-        epsilon = self.settings.epsilon
-        return "refuted" if lower > epsilon else "certified" if upper <= epsilon else "inconclusive"
+        epsilon, all_of_them = self.settings.epsilon, self.uncompared == 0
+        if lower > epsilon:
+            return "refuted"
+        return "certified" if upper <= epsilon and all_of_them else "inconclusive"
 
     def distances(self) -> pd.DataFrame:
         """Advantages of `together`, those below 0 as 0, models x models; NaN where two were not compared."""
@@ -78,12 +82,14 @@ def compare_all(
     """Every two models, or each with the `teachers` alone; answers: model, answer and ABOUT.
 
     Of the settings, game and own are for audits of two models; here there is one game and one adversary. A
-    model without an answer to a prompt has said nothing there, which an adversary sees too. Raises BadInput
-    on fewer than two models, a teacher that is none of them, a model that answers a prompt twice, fewer than
-    20 prompts, and folds that are fewer than 2 or have fewer than two prompts each.
+    model without an answer to a prompt has said nothing there, which an adversary sees too; where a column
+    `apart` is true of the model, it was not asked. Two that have hardly a prompt in common are not compared.
+    Raises BadInput on fewer than two models, a teacher that is none of them, a model that answers a prompt
+    twice, fewer than 20 prompts, no two to compare, and folds that are fewer than 2 or have fewer than two
+    prompts each.
     """
     began = time.perf_counter()
-    prompts, said = _wide(pd.DataFrame(answers), teachers)
+    prompts, said, asked = _wide(pd.DataFrame(answers), teachers)
     folds, groups = settings.folds, prompts["group"].nunique()
     if folds > groups // 2:
         raise BadInput(f"{folds} folds of {groups} different prompts; expected 2 to {groups // 2}")
@@ -96,8 +102,11 @@ def compare_all(
             bar.update()
         tables = []
         for pair in pairs:
-            tables.append(_play(pair, said, seen, fold, prompts))
+            if (on := _common(pair, said, asked, fold)) is not None:
+                tables.append(_play(pair, said, seen, fold, prompts, on))
             bar.update()
+    if not tables:
+        raise BadInput(f"no two models have {FEWEST_PROMPTS} prompts in common; check what joins them: --by")
     scores = pd.concat(tables, ignore_index=True).assign(pair=settings.name)
     scores = scores[[*SCORE_COLUMNS, "group", "first", "second"]]
     level: dict[str, Any] = {"confidence": settings.confidence, "seed": settings.seed}
@@ -105,15 +114,22 @@ def compare_all(
     names = scores[["contrast", "first", "second"]].drop_duplicates()
     found = found.merge(names, on="contrast").drop(columns=["pair", "contrast", "game"])
     near = _nearest(list(said), found)
-    return Matrix(settings, list(said), found, near, scores, time.perf_counter() - began)
+    spent = time.perf_counter() - began
+    return Matrix(settings, list(said), found, near, scores, spent, len(pairs) - len(tables))
 
 
-def _wide(answers: pd.DataFrame, teachers: Sequence[str]) -> tuple[pd.DataFrame, dict[str, list[str]]]:
-    """The prompts with their groups, and each model's answers to them in that order, "" where it has none."""
+def _wide(
+    answers: pd.DataFrame, teachers: Sequence[str]
+) -> tuple[pd.DataFrame, dict[str, list[str]], dict[str, np.ndarray]]:
+    """The prompts with their groups, each model's answers in that order, "" for none, and if it was asked."""
     if twice := int(answers.duplicated(["model", "prompt_id"]).sum()):
         raise BadInput(f"{twice} answers are of a model and prompt that has one already; keep one of each")
     prompts = answers[ABOUT].drop_duplicates("prompt_id").sort_values("prompt_id", ignore_index=True)
     wide = answers.pivot(index="prompt_id", columns="model", values="answer").reindex(prompts["prompt_id"])
+    apart = answers.groupby("model")["apart"].any() if "apart" in answers else {}
+    asked = {
+        str(name): column.notna().to_numpy() | (not apart.get(name, False)) for name, column in wide.items()
+    }
     wide = wide.fillna("").apply(lambda texts: texts.where(texts.str.strip() != "", ""))
     said = {str(model): list(texts) for model, texts in wide.items()}
     if unknown := [name for name in teachers if name not in said]:
@@ -122,7 +138,23 @@ def _wide(answers: pd.DataFrame, teachers: Sequence[str]) -> tuple[pd.DataFrame,
         raise BadInput(f"answers of {len(said)} model; at least 2 are needed")
     if len(prompts) < FEWEST_PROMPTS:
         raise BadInput(f"{len(prompts)} prompts; at least {FEWEST_PROMPTS} are needed")
-    return prompts.assign(group=questions(prompts)), said
+    return prompts.assign(group=questions(prompts)), said, asked
+
+
+def _common(
+    pair: tuple[str, str], said: Mapping[str, list[str]], asked: Mapping[str, np.ndarray], fold: np.ndarray
+) -> np.ndarray | None:
+    """Which prompts both were asked and either answered; None where they are too few to compare the two.
+
+    So they are, too, where each is silent on more prompts than the few that both answered: nobody could
+    tell these two apart, because they were hardly ever asked the same.
+    """
+    one, other = (np.array(said[model], dtype=object) != "" for model in pair)
+    on = (one | other) & asked[pair[0]] & asked[pair[1]]
+    both = int((one & other & on).sum())
+    strangers = both < FEWEST_PROMPTS and both < min((on & ~one).sum(), (on & ~other).sum())
+    few = on.sum() < FEWEST_PROMPTS or len(np.unique(fold[on])) < 2
+    return None if few or strangers else on
 
 
 def _seen(answers: Sequence[str]) -> Seen:
@@ -140,10 +172,10 @@ def _play(
     seen: Mapping[str, Seen],
     fold: np.ndarray,
     prompts: pd.DataFrame,
+    spoke: np.ndarray,
 ) -> pd.DataFrame:
-    """The pairwise game of two models on every prompt that either answered."""
+    """The pairwise game of two models on these prompts."""
     one, other = (np.array(said[model], dtype=object) for model in pair)
-    spoke = (one != "") | (other != "")
     fold, differ = fold[spoke], (one != other)[spoke]
     found = {
         LENGTH: out_of_fold(_lengths(said[pair[0]], said[pair[1]])[np.ix_(spoke, spoke)], fold),

@@ -9,6 +9,7 @@ from string import Template
 
 import pandas as pd
 
+from bbi_utils.errors import one_line
 from bbi_utils.files import write_json
 from bbi_utils.report import figures
 from bbi_utils.report.audit_files import beside, made, moved
@@ -81,13 +82,14 @@ def summary(matrix: Matrix) -> str:
         f"{len(matrix.models)} models, {len(found):,} pairs, {found['n'].max():,} prompts, "
         f"{matrix.settings.confidence:.0%} intervals over all pairs together. {alike:,} pairs are undecided; "
         "in the others the two are told apart."
-    )
+    ) + (f" {matrix.uncompared:,} pairs have too few prompts in common." if matrix.uncompared else "")
 
 
 def render_matrix(matrix: Matrix) -> str:
     """The same in a terminal: the verdict, and of each model its nearest."""
     found = matrix.advantages.loc[matrix.advantages["lower"].idxmax()]
-    most = f"{found['first']} and {found['second']}, at least {max(0.0, found['lower']):.3f}"
+    names = one_line(f"{found['first']} and {found['second']}")
+    most = f"{names}, at least {max(0.0, found['lower']):.3f}"
     asked = f"{matrix.verdict} at ε = {matrix.settings.epsilon:g} for all pairs together"
     said = f"{asked}; farthest apart: {most} ({found['adversary']})"
     shown = _nearest(matrix)
@@ -103,7 +105,7 @@ def _nearest(matrix: Matrix) -> pd.DataFrame:
 
 
 def _cell(cell: object) -> str:
-    return str(cell) if not isinstance(cell, float) else "" if cell != cell else f"{cell:.3f}"
+    return one_line(str(cell)) if not isinstance(cell, float) else "" if cell != cell else f"{cell:.3f}"
 
 
 def _ends(table: pd.DataFrame) -> list[str]:

@@ -175,6 +175,12 @@ def _compared(table: pd.DataFrame, file: str) -> Recorded:
     for side, silent in read.silent.items():
         if silent == len(pairs):
             raise BadInput(f"{file}: every {side} answer is empty; there is nothing to compare")
+    both = len(pairs) - sum(read.silent.values())
+    if both < FEWEST_PROMPTS and both < min(read.silent.values()):
+        what = f"{both} of {len(pairs)} prompts have an answer of both, the others of one side or the other"
+        raise BadInput(
+            f"{file}: {what}; were both asked the same? Say what joins them by --by, --id, --prompt"
+        )
     return read
 
 

@@ -163,6 +163,8 @@ def run_many(options: argparse.Namespace, sources: list[Path]) -> int:
     if options.own or options.game == "single":
         way = "drop --own, --game"
         raise BadInput(f"many models play the pairwise game alone, with one adversary; {way}")
+    if options.all_pairs and options.teacher is not None:
+        raise BadInput("--all-pairs and --teacher: every two models, or all with one; give one of them")
     folder, settings = folder_for(sources[:1], options.out), _settings(options, sources[:1])
     files = files_in(sources)
     rows, understood = read_models(files, replace(choice_of(options), teacher=None))
