@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from bbi_utils.adversaries import Factories, cheap_adversaries
+from bbi_utils.adversaries import Factories
 from bbi_utils.games.certificate import certify
-from bbi_utils.report.audit import STUDENT, Settings, attack
+from bbi_utils.report.audit import STUDENT, Settings, adversaries, attack
 from benchmarks.coverage import share
 from benchmarks.worlds import Oracle, answer_pairs, one_thread
 
@@ -29,7 +29,7 @@ NULL_ORACLE = Oracle((0.4, 0.3, 0.2, 0.1))
 def null_file(prompts: int, seed: int) -> tuple[pd.DataFrame, Factories]:
     """A file whose teacher and student are one oracle, and adversaries that have not read its texts yet."""
     pairs = answer_pairs(np.random.default_rng(seed), prompts, NULL_ORACLE, NULL_ORACLE)
-    return pairs.assign(group=pairs["prompt"]), cheap_adversaries()
+    return pairs.assign(group=pairs["prompt"]), adversaries(Settings(epsilon=0.1))
 
 
 def reshuffled(pairs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

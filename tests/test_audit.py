@@ -57,7 +57,7 @@ def audited(folder: Path, table: Rows, *, epsilon: float = 0.1, **settings: obje
 def test_a_strong_difference_is_refuted_by_the_default_adversaries(tmp_path: Path) -> None:
     found = audited(tmp_path, rows(80))
     assert found.certificate.verdict == "refuted"
-    assert set(found.scores["adversary"]) == set(cheap_adversaries())
+    assert set(found.scores["adversary"]) == {*cheap_adversaries(), "together"}
     assert found.kernel.p_value < 0.01 and found.sequential.queries is not None
     assert all(row.seconds is not None and row.seconds > 0 for row in found.certificate.rows)
 

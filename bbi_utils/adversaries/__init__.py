@@ -15,19 +15,22 @@ from bbi_utils.adversaries import features, ngrams
 from bbi_utils.adversaries.backbone import EncoderSettings
 from bbi_utils.adversaries.custom import load_own
 from bbi_utils.adversaries.encoder import readers
-from bbi_utils.adversaries.ensemble import Ensemble
+from bbi_utils.adversaries.ensemble import Ensemble, Together
 from bbi_utils.adversaries.features import FeatureAdversary
 from bbi_utils.errors import BadInput
 from bbi_utils.games.player import Adversary, Maker, Player, Remembering, SingleAdversary
 
 __all__ = [
     "Adversary", "SingleAdversary", "FeatureAdversary", "EncoderSettings", "Factories", "lexical_adversaries",
-    "cheap_adversaries", "encoder_adversaries", "own_adversaries", "with_ensemble", "all_adversaries",
-    "load_own",
+    "cheap_adversaries", "encoder_adversaries", "own_adversaries", "with_ensemble", "with_sum",
+    "all_adversaries", "load_own",
 ]  # fmt: skip
 
 Factories = dict[str, Maker | Player]
 Plays = TypeVar("Plays")
+# None of those that the study's claims were written down for (decisions 12 and 15).
+AUDIT_ONLY = frozenset({"missing", "structure"})
+BASELINES = frozenset({"length", "missing"})  # they read no word
 
 
 def lexical_adversaries() -> dict[str, Maker]:
@@ -65,13 +68,19 @@ def with_ensemble(members: Mapping[str, Maker | Player]) -> Factories:
     return _joined(remembering, {"ensemble": Ensemble(remembering)})
 
 
+def with_sum(members: Mapping[str, Maker | Player]) -> Factories:
+    """The members and, last, `together`: the sum of those that read words, which shares their trainings."""
+    remembering: Factories = {name: Remembering(make) for name, make in members.items()}
+    readers = {name: make for name, make in remembering.items() if name not in BASELINES}
+    return _joined(remembering, {"together": Together(readers or remembering)})
+
+
 def all_adversaries(*encoders: EncoderSettings, own: Sequence[str] = ()) -> Factories:
     """The cheap adversaries, two for each encoder, the user's own, and the ensemble of all of them.
 
-    Without `missing`, which is none of those that the study's claims were written down for (decision 12); the
-    others read an empty answer as one. Raises BadInput where two would have one name.
+    Without those that are for audits only. Raises BadInput where two would have one name.
     """
-    cheap = {name: make for name, make in cheap_adversaries().items() if name != "missing"}
+    cheap = {name: make for name, make in cheap_adversaries().items() if name not in AUDIT_ONLY}
     return with_ensemble(_joined(cheap, encoder_adversaries(*encoders), own_adversaries(own)))
 
 

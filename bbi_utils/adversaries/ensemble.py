@@ -1,7 +1,8 @@
-"""A stack of adversaries: their scores added up with weights learned from scores that they gave out of fold.
+"""Adversaries together: their scores added up, as they are or with weights learned out of fold.
 
-The stacking of Wolpert (1992) with Breiman's (1996) constraint: no weight is negative. A member's sign was
-fixed when it was trained, so a negative weight could only answer to noise.
+`Ensemble`, the study's, learns its weights: the stacking of Wolpert (1992) with Breiman's (1996) constraint
+that none is negative. A member's sign was fixed when it was trained, so a negative weight could only answer
+to noise. `Together`, the audit's, learns nothing and costs nothing beside its members (decision 15).
 """
 
 from __future__ import annotations
@@ -94,6 +95,45 @@ class Ensemble:
             parameters=sum(one.parameters for one in said) + sum(own for _, own in stacked),
             truncated_share=max(one.truncated_share for one in said),
         )
+
+
+class Together:
+    """Adds up its members' scores, each member's in units of its usual score in that fold and game.
+
+    The unit is the median distance from 0 of the scores that are not 0. It asks for no label, and swapping
+    the answers of a prompt changes none: where nothing differs, every outcome is still a coin toss. The zero
+    of a single answer is the members' own. A swapped pair flips its score, and equal answers tie exactly.
+    """
+
+    name = "together"
+
+    def __init__(self, members: Mapping[str, Maker | Player]) -> None:
+        self._members = list(members.values())
+
+    def held_out(self, pairs: pd.DataFrame, left_out: Sequence[int], *, seed: int) -> HeldOut:
+        """As `player.held_out`, in the games that any member plays."""
+        said = [held_out(make, pairs, left_out, seed=seed) for make in self._members]
+        began = time.perf_counter()
+        tables = [one.scores for one in said]
+        played = sorted(set().union(*(table["game"] for table in tables)))
+        scores = pd.concat([_added(game, tables) for game in played])
+        return HeldOut(
+            adversary=self.name,
+            scores=scores,
+            fit_seconds=sum(one.fit_seconds for one in said),
+            score_seconds=sum(one.score_seconds for one in said) + time.perf_counter() - began,
+            parameters=sum(one.parameters for one in said),
+            truncated_share=max(one.truncated_share for one in said),
+        )
+
+
+def _added(game: str, said: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The sum's scores in one game."""
+    rows, scores = _columns(said, game)
+    size = pd.DataFrame(np.abs(scores)).replace(0.0, np.nan)
+    unit = size.groupby(rows["fold"].to_numpy()).transform("median").fillna(1.0).to_numpy()
+    score = (scores / unit).sum(axis=1)
+    return rows.assign(score=score, correct=right(np.where(rows["shown"] == "student", -score, score)))
 
 
 def _cut(pairs: pd.DataFrame, left_out: Sequence[int], inner: int, *, seed: int) -> pd.DataFrame:

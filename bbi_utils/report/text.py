@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from bbi_utils.errors import one_line
 from bbi_utils.games.certificate import Certificate, Row
+from bbi_utils.oracles.sentence_encoder import MINILM, is_at_hand
 from bbi_utils.report.labels import aligned
+from bbi_utils.report.where import render_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,7 +136,10 @@ def render_audit(audit: Audit, *, seconds: bool = True) -> str:
     if sequential.queries is not None:
         found = f"a difference was established after {sequential.queries:,} queries"
     lines.append(f"sequential test: {found}, error {sequential.error:g} (p = {sequential.p_value:.4f})")
-    return "\n".join(lines)
+    if audit.settings.encoder is None:
+        way = f"--encoder {MINILM} adds one" if is_at_hand() else "none is at hand; --encoder names one"
+        lines.append(f"no sentence embeddings were compared ({way})")
+    return "\n".join([*lines, "", *render_where(audit.where)])
 
 
 def _counts(recorded: Recorded) -> list[str]:

@@ -88,7 +88,10 @@ def string_kernel(texts: Sequence[str]) -> np.ndarray:
 
     counts = CountVectorizer(analyzer="char", ngram_range=(1, 5), lowercase=False).fit_transform(texts)
     rooted = normalize(counts.astype(float).sqrt())
-    return (rooted @ rooted.T).toarray()
+    # What a tenth of the texts have is four fifths of the work, and dense products are quicker at it.
+    common = counts.getnnz(axis=0) > len(texts) / 10
+    dense, rare = rooted[:, common].toarray(), rooted[:, ~common]
+    return dense @ dense.T + (rare @ rare.T).toarray()
 
 
 def embedding_kernel(embeddings: np.ndarray) -> np.ndarray:

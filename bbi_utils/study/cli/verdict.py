@@ -60,6 +60,8 @@ def add_audit(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=int, default=0, help="of folds and tests (default: 0)")
     own = "a further adversary; may be repeated"
     command.add_argument("--own", action="append", default=[], metavar="FILE.py:CLASS", help=own)
+    encoder = "a sentence encoder on this machine, a name or a folder, for one more adversary (takes minutes)"
+    command.add_argument("--encoder", metavar="NAME", help=encoder)
     command.add_argument("--name", help="the pair's name in tables and figures (default: the file's)")
     command.add_argument("--out", metavar="DIR", help="where it goes (default: runs/audit/<file's name>)")
 
@@ -160,8 +162,8 @@ def run_many(options: argparse.Namespace, sources: list[Path]) -> int:
 
     if not options.all_pairs and options.teacher is None:
         raise BadInput(f"{', '.join(options.files[:3])}: many models; add --all-pairs, or --teacher NAME")
-    if options.own or options.game == "single":
-        way = "drop --own, --game"
+    if options.own or options.encoder or options.game == "single":
+        way = "drop --own, --encoder, --game"
         raise BadInput(f"many models play the pairwise game alone, with one adversary; {way}")
     if options.all_pairs and options.teacher is not None:
         raise BadInput("--all-pairs and --teacher: every two models, or all with one; give one of them")
@@ -189,7 +191,7 @@ def _settings(options: argparse.Namespace, sources: list[Path]) -> Settings:
     from bbi_utils.report.audit import Settings
     from bbi_utils.report.audit_files import name_of
 
-    names = ("epsilon", "confidence", "game", "folds", "seed", "own")
+    names = ("epsilon", "confidence", "game", "folds", "seed", "own", "encoder")
     asked = {name: getattr(options, name) for name in names}
     return Settings(**asked, name=options.name or name_of(sources))
 
