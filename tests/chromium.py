@@ -18,7 +18,7 @@ import pytest
 import websocket
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-SECONDS = 20.0
+SECONDS = 40.0
 
 
 class Tab:

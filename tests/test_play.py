@@ -25,8 +25,14 @@ from conftest import fill
 
 from bbi_utils import games
 from bbi_utils.errors import BadInput
-from bbi_utils.games.certificate import Row, certify
+from bbi_utils.files import write_json
+from bbi_utils.games.certificate import certify
+from bbi_utils.games.scores import of_one_contrast, records
 from bbi_utils.paths import ROOT
+from bbi_utils.report.audit import Settings
+from bbi_utils.report.audit_files import folder_for, made
+from bbi_utils.responses.answers import contrasts_of, read_answers_table
+from bbi_utils.responses.recorded import read_answers
 from bbi_utils.study.cli.main import main
 from bbi_utils.study.play import outcome
 from bbi_utils.study.play.attention import one_sided
@@ -98,12 +104,13 @@ def played(
         return game.outcome()
 
 
-def tossing(table: Table, seed: int) -> Row:
-    """What a coin comes to on a deck of its own, without a file."""
+def tossing(table: Table, seed: int) -> tuple[float, float, float]:
+    """A coin's advantage and its bounds on a deck of its own, without a file."""
     deck, rule = deal(table.pairs, table.null, n=30, seed=seed), coin(seed)
     said = [Verdict(rule(card), 4.0) for card in deck.cards]
     scores = outcome.scores_of(deck, said, pair="p", contrast="c", adversary="human:coin")
-    return certify(scores, epsilon=0.1).rows[0]
+    (record,) = records(of_one_contrast(scores)).values()
+    return record.advantage, *record.bounds(error=0.025)
 
 
 def test_the_same_seed_deals_the_same_deck_and_every_kind_of_card_is_balanced(table: Table) -> None:
@@ -139,7 +146,7 @@ def test_equal_answers_are_ties_that_nobody_has_to_look_at(tmp_path: Path) -> No
     scores = found.scores
     assert len(scores) == 30 and (scores["correct"] == 0.5).sum() == found.unseen
     assert found.alone.advantage == pytest.approx(1 - found.unseen / 30)
-    assert "because both answers are the same" in found.lines[0]
+    assert "as both answers are the same" in found.lines[0]
 
 
 def test_a_perfect_player_has_1_a_coin_about_0_and_one_key_is_seen(table: Table) -> None:
@@ -150,9 +157,9 @@ def test_a_perfect_player_has_1_a_coin_about_0_and_one_key_is_seen(table: Table)
     assert perfect.alone.lower == pytest.approx(lower) and perfect.alone.upper == 1.0
     assert perfect.attention.warnings == [] and perfect.attention.agreed == 5
     tossed = [tossing(table, seed) for seed in range(50)]
-    assert abs(np.mean([row.advantage for row in tossed])) < 0.1  # four standard errors
+    assert abs(np.mean([advantage for advantage, *_ in tossed])) < 0.1  # four standard errors
     assert (
-        sum(not row.lower <= 0 <= row.upper for row in tossed) <= 8
+        sum(not lower <= 0 <= upper for _, lower, upper in tossed) <= 8
     )  # 2 expected; more in 1 of 2,000 worlds
     one_key = played(table, "one", always_left)
     assert one_key is not None and one_key.alone.advantage == 0.0
@@ -218,6 +225,64 @@ class _Length:
 
     def score_pairs(self, prompts: Any, first: Any, second: Any) -> np.ndarray:
         return np.array([len(b) - len(a) for a, b in zip(first, second, strict=True)], dtype=float)
+
+
+def write_run(folder: Path) -> Path:
+    """A pair's folder as a run leaves it, with one machine's scores."""
+    said, arms = hostile_rows(), {"teacher": "teacher", "base": "student", "distilled": "student"}
+    rows = [
+        {"pair": "mine", "arm": arm, **{name: row[name] for name in ("prompt_id", "prompt", "category")},
+         "group": row["prompt_id"], "answer": row[column], "finish_reason": "stop", "content_correct": 1.0}
+        for arm, column in {**arms, "teacher_resample": "teacher_2"}.items() for row in said
+    ]  # fmt: skip
+    folder.mkdir(parents=True)
+    (folder / "settings.json").write_text("{}")
+    pd.DataFrame(rows).to_parquet(folder / "answers.parquet")
+    pairs = contrasts_of(read_answers_table(folder / "answers.parquet"))
+    tables = [games.play(_Length, pairs[name], pair="mine", contrast=name)[0] for name in pairs]
+    pd.concat(tables).to_parquet(folder / "scores.parquet")
+    return folder
+
+
+def test_a_run_is_played_on_with_its_null_and_its_machines(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run" / "mine")
+    table = table_of([run])
+    assert (table.pair, table.contrast, table.folder) == ("mine", "distilled", run / "human" / "distilled")
+    found = played(table, "anna", right)
+    assert found is not None and {row.adversary for row in found.certificate.rows} == {"length", "human:anna"}
+    assert found.attention.nulls == 5 and set(found.scores["contrast"]) == {"distilled"}
+    assert table_of([run], contrast="teacher_resample").null is None
+    with pytest.raises(
+        BadInput, match=r"no contrast 'big' in .*mine; it has base, distilled, teacher_resample"
+    ):
+        table_of([run], contrast="big")
+    with pytest.raises(BadInput, match=r"holds no answers of a pair .* choose .*run/mine"):
+        table_of([run.parent])
+    scores = pd.read_parquet(run / "scores.parquet")
+    scores[scores["prompt_id"] != "id007"].to_parquet(run / "scores.parquet")
+    with pytest.raises(BadInput, match="no scores on 1 of the prompts, such as id007"):
+        table_of([run])
+
+
+def test_an_audit_of_the_same_file_stands_beside_its_players(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert table_of([file]).machines is None
+    folder = folder_for([file], None)
+    folder.mkdir(parents=True)
+    scores, _ = games.play(_Length, read_answers(file).pairs, pair="other", contrast="student")
+    scores.to_parquet(folder / "scores.parquet")
+    write_json(folder / "manifest.json", made(Settings(epsilon=0.1), [file], folder, seconds=1.0))
+    table = table_of([file])
+    assert table.machines is not None and set(table.machines["pair"]) == {"said"} == {table.pair}
+    found = played(table, "anna", right, categories=["category 1"], n=10)
+    assert found is not None and len(found.certificate.rows) == 2
+    own = found.scores[found.scores["adversary"] == "human:anna"]
+    assert len(own) == 10 and set(own["category"]) == {"category 1"}
+    file.write_text(file.read_text().replace("Once more 3", "Once more"))
+    with pytest.raises(BadInput, match=r"scores\.parquet is of other answers; audit these again"):
+        table_of([file])
 
 
 def test_two_people_on_one_prompt_are_one_draw(table: Table) -> None:

@@ -74,7 +74,7 @@ class Outcome:
         row, level = self.alone, f"{self.certificate.confidence:.0%}"
         own = self.scores[self.scores["adversary"] == self.adversary]["correct"]
         right, wrong = (int((own == one).sum()) for one in (1, 0))
-        unseen = f", {self.unseen} of them because both answers are the same" if self.unseen else ""
+        unseen = f" ({self.unseen} of them as both answers are the same)" if self.unseen else ""
         said = [
             f"{self.adversary}: {right} right, {wrong} wrong, {row.tied} undecided{unseen}.",
             f"Advantage {row.advantage:.3f}, between {row.lower:.3f} and {row.upper:.3f} ({level}). "
@@ -95,8 +95,8 @@ class Outcome:
         """Everybody who saw two answers, strongest first, under titles; intervals hold for all at once."""
         rows = [row for row in self.certificate.rows if row.game == "pairwise"]
         rows.sort(key=lambda row: -row.advantage)
-        titles = ["", "advantage", "between", "and", "pairs"]
-        ends = [[f"{x:.3f}" for x in (row.advantage, row.lower, row.upper)] for row in rows]
+        titles = ["", "advantage", f"{self.certificate.confidence:.0%}", "pairs"]
+        ends = [[f"{row.advantage:.3f}", f"{row.lower:.3f} to {row.upper:.3f}"] for row in rows]
         named = [
             one_line(row.adversary) + (" (you)" if row.adversary == self.adversary else "") for row in rows
         ]

@@ -64,9 +64,10 @@ function end(state) {
   const [titles, ...rows] = state.table;
   const table = make("table", {}, make("thead", {}, row(titles, "th")), make("tbody", {}, ...rows.map((r) => row(r, "td"))));
   return [
-    make("header", {}, make("h1", {}, "Could you tell?")),
-    ...state.lines.map((line) => make("p", {}, line)),
+    make("h1", {}, "Could you tell?"),
+    ...state.lines.map((line) => make("p", line.includes("Warning: ") ? { class: "warning" } : {}, line)),
     make("div", { class: "wide" }, table),
+    make("p", { class: "soft" }, "The intervals of the table hold all together, so each is wider than alone."),
   ];
 }
 
