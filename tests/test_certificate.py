@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from bbi_utils.errors import BadInput
-from bbi_utils.games.certificate import certify
-from bbi_utils.games.inference.exact import Counts, bounds, lower_bound
+from bbi_utils.games.certificate import certify, prompts_for
+from bbi_utils.games.inference.exact import Counts, Record, bounds, lower_bound
 from bbi_utils.report.text import render
+from bbi_utils.study.cli.main import main
 
 
 def scores(outcomes: np.ndarray, *, game: str = "pairwise", **labels: str) -> pd.DataFrame:
@@ -86,14 +88,37 @@ def test_verdicts() -> None:
     json.dumps(unsure.to_json())
 
 
-def test_the_prompts_it_asks_for_would_decide() -> None:
+@pytest.mark.parametrize(
+    ("rows", "tied", "truth"), [(1, 0.0, 0.0), (6, 0.0, 0.0), (6, 0.6, 0.0), (3, 0.2, 0.1)]
+)
+def test_the_prompts_that_are_planned_for_certify_in_nine_runs_of_ten(
+    rows: int, tied: float, truth: float
+) -> None:
+    plan: dict[str, Any] = {"rows": rows, "sides": 1, "tied": tied, "truth": truth}
+    n, rng, found = prompts_for(0.2, **plan), np.random.default_rng(0), []
+    assert n is not None and n < (prompts_for(0.1, **plan) or np.inf)
+    chances = [(1 - tied + truth) / 2, (1 - tied - truth) / 2, tied]
+    for part in (n, n // 2):
+        runs = [[Record((Counts(*rng.multinomial(part, chances)),)) for _ in range(rows)] for _ in range(300)]
+        found.append(np.mean([max(one.bounds(error=0.05)[1] for one in run) <= 0.2 for run in runs]))
+    assert found[0] >= 0.85 and found[1] < 0.75  # 0.9, of 300: less once in two hundred times
+
+
+def test_an_inconclusive_verdict_says_what_would_certify_it_whatever_was_seen() -> None:
     rng = np.random.default_rng(1)
-    outcomes = world(rng, 200, np.array([0.0, 0.0]), np.zeros(2), 0.0)
-    found = certify(scores(outcomes), epsilon=0.15)
-    assert found.verdict == "inconclusive" and found.prompts_needed
-    factor = (200 + found.prompts_needed) / 200
-    again = certify(scores(np.tile(outcomes, (int(np.ceil(factor)), 1))), epsilon=0.15)
-    assert again.verdict != "inconclusive"
+    seen = [certify(scores(world(rng, 200, np.zeros(2), np.zeros(2), 0.0)), epsilon=0.15) for _ in range(8)]
+    asked = [one.prompts_needed for one in seen if one.verdict == "inconclusive"]
+    assert len(asked) >= 3 and max(asked) < 1.3 * min(asked)  # at the rates seen it was 172 to 222,022
+    assert prompts_for(1e-4) is None and prompts_for(0.1, truth=0.1) is None
+    assert prompts_for(0.5, tied=1.0) is not None
+    assert prompts_for(0.1, sides=1) < prompts_for(0.1, sides=2) < prompts_for(0.1, rows=9)
+
+
+def test_a_plan_needs_no_scores(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["certify", "--plan", "--epsilon", "0.2", "--rows", "4"]) == 0
+    assert f"{prompts_for(0.2, rows=4):,}  if nobody tells the two apart" in capsys.readouterr().out
+    assert main(["certify", "--epsilon", "0.2"]) == 2 and "or --plan" in capsys.readouterr().err
+    assert main(["certify", "--plan", "--epsilon", "0.2", "--rows", "0"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -191,7 +216,7 @@ def test_the_text_says_the_verdict_the_numbers_and_the_limits() -> None:
     assert "no other" in text and all(f"{row.lower:.3f}" in text for row in refuted.rows)
     assert render(certify(scores(outcomes[:, :1]), epsilon=0.2)).startswith("certified: ε ≤ 0.")
     unsure = certify(scores(outcomes[:50, :1]), epsilon=0.1)
-    assert f"{unsure.prompts_needed:,} more prompts would decide" in render(unsure)
+    assert f"about {unsure.prompts_needed:,} prompts would certify it" in render(unsure)
 
 
 def test_an_adversary_asked_about_fewer_prompts_counts_on_those() -> None:

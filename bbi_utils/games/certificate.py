@@ -16,6 +16,7 @@ cross-fitting does to its prompts' independence is treated in `exact`.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -24,13 +25,14 @@ import pandas as pd
 
 from bbi_utils.errors import BadInput
 from bbi_utils.games.inference.clusters import Clustered
-from bbi_utils.games.inference.exact import Record, check_confidence
+from bbi_utils.games.inference.exact import Counts, Record, check_confidence
 from bbi_utils.games.queries import grouped
-from bbi_utils.games.scores import of_one_contrast, records, units
+from bbi_utils.games.scores import SHOWN, of_one_contrast, records, units
 
 Verdict = Literal["certified", "refuted", "inconclusive"]
 Records = Mapping[tuple[str, str], Record | Clustered]
 MOST_PROMPTS = 1_000_000
+UNLUCKY = 0.1  # of the runs that were planned for may end without a certificate
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class CategoryRow:
 class Certificate:
     """The verdict on one pair of oracles, with everything it rests on (contract C5).
 
+    prompts_needed: of an inconclusive one `prompts_for` of its rows, groups where prompts come in groups.
     share: how much of the prompts that were asked about it covers; None where nobody said how many these are.
     """
 
@@ -151,7 +154,7 @@ def certify(
         verdict=verdict,
         certified_epsilon=max(0.0, *(row.ceiling for row in rows)),
         refuted_by=[f"{row.adversary} ({row.game})" for row in rows if row.floor > epsilon],
-        prompts_needed=_needed(seen, epsilon, error) if verdict == "inconclusive" else None,
+        prompts_needed=_needed(seen, epsilon, error, q=q) if verdict == "inconclusive" else None,
         rows=rows,
         categories=_by_category(games, error) if q == 1 and "category" in table else [],
         share=None if asked is None else prompts / asked,
@@ -175,25 +178,43 @@ def _verdict(epsilon: float, floors: Sequence[float], ceilings: Sequence[float])
     return "certified" if max(ceilings) <= epsilon else "inconclusive"
 
 
-def _needed(seen: Records, epsilon: float, error: float) -> int | None:
-    """How many more prompts would decide if the rates stayed as they are; None beyond a million."""
-    n = max(record.total for record in seen.values())
+def prompts_for(
+    epsilon: float,
+    *,
+    confidence: float = 0.95,
+    rows: int = 1,
+    sides: int = 2,
+    tied: float = 0.0,
+    truth: float = 0.0,
+) -> int | None:
+    """How many prompts certify epsilon in nine runs of ten, if nobody's advantage is above `truth`.
 
-    def undecided(factor: float) -> bool:
-        larger = [record.scaled(factor) for record in seen.values()]
-        floors = [record.bounds(error=error / len(larger))[0] for record in larger]
-        ceilings = [record.bounds(error=error)[1] for record in larger]
-        return _verdict(epsilon, floors, ceilings) == "inconclusive"
+    rows: adversaries and games that must all stay below epsilon; sides: 2 if the single game is among them.
+    tied: the share of prompts that all of them tie. Prompts in groups: so many groups, as if each decided as
+    one. None where a million are too few, as for a truth of epsilon or more.
+    """
+    from scipy.special import bdtrik
 
-    low, high = 1.0, 2.0
-    while undecided(high):
-        low, high = high, 2.0 * high
-        if high * n > MOST_PROMPTS:
-            return None
-    while (high - low) * n > 1:
-        middle = (low + high) / 2
-        low, high = (middle, high) if undecided(middle) else (low, middle)
-    return math.ceil((high - 1.0) * n)
+    def certifies(n: int) -> bool:
+        decided = n * (1 - tied)
+        # By luck more than that many are won in one of ten runs, by any of the rows.
+        share = (1 + truth / (1 - tied)) / 2 if decided else 0.0
+        won = min(decided, math.ceil(bdtrik(1 - UNLUCKY / rows, decided, share))) if decided else 0.0
+        side = Counts(won, decided - won, n - decided)
+        return Record((side,) * sides).bounds(error=1 - confidence)[1] <= epsilon
+
+    if truth >= epsilon or truth > 1 - tied or not certifies(MOST_PROMPTS):
+        return None
+    return bisect_left(range(MOST_PROMPTS), True, key=lambda n: n > 0 and certifies(n))
+
+
+def _needed(seen: Records, epsilon: float, error: float, *, q: int) -> int | None:
+    """What would certify these rows, with as many ties as they have, if nobody told the two apart."""
+    sides = {name: len(SHOWN[name[1]]) for name in seen}
+    tied = min(record.tied / (record.total * sides[name]) for name, record in seen.items())
+    how: dict[str, Any] = {"rows": len(seen), "sides": max(sides.values()), "tied": tied}
+    games = prompts_for(epsilon, confidence=1 - error, **how)
+    return None if games is None else q * games
 
 
 def _by_category(table: pd.DataFrame, error: float) -> list[CategoryRow]:

@@ -43,12 +43,13 @@ def headline(certificate: Certificate) -> str:
             f"refuted at {epsilon}: {one_line(best.adversary)} ({best.game}) reaches {reached}, "
             f"at least {best.floor:.3f} at q = {certificate.q}, {level}{_left(certificate)}"
         )
-    more = "no million prompts would decide"
+    units = "prompts" if certificate.groups is None else "groups of prompts"
+    more = f"a million {units} would certify it only by luck"
     if certificate.prompts_needed is not None:
-        more = f"about {certificate.prompts_needed:,} more prompts would decide"
+        more = f"if nobody told the two apart, about {certificate.prompts_needed:,} {units} would certify it"
     return (
         f"inconclusive at {epsilon}, q = {certificate.q}, {level}: between {max(0.0, best.floor):.3f} and "
-        f"{certificate.certified_epsilon:.3f}; at these rates {more}{_left(certificate)}"
+        f"{certificate.certified_epsilon:.3f}; {more}{_left(certificate)}"
     )
 
 

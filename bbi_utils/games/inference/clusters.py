@@ -25,8 +25,7 @@ most so many times that of independent groups, so half-widths are its square roo
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -48,7 +47,7 @@ class Clustered:
     """One adversary in one game on prompts in groups; the part that `exact.Record` plays without them.
 
     shares: of right answers in each group, over prompts and sides. alone: counts of the prompts that are
-    alone in their group, one for each side. scale: how many times as many groups, at the same rates.
+    alone in their group, one for each side.
     """
 
     shares: tuple[float, ...]
@@ -56,19 +55,14 @@ class Clustered:
     alone: tuple[Counts, ...]
     tied: int
     folds: int = 1
-    scale: float = 1.0
 
     @property
     def total(self) -> float:
-        return sum(self.sizes) * self.scale
+        return sum(self.sizes)
 
     @property
     def advantage(self) -> float:
         return float(2 * np.average(self.shares, weights=self.sizes) - 1)
-
-    def scaled(self, factor: float) -> Clustered:
-        """The record of `factor` times as many groups at the same rates."""
-        return replace(self, scale=self.scale * factor)
 
     def bounds(self, *, error: float) -> tuple[float, float]:
         """One-sided bounds, each failing at most by `error`; on 0 where cross-fitting may have moved them."""
@@ -79,14 +73,13 @@ class Clustered:
         high = -lowest(lost, self.sizes, turned, error=error)
 
         def ends(fewer: float) -> tuple[float, float]:
-            times = (fewer / self.scale) ** 0.5
+            times = fewer**0.5
             return max(-1.0, middle + times * (low - middle)), min(1.0, middle + times * (high - middle))
 
         lower, upper = aware_of_folds(ends, folds=self.folds)
         return float(lower), float(upper)
 
 
-@lru_cache(maxsize=1024)  # the search for how many prompts would decide asks again and again
 def lowest(
     shares: tuple[float, ...], sizes: tuple[int, ...], alone: tuple[Counts, ...], *, error: float
 ) -> float:

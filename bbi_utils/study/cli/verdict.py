@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bbi_utils.forms.reading import Choice
     from bbi_utils.report.audit import Settings
 
+GAMES = ("single", "pairwise")
 EXIT = {"certified": 0, "refuted": 1, "inconclusive": 3}
 STATUS = "0 certified, 1 refuted, 3 inconclusive, 2 bad input (one line on stderr, nothing written)"
 AUDIT_EPILOG = f"""\
@@ -41,6 +42,7 @@ exit status: {STATUS}"""
 CERTIFY_EPILOG = f"""\
 SCORES is a scores.parquet with the columns pair, contrast, adversary, game, prompt_id, correct.
 examples:
+  python -m bbi_utils certify --plan --epsilon 0.1          how many prompts to ask for
   python -m bbi_utils certify runs/audit/answers/scores.parquet --epsilon 0.1 --contrast student
   python -m bbi_utils certify runs/pocket/qwen/scores.parquet --epsilon 0.2 --contrast distilled
 exit status: {STATUS}"""
@@ -97,7 +99,12 @@ def _length(text: str) -> int:
 
 def add_certify(command: argparse.ArgumentParser) -> None:
     """From scores to a verdict (C3 to C5)."""
-    command.add_argument("scores", metavar="SCORES", help="the scores of every adversary, a .parquet file")
+    scores = "the scores of every adversary, a .parquet file"
+    command.add_argument("scores", metavar="SCORES", nargs="?", help=scores)
+    plan = "say instead how many prompts certify epsilon, before any is answered"
+    command.add_argument("--plan", action="store_true", help=plan)
+    listed = "of a plan: adversaries and games (default: those of `audit`)"
+    command.add_argument("--rows", type=int, metavar="K", help=listed)
     _add_epsilon(command)
     command.add_argument("--pair", help="which pair, where the table has several")
     command.add_argument("--contrast", help="which contrast, where the table has several")
@@ -196,6 +203,27 @@ def _settings(options: argparse.Namespace, sources: list[Path]) -> Settings:
     return Settings(**asked, name=options.name or name_of(sources))
 
 
+def _plan(options: argparse.Namespace) -> int:
+    """Prints how many prompts a certificate takes."""
+    from bbi_utils.adversaries import cheap_adversaries
+    from bbi_utils.games.certificate import prompts_for
+
+    rows = options.rows if options.rows is not None else len(GAMES) * len(cheap_adversaries())
+    if rows < 1 or options.q != 1 or options.scores is not None:
+        raise BadInput("--plan is for games of one prompt and one row or more; drop SCORES, --queries")
+    about = f"ε = {options.epsilon:g}, {options.confidence:.0%} confidence, {rows} rows of adversaries"
+    print(
+        printable(
+            f"{about}; prompts that certify it in nine runs of ten (groups, where they come in groups):"
+        )
+    )
+    for truth, whose in ((0.0, "nobody tells the two apart"), (options.epsilon / 2, "somebody has ε / 2")):
+        found = prompts_for(options.epsilon, confidence=options.confidence, rows=rows, truth=truth)
+        many = "more than a million" if found is None else f"{found:,}"
+        print(printable(f"  {many:>10}  if {whose}"))
+    return 0
+
+
 def run_certify(options: argparse.Namespace) -> int:
     """`certify`: prints the certificate and writes it beside the scores."""
     from bbi_utils.games.certificate import certify
@@ -203,6 +231,10 @@ def run_certify(options: argparse.Namespace) -> int:
     from bbi_utils.probes import load_probes
     from bbi_utils.report.text import render
 
+    if options.plan:
+        return _plan(options)
+    if options.scores is None:
+        raise BadInput("no SCORES; give a file of scores, or --plan for how many prompts it takes")
     source = Path(options.scores)
     out = Path(options.out) if options.out else source.with_name("certificate.json")
     if out.exists() and (not out.is_file() or out.resolve() == source.resolve()):
