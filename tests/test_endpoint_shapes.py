@@ -176,6 +176,30 @@ def test_an_answer_in_another_form_is_an_answer(
     assert set(found.table["answer"]) == {answer} and set(found.table["finish_reason"]) == {reason}
 
 
+TEXT = {"type": "text", "text": "Lima."}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *[
+            [{"type": kind, "text": "Hm."}, TEXT]
+            for kind in ("thought", "reasoning_text", "summary_text", "think")
+        ],
+        [{**TEXT, "text": "Hm.", "thought": True}, TEXT],
+        [TEXT, {"type": "image_url", "image_url": {"url": "x"}}],
+        [{"type": "text", "text": None}, TEXT],
+        [{"type": "text", "text": {"value": "Lima.", "annotations": []}}],
+        [{"type": "refusal", "refusal": "Lima."}],
+        TEXT,
+    ],
+)
+def test_only_what_is_said_among_the_parts_is_the_answer(content: Any) -> None:
+    body = json.dumps({"choices": [{"message": {"content": content}, "finish_reason": "stop"}]}).encode()
+    reply = read_reply(body, "p", seconds=0.1)
+    assert reply.answer is not None and reply.answer.answer == "Lima."
+
+
 def test_without_a_reason_an_answer_as_long_as_it_may_be_was_cut() -> None:
     for tokens, reason in ((11, "stop"), (12, "length")):
         body = {**said(finish=None)[1], "usage": {"prompt_tokens": 9, "completion_tokens": tokens}}

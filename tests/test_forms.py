@@ -16,6 +16,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.forms.known import FORMS, Said
 from bbi_utils.forms.many import read_models
 from bbi_utils.forms.reading import NOTHING, Choice, answers_of, prompt_rows, read_pairs, told
+from bbi_utils.forms.talk import exchanges
 from bbi_utils.oracles.base import Request
 from bbi_utils.oracles.replay import ReplayOracle, is_recorded
 from bbi_utils.tables import Rows, read_rows
@@ -107,6 +108,17 @@ def test_a_file_with_two_models_is_a_pair(name: str) -> None:
     assert [(row["student"], row["teacher"]) for row in turned] == [
         (row["teacher"], row["student"]) for row in rows
     ]
+
+
+def test_what_a_model_thinks_in_a_channel_or_part_of_its_own_is_no_answer() -> None:
+    asked = {"role": "user", "content": "Four?"}
+    said = [
+        {"role": "assistant", "channel": name, "content": name}
+        for name in ("analysis", "commentary", "final")
+    ]
+    assert [one.answer for one in exchanges([asked, *said])] == ["final"]
+    parts = [{"text": "Hm.", "thought": True}, {"text": "Four."}]
+    assert [one.answer for one in exchanges([asked, {"role": "model", "content": parts}])] == ["Four."]
 
 
 def test_turns_of_a_conversation_are_rows_of_one_group_and_a_missing_turn_is_missing() -> None:

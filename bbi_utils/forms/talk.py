@@ -29,7 +29,7 @@ def text_of(cell: Any) -> str:
     if type(cell) in (str, int, float):
         return characters(str(cell))
     if isinstance(cell, dict):
-        if cell.get("type", "text") not in SPOKEN:
+        if cell.get("type", "text") not in SPOKEN or cell.get("thought") is True:
             return ""
         if named := [cell[name] for name in TEXTS if name in cell]:
             return text_of(next((inner for inner in named if inner is not None), None))
@@ -53,6 +53,7 @@ def exchanges(messages: list[Any]) -> list[Exchange]:
         if _role(message) in USERS:
             asked, waiting = [*asked, body], True
         elif _role(message) in MODELS:
+            body = body if message.get("channel") in (None, "final") else ""  # as gpt-oss thinks
             if waiting or not answers:  # else it goes on, after a call of a tool
                 answers.append(("\n\n".join(asked), []))
             answers[-1][1].append(body)

@@ -19,13 +19,16 @@ TODAY = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
 # style of the thoughts, and a judge is asked for its first token. Templates without the variable ignore it.
 VARIABLES = {"date_string": PINNED_DATE, "enable_thinking": False}
 # How thoughts begin and end, in small letters: of Qwen3, DeepSeek and most others, prompted ones,
-# Magistral, Seed, Kimi, Command A and gpt-oss.
+# Magistral, Seed, Kimi, Command A, MedGemma and gpt-oss, whose special tokens may be gone.
 THOUGHTS = (
     ("<think>", "</think>"), ("<thinking>", "</thinking>"), ("<thought>", "</thought>"),
     ("<reasoning>", "</reasoning>"), ("[think]", "[/think]"), ("<seed:think>", "</seed:think>"),
     ("◁think▷", "◁/think▷"), ("<|start_thinking|>", "<|end_thinking|>"),
     ("<|begin_of_thought|>", "<|end_of_thought|>"), ("<|channel|>analysis", "<|channel|>final"),
+    ("<unused94>thought", "<unused95>"), ("<scratchpad>", "</scratchpad>"),
+    ("assistantfinal", "assistantfinal"),
 )  # fmt: skip
+INVISIBLE = " \t\r\n\ufeff\u200b"  # before a marker
 SENTINEL = "bbi-sentinel"
 ANCHOR = "\n"  # no tokenizer that keeps it joins it to a word
 
@@ -35,7 +38,7 @@ def thought_in(text: str) -> str | None:
     said = text.lower()
     for opening, closing in THOUGHTS:
         before, closed, _ = said.partition(closing)
-        if said.lstrip().startswith(opening):
+        if said.lstrip(INVISIBLE).startswith(opening):
             return opening
         if closed and opening not in before:
             return closing

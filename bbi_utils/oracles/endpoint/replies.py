@@ -15,6 +15,7 @@ from typing import Any
 import httpx2
 
 from bbi_utils.errors import one_line, printable
+from bbi_utils.forms.talk import text_of as part_of
 from bbi_utils.oracles.base import BROKEN_OFF, REASONS, Answer, FinishReason, ending
 from bbi_utils.oracles.chat import thought_in
 from bbi_utils.oracles.endpoint.complaints import error_in, status_in, words_of
@@ -28,7 +29,7 @@ FILTERED = ("content_filter", "content_policy_violation")  # error codes of a pr
 MOST_TOKENS = 10**9  # in one reply; a server that counts more does not count
 # What may come in place of an answer's text, or beside it.
 TOOLS, THINKING = ("tool_calls", "function_call"), ("reasoning", "reasoning_content")
-THOUGHT_PARTS = ("thinking", "redacted_thinking", "reasoning")
+WORDED = ("text", "refusal", "message", "think", "thought", "reason")  # in the names of parts that have words
 # HTTP status of a refusal -> what to do about it.
 WAYS_OUT = {
     401: "check the API key in the environment",
@@ -143,9 +144,12 @@ def text_of(message: dict[str, Any]) -> str:
     """
     aside = any(name in message for name in (*TOOLS, *THINKING))
     said = message.get("refusal") or (message.get("content") if aside else message["content"])
-    if isinstance(said, list):
-        parts = [part if isinstance(part, dict) else {"text": part} for part in said]
-        said = "".join(part["text"] for part in parts if part.get("type") not in THOUGHT_PARTS)
+    if isinstance(said, list | dict):
+        parts = said if isinstance(said, list) else [said]
+        kinds = [part.get("type", "text") if isinstance(part, dict) else "text" for part in parts]
+        if kinds and not any(word in kind for kind in kinds for word in WORDED):
+            raise ValueError(f"parts of the kinds {kinds}, none of them words")
+        said = "".join(map(part_of, parts))  # a thought or a picture among them is no part of the answer
     said = (said or "").strip()
     said.encode()  # half of a surrogate pair can be written in JSON and nowhere else
     return str(said)
