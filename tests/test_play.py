@@ -34,7 +34,7 @@ from bbi_utils.report.audit_files import folder_for, made
 from bbi_utils.responses.answers import contrasts_of, read_answers_table
 from bbi_utils.responses.recorded import read_answers
 from bbi_utils.study.cli.main import main
-from bbi_utils.study.play import outcome
+from bbi_utils.study.play import outcome, players
 from bbi_utils.study.play.attention import one_sided
 from bbi_utils.study.play.deck import Card, deal
 from bbi_utils.study.play.game import Game, file_of, seat
@@ -108,7 +108,7 @@ def tossing(table: Table, seed: int) -> tuple[float, float, float]:
     """A coin's advantage and its bounds on a deck of its own, without a file."""
     deck, rule = deal(table.pairs, table.null, n=30, seed=seed), coin(seed)
     said = [Verdict(rule(card), 4.0) for card in deck.cards]
-    scores = outcome.scores_of(deck, said, pair="p", contrast="c", adversary="human:coin")
+    scores = players.scores_of(deck, said, pair="p", contrast="c", adversary="human:coin")
     (record,) = records(of_one_contrast(scores)).values()
     return record.advantage, *record.bounds(error=0.025)
 
@@ -356,6 +356,20 @@ def test_a_second_process_is_refused_and_another_game_too(tmp_path: Path) -> Non
         Record(path, header())
 
 
+def test_cut_at_any_byte_a_file_goes_on_with_its_whole_lines(tmp_path: Path) -> None:
+    path, said = tmp_path / "a.jsonl", [Verdict(key, 1.5) for key in "12?1"]
+    with closing(Record(path, header())) as record:
+        for verdict in said:
+            record.add(verdict)
+    data = path.read_bytes()
+    for cut in range(len(data) + 1):
+        path.write_bytes(data[:cut])
+        whole = max(0, data[:cut].count(b"\n") - 1)
+        with closing(Record(path, header())) as record:
+            assert record.verdicts == said[:whole]
+        assert read(path)[1] == said[:whole]
+
+
 def test_a_verdict_that_a_full_disk_does_not_take_is_not_half_there(disk: Path) -> None:
     with closing(Record(disk / "a.jsonl", header())) as record:
         record.add(Verdict("1", 1.0))
@@ -375,11 +389,19 @@ def test_files_that_do_not_count_are_named(table: Table, tmp_path: Path) -> None
     played(table, "old", right)
     old = file_of(table, "human:old")
     old.write_text(old.read_text().replace('"deck": "', '"deck": "0'))
+    (table.folder / "copy.jsonl").write_bytes(file_of(table, "human:begun").read_bytes())
+    for name, change in {"n": ("30", '"x"'), "seed": ("0", "-1"), "categories": ("[]", "3")}.items():
+        first = f'"{name}": {change[0]}'
+        (table.folder / f"{name}.jsonl").write_text(old.read_text().replace(first, f'"{name}": {change[1]}'))
     found = played(table, "anna", right)
     assert found is not None and set(found.scores["adversary"]) == {"human:anna"}
     said = "\n".join(found.notes)
     for words in (
         "begun.jsonl is not counted yet: 3 of 40",
+        "copy.jsonl is not counted: it is human:begun's",
+        "n.jsonl, line 1",
+        "seed.jsonl, line 1",
+        "categories.jsonl, line 1",
         "broken.jsonl, line 1",
         "old.jsonl is not counted: it was",
     ):

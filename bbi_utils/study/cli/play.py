@@ -57,7 +57,8 @@ def run_play(options: argparse.Namespace) -> int:
     """`play`: 0 at the end of the game, whatever the outcome."""
     from bbi_utils.report.text import render
     from bbi_utils.study.play.game import file_of, seat
-    from bbi_utils.study.play.outcome import HUMAN, Level, telling
+    from bbi_utils.study.play.outcome import Level, telling
+    from bbi_utils.study.play.players import HUMAN
     from bbi_utils.study.play.server import serving
     from bbi_utils.study.play.table import table_of
 

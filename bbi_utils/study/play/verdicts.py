@@ -60,13 +60,23 @@ def _parsed(path: Path, data: bytes) -> tuple[Header | None, list[Verdict], int]
         try:
             value = json.loads(line)
             if number == 0:
-                header = Header(**value)
+                header = _header(value)
             else:
                 verdicts.append(_verdict(value, number))
         except (ValueError, TypeError, KeyError) as error:
             found = f"{path.name}, line {number + 1}: {line[:60].decode(errors='replace')!r}"
             raise BadInput(f"{found} is not what a game writes there; mend it, or play anew") from error
     return header, verdicts, len(data) - len(torn)
+
+
+def _header(value: dict[str, Any]) -> Header:
+    header = Header(**value)
+    texts = (header.adversary, header.pair, header.contrast, header.deck, *header.categories)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a name that is no text")
+    if not all(type(number) is int and number >= 0 for number in (header.n, header.seed, header.examples)):
+        raise TypeError("no whole number")
+    return header
 
 
 def _verdict(value: dict[str, Any], number: int) -> Verdict:
