@@ -144,6 +144,21 @@ def test_weights_without_a_place_are_an_error(tiny_qwen: Path, tmp_path: Path) -
         LocalOracle(folder, sampling=GREEDY).answer(ASKED)
 
 
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_model_that_gives_no_numbers_does_not_answer(
+    value: float, temperature: float, tiny_qwen: Path, tmp_path: Path
+) -> None:
+    """As float16 makes of weights that are too large for it: every answer would be the same, or empty."""
+    folder = Path(shutil.copytree(tiny_qwen, tmp_path / "m"))
+    tensors = load_file(folder / "model.safetensors")
+    tensors[NORM] = torch.full_like(tensors[NORM], value)
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    how = Sampling(temperature=temperature, top_p=1.0, max_new_tokens=6)
+    with pytest.raises(BadInput, match="no numbers .* for prompt p: its weights are damaged, or too large"):
+        LocalOracle(folder, sampling=how).answer(ASKED)
+
+
 def test_an_encoder_without_all_its_weights_is_an_error(tmp_path: Path) -> None:
     import transformers
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Sampling
 
 if TYPE_CHECKING:
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 # Sorting a whole vocabulary costs more than a small model's forward; nearly every nucleus lies in its head.
 HEAD = 128
+NO_NUMBERS = (
+    "the model gives no numbers (NaN or infinity) for prompt {prompt}: its weights are damaged, or too large "
+    "for this precision; get them anew, or set dtype to float32 or bfloat16"
+)
 SLACK = 1e-4  # far above the relative error of a sum of float32
 
 
@@ -126,7 +131,8 @@ def noise_processor(
 ) -> Any:
     """A LogitsProcessor under which greedy `generate` draws as `sampling` says.
 
-    Token t of row i takes the t-th uniform of the i-th (prompt id, sample index).
+    Token t of row i takes the t-th uniform of the i-th (prompt id, sample index). Raises BadInput where the
+    model gives no numbers: greedy `generate` would go on with the first token of the vocabulary.
     """
     import numpy
     import torch
@@ -138,6 +144,8 @@ def noise_processor(
 
     class InverseCDF(LogitsProcessor):
         def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+            if not bool((fine := scores.amax(dim=-1).isfinite()).all()):
+                raise BadInput(NO_NUMBERS.format(prompt=keys[int(fine.int().argmin())][0]))
             if temperature == 0:
                 return scores
             column = noise[:, input_ids.shape[1] - prompt_length].to(scores.device)
