@@ -13,13 +13,19 @@ import matplotlib
 import pandas as pd
 import pytest
 import synthetic_results as made
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from bbi_utils import games
 from bbi_utils.adversaries.judge import verdicts as judge
 from bbi_utils.errors import BadInput
-from bbi_utils.games import similarity
+from bbi_utils.games import limit, similarity
+from bbi_utils.games.certificate import bounds_by_category, certify
+from bbi_utils.games.queries import advantage_of_queries
 from bbi_utils.report import figures, summaries
 from bbi_utils.report.figures.style import ARMS, STRATEGIES
+from bbi_utils.report.labels import p_value
+from bbi_utils.report.text import render
 
 matplotlib.use("Agg")
 LONG = pd.DataFrame({"answer": ["word " * count for count in (12, 80, 30, 41, 7, 80)]})
@@ -95,6 +101,65 @@ def test_length_curves_end_at_one_and_lie_in_their_bands(drawn: dict[str, Figure
     assert list(base.get_xdata()) == [0, 7, 30, 41, 80]
     assert list(teacher.get_ydata())[-1] == list(base.get_ydata())[-1] == 1
     assert len(ax.collections) == 2 and "3 prompts" in str(drawn["lengths"].get_label())
+
+
+LONG_NAME = "GPT-4o-mini_2024-07-18 Acme vs MyFineTune_v2"
+
+
+def titled(pair: str) -> dict[str, Figure]:
+    """The figures of an audit whose title has more than the pair's name."""
+    table = made.scores(60).query("pair == 'qwen' and contrast != 'teacher_resample'").assign(pair=pair)
+    top = limit.of_queries(made.likelihoods(80).query("pair == 'qwen'"))
+    verdict = certify(table.query("contrast == 'base'"), epsilon=0.1)
+    by_q = advantage_of_queries(table)
+    return {
+        "verdict": figures.verdict_figure(verdict),
+        "queries": figures.queries_figure(by_q, limit=top.assign(pair=pair), adversary="ngrams"),
+        "categories": figures.category_figure(games.by_category(table), pair=pair),
+    }
+
+
+@pytest.mark.parametrize("pair", [LONG_NAME, "Acme_XL", "qwen"])
+def test_titles_have_room_and_names_are_written_as_their_owner_does(pair: str) -> None:
+    for fig in titled(pair).values():
+        canvas = FigureCanvasAgg(fig)
+        canvas.draw()
+        for ax in (ax for ax in fig.axes if ax.get_title(loc="left") or ax.get_title()):
+            text = ax.title if ax.get_title() else ax._left_title
+            assert text.get_window_extent().x1 <= fig.bbox.x1
+            assert text.get_text().startswith({"qwen": "Qwen pair"}.get(pair, pair[:20]))
+
+
+def test_what_is_dashed_has_in_the_legend_the_colour_that_is_drawn() -> None:
+    fig = titled("qwen")["queries"]
+    drawn = {str(line.get_color()) for ax in fig.axes for line in ax.lines if line.get_linestyle() == "--"}
+    named = {str(line.get_color()) for line in fig.legends[0].get_lines() if line.get_linestyle() == "--"}
+    assert drawn == named and len(named) >= 3  # two limits, and chance
+
+
+def test_the_heat_map_of_an_audit_is_bold_where_the_verdict_names_a_category() -> None:
+    table = made.scores(150, spread=0.2).query("pair == 'qwen' and contrast == 'base'")
+    found = bounds_by_category(table)
+    named = {row.category for row in certify(table, epsilon=0.1).categories if row.floor > 0}
+    assert 0 < len(named) < 10 and named == set(found[found["lower"] > 0]["category"])
+    other = games.by_category(table)
+    assert set(other[other["lower"] > 0]["category"]) != named  # what used to be drawn
+
+
+def test_categories_of_two_prompts_each_are_not_said_to_be_alike() -> None:
+    table = made.scores(60).query("pair == 'qwen' and contrast == 'base'")
+    few = table.assign(category=table["prompt_id"].str[1:].astype(int) // 2)
+    assert "(all 30 at once): no lower bound is above 0, nor could one be with so few" in render(
+        certify(few, epsilon=0.1)
+    )
+    null = made.scores(200).query("pair == 'qwen' and contrast == 'teacher_resample'")
+    assert "no lower bound is above 0\n" in render(certify(null, epsilon=0.1))
+
+
+def test_no_p_value_is_nought() -> None:
+    assert [p_value(p) for p in (0.5, 0.0010, 0.00006, 0.00004, 0.0)] == [
+        "p = 0.5000", "p = 0.0010", "p = 0.0001", "p < 0.0001", "p < 0.0001",
+    ]  # fmt: skip
 
 
 def test_an_unknown_arm_is_an_error_and_not_a_second_grey() -> None:

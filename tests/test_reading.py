@@ -41,11 +41,11 @@ def test_a_null_control_that_rejects_is_said_in_bold_and_one_that_does_not_is_no
 def test_a_small_p_on_the_null_is_told_with_and_without_what_many_tests_cost() -> None:
     tests = table("contrast test p", ("base", "kernel", 0.001), (NULL, "kernel", 0.026), (NULL, "other", 0.5))
     assert "**On the null control a test rejects" in (said := reading.null_p_values(tests))
-    assert "p = 0.026 (kernel), the smallest of 2. With all 2 paid for (Bonferroni) it does not." in said
+    assert "p = 0.0260 (kernel), the smallest of 2. With all 2 paid for (Bonferroni) it does not." in said
     assert "it rejects still" in reading.null_p_values(tests.replace({"p": {0.026: 0.002}}))
-    assert "no test rejects: p = 0.500" in reading.null_p_values(tests.replace({"p": {0.026: 0.6}}))
+    assert "no test rejects: p = 0.5000" in reading.null_p_values(tests.replace({"p": {0.026: 0.6}}))
     alone = tests.iloc[[1]].drop(columns="test")
-    assert "p = 0.026 (categories). About one such test in 20" in reading.null_p_values(alone)
+    assert "p = 0.0260 (categories). About one such test in 20" in reading.null_p_values(alone)
 
 
 def test_a_run_without_a_null_control_says_nothing_of_it() -> None:

@@ -27,7 +27,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.games.inference.clusters import Clustered
 from bbi_utils.games.inference.exact import Counts, Record, check_confidence
 from bbi_utils.games.queries import grouped
-from bbi_utils.games.scores import SHOWN, of_one_contrast, records, units
+from bbi_utils.games.scores import ROW, SHOWN, of_one_contrast, records, units
 
 Verdict = Literal["certified", "refuted", "inconclusive"]
 Records = Mapping[tuple[str, str], Record | Clustered]
@@ -217,11 +217,31 @@ def _needed(seen: Records, epsilon: float, error: float, *, q: int) -> int | Non
     return None if games is None else q * games
 
 
+def bounds_by_category(scores: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
+    """What a certificate's categories rest on, of every adversary and game.
+
+    Returns pair, contrast, adversary, game, category, n, advantage, lower, upper: one-sided bounds; the lower
+    ones hold together over all categories, adversaries and games, and so do the upper ones.
+    """
+    table = of_one_contrast(scores)
+    about = (str(table["pair"].iloc[0]), str(table["contrast"].iloc[0]))
+    rows = []
+    for category, seen in (parts := _parts(table)).items():
+        for name, record in seen.items():
+            ends = record.bounds(error=(1 - confidence) / (len(parts) * len(seen)))
+            rows.append((*about, *name, category, int(record.total), record.advantage, *ends))
+    return pd.DataFrame(rows, columns=[*ROW, "category", "n", "advantage", "lower", "upper"])
+
+
+def _parts(table: pd.DataFrame) -> dict[str, Records]:
+    """The records of each category."""
+    return {str(name): records(part) for name, part in table.groupby("category", sort=True)}
+
+
 def _by_category(table: pd.DataFrame, error: float) -> list[CategoryRow]:
     """Each category's own bounds, the error shared out over the categories; the least certain last."""
-    parts = {str(name): records(part) for name, part in table.groupby("category", sort=True)}
     rows = []
-    for category, seen in parts.items():
+    for category, seen in (parts := _parts(table)).items():
         each = error / len(parts)
         floors = {name: record.bounds(error=each / len(seen))[0] for name, record in seen.items()}
         best = max(floors, key=lambda name: (floors[name], name))

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bbi_utils import games
 from bbi_utils.errors import BadInput
 from bbi_utils.files import sha256_file, write_json
+from bbi_utils.games.certificate import bounds_by_category
 from bbi_utils.games.queries import advantage_of_queries
 from bbi_utils.provenance import environment, peak_memory
 from bbi_utils.report import figures
@@ -91,9 +92,9 @@ def figures_of(audit: Audit, tables: dict[str, pd.DataFrame]) -> dict[str, Figur
     }
     if 1 < pairs["category"].nunique() <= MOST_CATEGORIES:
         own = audit.scores[audit.scores["contrast"] == certificate.contrast]
-        found = games.by_category(own, confidence=level, seed=audit.settings.seed)
-        name = audit.settings.name
-        drawn["categories"] = figures.category_figure(found, pair=name, game=game, confidence=level)
+        found = bounds_by_category(own, confidence=level)
+        how: dict[str, Any] = {"pair": audit.settings.name, "game": game, "confidence": level}
+        drawn["categories"] = figures.category_figure(found, **how, exact=True)
     return drawn
 
 

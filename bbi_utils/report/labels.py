@@ -28,8 +28,21 @@ def as_drawn(text: str) -> str:
 
 
 def pair_title(pair: str) -> str:
-    """A pair as a heading has it."""
-    return f"{one_line(pair).capitalize()} pair"
+    """A pair as a heading has it: a plain word with a capital, any other name as its owner writes it."""
+    name = one_line(pair)
+    return f"{name.capitalize() if name.isalpha() and name.islower() else name} pair"
+
+
+def heading(pair: str, rest: str, mark: str = ",") -> str:
+    """A panel's pair and what is said of it, on two lines where one has no room for both."""
+    title = as_drawn(pair_title(pair))
+    both = f"{title}{mark} {rest}"
+    return both if len(both) <= LONGEST_LABEL else f"{title}\n{as_drawn(rest)}"
+
+
+def p_value(p: float) -> str:
+    """As it is printed, and never as 0, which no test gives."""
+    return f"p = {p:.4f}" if p >= 5e-5 else "p < 0.0001"
 
 
 def pairs_in(names: Iterable[str]) -> list[str]:

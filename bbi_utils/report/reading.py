@@ -16,7 +16,7 @@ from bbi_utils.games.inference.clusters import lowest
 from bbi_utils.games.inference.exact import Counts, binomial_lower
 from bbi_utils.games.inference.simultaneous import simultaneous
 from bbi_utils.games.scores import units
-from bbi_utils.report.labels import GAMES, pair_title, pairs_in, words
+from bbi_utils.report.labels import GAMES, p_value, pair_title, pairs_in, words
 from bbi_utils.responses.answers import NULL
 
 
@@ -77,7 +77,7 @@ def null_p_values(tests: pd.DataFrame, *, confidence: float = 0.95) -> str:
         return ""
     least, several = rows.loc[rows["p"].idxmin()], len(rows) > 1
     name = least.get("test", "categories")
-    found = f"p = {least['p']:.3f} ({name})" + (f", the smallest of {len(rows)}" if several else "")
+    found = f"{p_value(least['p'])} ({name})" + (f", the smallest of {len(rows)}" if several else "")
     if least["p"] > error:
         return f"On the null control no test rejects: {found}."
     joint = "rejects still" if least["p"] * len(rows) <= error else "does not"
@@ -209,7 +209,7 @@ def categories(heterogeneity: pd.DataFrame, *, confidence: float = 0.95) -> str:
     """Where the order of categories may be read; the frame is that of `categories_differ`."""
     said = []
     for row in heterogeneity[heterogeneity["contrast"] != NULL].itertuples():
-        differ = f"they differ (p = {row.p:.4f}), most in {words(row.most)}"
+        differ = f"they differ ({p_value(row.p)}), most in {words(row.most)}"
         open_ = f"undecided whether they differ (p = {row.p:.2f}), so do not read their order"
         said.append(f"{words(row.contrast)}: {differ if row.p <= 1 - confidence else open_}")
     return f"Categories, {'; '.join(said)}."

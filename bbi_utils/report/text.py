@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from bbi_utils.errors import one_line
 from bbi_utils.games.certificate import Certificate, Row
+from bbi_utils.games.inference.exact import Counts, lower_bound
 from bbi_utils.oracles.sentence_encoder import MINILM, is_at_hand
-from bbi_utils.report.labels import aligned
+from bbi_utils.report.labels import aligned, p_value
 from bbi_utils.report.where import render_where
 
 if TYPE_CHECKING:
@@ -96,13 +97,21 @@ def _categories(certificate: Certificate) -> list[str]:
     found = [row for row in certificate.categories if row.floor > 0]
     head = f"by category (all {len(certificate.categories)} at once)"
     if not found:
-        return [f"{head}: no lower bound is above 0"]
+        few = ", nor could one be with so few prompts a category" if _too_few(certificate) else ""
+        return [f"{head}: no lower bound is above 0{few}"]
     told = (
         f"  {one_line(row.category)}: {row.advantage:.3f}, at least {row.floor:.3f}, "
         f"by {one_line(row.strongest)}"
         for row in found
     )
     return [f"{head}, lower bounds above 0:", *told]
+
+
+def _too_few(certificate: Certificate) -> bool:
+    """Whether not even who is always right would be shown to be, in any category."""
+    most = max(row.n for row in certificate.categories)
+    each = (1 - certificate.confidence) / (len(certificate.categories) * len(certificate.rows))
+    return lower_bound(Counts(most, 0, 0), error=each) <= 0
 
 
 def _scope(certificate: Certificate) -> str:
@@ -132,11 +141,11 @@ def render_audit(audit: Audit, *, seconds: bool = True) -> str:
     on = f", on {kernel.n:,} of the prompts" if kernel.n < len(audit.recorded.pairs) else ""
     whole = audit.certificate.groups is None
     swaps = f"{kernel.permutations:,} swaps within {'prompts' if whole else 'groups of prompts'}{on}"
-    lines.append(f"kernel two-sample test: p = {kernel.p_value:.4f} ({swaps})")
+    lines.append(f"kernel two-sample test: {p_value(kernel.p_value)} ({swaps})")
     found = f"no difference established in {len(sequential.wealth):,} queries"
     if sequential.queries is not None:
         found = f"a difference was established after {sequential.queries:,} queries"
-    lines.append(f"sequential test: {found}, error {sequential.error:g} (p = {sequential.p_value:.4f})")
+    lines.append(f"sequential test: {found}, error {sequential.error:g} ({p_value(sequential.p_value)})")
     if audit.settings.encoder is None:
         way = f"--encoder {MINILM} adds one" if is_at_hand() else "none is at hand; --encoder names one"
         lines.append(f"no sentence embeddings were compared ({way})")
@@ -146,7 +155,8 @@ def render_audit(audit: Audit, *, seconds: bool = True) -> str:
 def _counts(recorded: Recorded) -> list[str]:
     """One line on how many prompts are compared, then one on each thing that a reader should know of them."""
     pairs, silent, null = recorded.pairs, recorded.silent, recorded.null_pairs
-    said = [f"{len(pairs):,} prompts, {pairs['category'].nunique()} categories"]
+    kinds = pairs["category"].nunique()
+    said = [f"{len(pairs):,} prompts, {kinds} {'category' if kinds == 1 else 'categories'}"]
     if any(silent.values()):
         said.append(
             f"no answer of the teacher to {silent['teacher']:,}, of the student to {silent['student']:,}: "
@@ -168,7 +178,7 @@ def _counts(recorded: Recorded) -> list[str]:
         said.append(f"only {groups:,} groups of prompts that belong together; bounds and tests count groups")
     if null is not None and len(null) < len(pairs):
         said.append(f"{len(pairs) - len(null):,} prompts lack teacher_2 and are left out of the null")
-    if null is None and "teacher_2" in pairs:
+    if null is None and "teacher_2" in pairs and pairs["teacher_2"].notna().any():
         said.append("too few prompts have teacher_2, so there is no null")
     return said
 

@@ -11,12 +11,15 @@ from bbi_utils.report.labels import pair_title, words
 
 CAPTION = (
     "{title}: advantage, 2 Pr[correct] - 1, of each adversary in the {game} game, by category of prompt. "
-    "In each cell the estimate, below it its {level:.0%} interval over prompts, simultaneous over the "
-    "categories of one adversary; bold where it lies above chance (0). Darker is easier to tell from the "
-    "teacher; estimates below 0 are white. Categories are sorted by mean advantage on the {first}."
+    "In each cell the estimate, below it its {ends}; bold where it lies above chance (0). Darker is easier "
+    "to tell from the teacher; estimates below 0 are white. Categories are sorted by mean advantage on the "
+    "{first}."
 )
-
-
+JOINT = "{level:.0%} interval over prompts, simultaneous over the categories of one adversary"
+EXACT = (
+    "exact one-sided {level:.0%} bounds, the lower ones together over all categories, adversaries and games, "
+    "as in the verdict, and so the upper ones"
+)
 LIMIT = (
     " Last column: the limit, what the best possible adversary has in that category; its intervals hold "
     "together over the categories."
@@ -31,12 +34,13 @@ def category_figure(
     game: str = "pairwise",
     limit: pd.DataFrame | None = None,
     confidence: float = 0.95,
+    exact: bool = False,
 ) -> Figure:
     """Heat maps category x adversary for each student of one pair, side by side.
 
     categories: `games.by_category`, columns pair, contrast, adversary, game, category, advantage, lower,
-    upper; limit: as `advantage_figure`. More than four adversaries need the width of the page: then the
-    panels stand one above the other.
+    upper, or, with exact, `certificate.bounds_by_category`; limit: as `advantage_figure`. More than four
+    adversaries need the width of the page: then the panels stand one above the other.
     """
     part = categories[(categories["pair"] == pair) & (categories["game"] == game)]
     arms = students_in(part)
@@ -51,5 +55,6 @@ def category_figure(
     what: dict[str, Any] = {"across": "adversary", "value": "advantage", "label": "advantage"}
     fig = heat_maps(part, names, size=size, stacked=stacked, **what)
     said = {"title": pair_title(pair), "first": ARMS[arms[0]].name}
-    fig.set_label(CAPTION.format(game=game, level=confidence, **said) + (LIMIT if len(top) else ""))
+    ends = (EXACT if exact else JOINT).format(level=confidence)
+    fig.set_label(CAPTION.format(game=game, ends=ends, **said) + (LIMIT if len(top) else ""))
     return fig

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from bbi_utils.report.figures.style import ARMS, CHANCE, Mark, Marks, Size, canvas, pair_columns
-from bbi_utils.report.labels import LIKELIHOOD, as_drawn, in_order, pair_title, pairs_in, words
+from bbi_utils.report.labels import LIKELIHOOD, as_drawn, heading, in_order, pairs_in, words
 
 RowNames = Mapping[Any, str]  # what identifies a row of a forest plot -> its name
 LIMITS = (
@@ -203,13 +203,13 @@ def heat_maps(
 
     Categories with the first student's largest mean are on top; cells: as `heat_map` takes them.
     """
-    arms, pair = students_in(table), as_drawn(pair_title(table["pair"].iloc[0]))
+    arms, pair = students_in(table), table["pair"].iloc[0]
     order = means_first(table[table["contrast"] == arms[0]], "category", cells["value"])
     grid = (len(arms), 1) if stacked else (1, len(arms))
     fig, axes = canvas(*grid, size=size, sharey=True, sharex=True)
     for ax, arm in zip(axes.flat, arms, strict=True):
         drawn = heat_map(ax, table[table["contrast"] == arm], categories=order, columns=columns, **cells)
-        ax.set_title(f"{pair}, {ARMS[arm].name}", color=ARMS[arm].colour)
+        ax.set_title(heading(pair, ARMS[arm].name), color=ARMS[arm].colour)
     bar = fig.colorbar(drawn, ax=axes, label=label, fraction=0.025, pad=0.015)
     bar.outline.set_visible(False)  # type: ignore[operator]
     return fig

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from bbi_utils.report.figures.panels import along_steps, name_steps
 from bbi_utils.report.figures.style import ARMS, CHANCE, chance_handle, legend_below, pair_columns, use_style
-from bbi_utils.report.labels import as_drawn, counted, in_order, pair_title, pairs_in, words
+from bbi_utils.report.labels import counted, heading, in_order, pairs_in, words
 from bbi_utils.responses.answers import NULL
 
 BOUND: dict[str, Any] = {"linewidth": 1.0, "linestyle": "--", "alpha": 0.75, "zorder": 2}
@@ -55,11 +55,12 @@ def queries_figure(
     for ax, pair in zip(axes[0], pairs, strict=True):
         _limits(ax, top[top["pair"] == pair], sizes)
         _panel(ax, table[table["pair"] == pair], sizes)
-        ax.set_title(f"{as_drawn(pair_title(pair))}, {words(drawn[pair])}")
+        ax.set_title(heading(pair, words(drawn[pair])))
     lowest = min(-0.1, float(table["lower"].min())) - 0.04
     axes[0, 0].set(ylabel="distinguishing advantage", ylim=(lowest, 1.04))
-    handle = [Line2D([], [], color=ARMS["base"].colour, label="the limit", **BOUND)] if len(top) else []
-    legend_below(fig, [ARMS[arm] for arm in arms], *handle, chance_handle())
+    dashed = [ARMS[arm] for arm in in_order(top["contrast"], ARMS) if arm != NULL]
+    limits = [Line2D([], [], color=m.colour, label=f"the limit, {m.name}", **BOUND) for m in dashed]
+    legend_below(fig, [ARMS[arm] for arm in arms], *limits, chance_handle())
     n = counted(table.loc[table["q"] == sizes[0], "n"] * sizes[0])
     caption = CAPTION.format(game=game, chosen="" if adversary else CHOSEN, n=n, level=confidence)
     fig.set_label(caption + (LIMIT_CAPTION.format(level=confidence) if len(top) else ""))

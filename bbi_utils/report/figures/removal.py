@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from bbi_utils.report.figures.panels import forest_figure
 from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, use_style
-from bbi_utils.report.labels import counted, in_order, pair_title, pairs_in, words
+from bbi_utils.report.labels import counted, heading, in_order, pairs_in, words
 
 REMOVED = {
     "length": "length",
@@ -38,7 +38,7 @@ def removal_figure(costs: pd.DataFrame, *, confidence: float = 0.95) -> Figure:
     fig, axes = forest_figure(table, names, arms=arms, height=0.95 + 0.36 * len(names), step=0.2, **what)
     if alone:
         for ax, pair in zip(axes, pairs_in(table["pair"]), strict=True):
-            ax.set_title(f"{pair_title(pair)}, {words(rows[0][0])}")
+            ax.set_title(heading(pair, words(rows[0][0])))
     legend_below(fig, [ARMS[arm] for arm in arms], chance_handle("no cost"))
     fig.set_label(CAPTION.format(n=counted(table["n"]), level=confidence))
     return fig

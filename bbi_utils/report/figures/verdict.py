@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from bbi_utils.games.certificate import Certificate
 from bbi_utils.report.figures.panels import LIMITS, forest_figure, over_all, with_limit
 from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, limit_handle, use_style
-from bbi_utils.report.labels import GAMES, LIKELIHOOD, as_drawn, game_of, in_order, pair_title
+from bbi_utils.report.labels import GAMES, LIKELIHOOD, game_of, heading, in_order
 
 ASKED: dict[str, Any] = {"color": "#333333", "linewidth": 1.1, "linestyle": ":", "zorder": 1}
 CAPTION = (
@@ -39,8 +39,7 @@ def verdict_figure(
     height, table = 1.1 + 0.36 * len(names), with_limit(table, top)
     fig, (ax,) = forest_figure(table, names, arms=arms, limit=top, shaded=False, height=height)
     asked = ax.axvline(certificate.epsilon, label=f"ε = {certificate.epsilon:g}", **ASKED)
-    heading = as_drawn(pair_title(certificate.pair))
-    ax.set_title(f"{heading}: {certificate.verdict} at {asked.get_label()}")
+    ax.set_title(heading(certificate.pair, f"{certificate.verdict} at {asked.get_label()}", ":"))
     bar = [limit_handle()] if len(top) else []
     legend_below(fig, [ARMS[arm] for arm in arms], *bar, chance_handle(), asked)
     floor = "" if null is None else NULL.format(n=f"{null.prompts:,}")
