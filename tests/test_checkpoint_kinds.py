@@ -207,7 +207,7 @@ def test_preflight_refuses_a_4_bit_form_before_anything_runs(tiny_qwen: Path, tm
 def test_a_dense_model_is_in_4_bits_nearly_whole(tiny_qwen: Path) -> None:
     preflight.check_four_bit(str(tiny_qwen), None)
     oracle = LocalOracle(tiny_qwen, sampling=GREEDY, quantisation="nf4", device="cpu")
-    assert 0.98 < quantised.share_of(oracle.model) < 1
+    assert 0.98 < oracle.share_in_4bit < 1
 
 
 def test_a_judge_that_also_sees_knows_its_context(tmp_path: Path) -> None:

@@ -104,6 +104,11 @@ class LocalOracle:
         check_vocabulary(self.tokenizer, model)
         return model
 
+    @property
+    def share_in_4bit(self) -> float:
+        """How much of its numbers outside embeddings and output head is in 4 bits, measured when loaded."""
+        return quantised.share_of(self.model)
+
     def release(self) -> None:
         """Drop the weights (the next answer loads them again)."""
         if self.__dict__.pop("model", None) is not None:
