@@ -13,6 +13,7 @@ NAMES = (
     "limit",
     "folds",
     "null_audits",
+    "audit_gain",
     "null_worlds",
     "planted",
     "kernel_speed",

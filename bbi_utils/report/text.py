@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 from bbi_utils.errors import one_line
 from bbi_utils.games.certificate import Certificate, Row
 from bbi_utils.games.inference.exact import Counts, lower_bound
-from bbi_utils.oracles.sentence_encoder import MINILM, is_at_hand
 from bbi_utils.report.labels import aligned, p_value
-from bbi_utils.report.where import render_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,6 +132,10 @@ def _grouped(certificate: Certificate) -> str:
 
 def render_audit(audit: Audit, *, seconds: bool = True) -> str:
     """What was compared, the verdict, and what else was found, as plain text; seconds as for `render`."""
+    # What an audit has loaded by now, and `certify` should not wait for.
+    from bbi_utils.oracles.sentence_encoder import MINILM, is_at_hand
+    from bbi_utils.report.where import render_where
+
     lines = [*_counts(audit.recorded), "", render(audit.certificate, seconds=seconds), ""]
     if audit.null is not None:
         lines.append(_null(audit.null))
