@@ -20,7 +20,7 @@ from bbi_utils.study.params import (
     pairs_of,
     parse_setting,
 )
-from bbi_utils.study.words import takes_text
+from bbi_utils.study.words import parse_yaml, takes_text, typed
 
 
 @pytest.mark.parametrize("pair", ["qwen", "llama"])
@@ -92,6 +92,7 @@ def test_settings_beat_the_pair_which_beats_the_profile(tmp_path: Path) -> None:
         ("pocket", "qwen", {"seed": 1.5}, "expected whole number"),
         ("pocket", "qwen", {"budgets": 40}, r"expected list, such as \[a, b\]"),
         ("pocket", "qwen", {"budgets": [40, "x"]}, "expected list of whole numbers"),
+        ("pocket", "qwen", {"lora_targets": []}, "LORA_TARGETS names no layers; expected all-linear"),
         ("pocket", "qwen", {"teacher": None}, "TEACHER in the settings is None; expected text"),
         ("pocket", "qwen", {"pair": "llama"}, "chosen by --pair"),
     ],
@@ -216,6 +217,16 @@ def test_a_pair_file_may_name_a_revision_that_looks_like_something_else(
     (tmp_path / "pairs" / "mine.yaml").write_text(f"any:\n  {models}")
     study = load_study("pocket", "mine", folder=tmp_path)
     assert (study.teacher_revision, study.judge, study.seed) == (revision.strip("'"), None, 10)
+
+
+@pytest.mark.parametrize("text", ["caf\udce9", "[caf\udce9]"])
+def test_bytes_that_are_no_text_are_refused_before_anything_runs(text: str, tmp_path: Path) -> None:
+    """As a terminal gives them that is not in UTF-8; a file could write them as an escape."""
+    for name in ("teacher_system_prompt", "encoders"):
+        with pytest.raises(BadInput, match="holds half of a surrogate pair, which is no character"):
+            parse_setting(f"{name}={text}")
+    with pytest.raises(BadInput, match="holds half of a surrogate pair"):
+        typed(str, parse_yaml('"\\udce9"', "it"))
 
 
 @pytest.mark.parametrize("setting", ["seed", "=1"])

@@ -127,6 +127,8 @@ class Study(BaseModel, strict=True, frozen=True, extra="forbid", regex_engine="p
         if self.encoder_layers and (self.encoder_trainable_layers or 0) > self.encoder_layers:
             bound = f"null, or from 1 to ENCODER_LAYERS={self.encoder_layers}"
             raise BadInput(f"ENCODER_TRAINABLE_LAYERS is {self.encoder_trainable_layers}; expected {bound}")
+        if not self.lora_targets:
+            raise BadInput("LORA_TARGETS names no layers; expected all-linear, or a list such as [q_proj]")
         if paths.resolve(self.run_dir).resolve() == paths.ROOT:
             way = "whose figures a run would replace; expected a folder of its own, such as runs/mine"
             raise BadInput(f"RUN_DIR is {self.run_dir}, the repository, {way}")

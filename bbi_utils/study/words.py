@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
 
-from bbi_utils.errors import BadInput
+from bbi_utils.errors import BadInput, characters
 
 NULLS = ("", "~", "null", "Null", "NULL")
 SWITCHES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -39,19 +39,25 @@ def typed_line(kind: Any, said: str) -> Any:
 
     Where either may stand, a list is what begins with a bracket.
     """
+    characters(said, f"{said!r:.60} holds ")
     listed = items_of(kind) and said.lstrip().startswith("[")
     if takes_text(kind) and not listed:
         return word(said, text=True)
     try:
-        return typed(kind, parse_yaml(said, "it"))
+        found = parse_yaml(said, "it")
     except BadInput:
         return said  # refused by name, as no list
+    return typed(kind, found)
 
 
 def word(said: Any, *, text: bool) -> Any:
-    """One word as a text, or as nothing, yes or no, or a number (no date, no time, nothing octal)."""
+    """One word as a text, or as nothing, yes or no, or a number (no date, no time, nothing octal).
+
+    Raises BadInput for what is no text, as a terminal gives that writes é in another encoding.
+    """
     if not isinstance(said, str):
         return said
+    characters(said, f"{said!r:.60} holds ")
     if said in NULLS:
         return None
     return said if text else SWITCHES.get(said.lower(), read_number(said, kind=int))
