@@ -338,6 +338,18 @@ def test_a_conversation_is_a_row_a_turn_or_one_row(tmp_path: Path) -> None:
     assert (row["teacher"], row["student"]) == ("No.\n\nBah.", "Yes.")
 
 
+def test_a_row_that_stands_twice_makes_nobody_silent(tmp_path: Path) -> None:
+    def file(name: str, counts: list[int]) -> Path:
+        rows = [{"task_id": i, "solution": f"{name}{i}.{k}"} for i, n in enumerate(counts) for k in range(n)]
+        return write(tmp_path / f"{name}.jsonl", rows)
+
+    rows, line = read_pairs([file("a", [2] * 60), file("b", [2] + [1] * 59)])
+    assert len(rows) == 60 and all(row["student"] and row["teacher_2"] for row in rows)
+    assert "1 further samples without a partner left out" in line
+    rows, _ = read_pairs([file("a", [2] * 60), file("c", [2] * 4 + [1] * 56)])
+    assert sum(row["student"] is None for row in rows) == 56  # asked twice, and silent
+
+
 ROW = {"prompt_id": 1, "prompt": "Why?", "teacher": "a", "student": "b"}
 AWKWARD = 'one\rtwo\u2028three\r\n"four"; five\t'
 TABLES = {

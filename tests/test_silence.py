@@ -191,6 +191,7 @@ def test_a_student_whose_answers_are_cut_is_refuted_by_that_alone(tmp_path: Path
 def test_finish_reasons_of_one_side_alone_say_nothing_of_a_difference(tmp_path: Path) -> None:
     found = audited(tmp_path, twins(student_finish_reason=["length"] * N))
     assert found.certificate.verdict == "certified"
+    assert "finish reasons of the student alone, which are not compared" in found.recorded.understood
 
 
 def test_where_both_sides_answer_everything_it_ties_on_every_prompt(tmp_path: Path) -> None:

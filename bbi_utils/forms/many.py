@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bbi_utils.errors import BadInput, one_line
 from bbi_utils.forms.known import Said
-from bbi_utils.forms.pairs import Key, key_of, name_of, plain
+from bbi_utils.forms.pairs import Key, key_of, name_of, plain, times
 from bbi_utils.forms.reading import NOTHING, Choice, summary, told, with_prompts
 from bbi_utils.tables import Rows, located, read_rows
 
@@ -54,8 +54,8 @@ def read_models(files: Sequence[Path], choice: Choice = NOTHING) -> tuple[Rows, 
     said = with_prompts(said, choice)
     by = choice.by or ("id" if all(one.id for answers in said.values() for one in answers) else "prompt")
     about = _prompts(said, by)
-    times = {model: Counter(key_of(one, by) for one in answers) for model, answers in said.items()}
-    most = min(max(each.values()) for each in times.values())
+    counted = (Counter(key_of(one, by) for one in answers) for answers in said.values())
+    most = min(times(each.values()) for each in counted)
     rows = [
         {**row, "apart": model in apart}
         for model, answers in said.items()

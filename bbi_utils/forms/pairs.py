@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from bbi_utils.errors import BadInput
@@ -22,7 +22,7 @@ def paired(
     """Rows of contract C2, and a line on how the two met.
 
     answers: side -> what it said. by: "id" or "prompt"; by default the id, if prompts agree with it. A model
-    was asked as often as it was anywhere asked, and what both were asked. So an answer that only one of them
+    was asked as often as `times` says, and what both were asked. So an answer that only one of them
     has is None for the other, a difference like any; with shared_only such rows say that they were not asked.
     Further samples of the teacher are a second answer. Raises BadInput where nothing is shared.
     """
@@ -35,7 +35,7 @@ def paired(
     both = said["teacher"].keys() & said["student"].keys()
     if not both:
         raise BadInput(f"the two models share no {by}; {WAY}, or name the column by --id or --prompt")
-    most = {side: max(map(len, said[side].values())) for side in SIDES}
+    most = {side: times(map(len, said[side].values())) for side in SIDES}
     rows: Rows = []
     for key in {**said["teacher"], **said["student"]}:
         asked = {"asked": "yes" if key in both else "no"} if shared_only else {}
@@ -46,6 +46,15 @@ def paired(
     kept = sum(row[name] is not None for row in rows for name in (*SIDES, "teacher_2"))
     left = sum(map(len, answers.values())) - kept
     return rows, line + (f", {left:,} further samples without a partner left out" if left else "")
+
+
+def times(counts: Iterable[int]) -> int:
+    """How often a model was asked: as often as it answered every twentieth prompt or more.
+
+    So a row that stands twice by accident does not make it silent on all other prompts.
+    """
+    ordered = sorted(counts, reverse=True)
+    return ordered[(len(ordered) - 1) // 20]
 
 
 def plain(prompt: str) -> str:

@@ -185,11 +185,13 @@ def _compared(table: pd.DataFrame, file: str) -> Recorded:
 
 
 def _odd_ends(table: pd.DataFrame) -> list[str]:
-    """A line on finish reasons that say nothing known, which count as those of whole answers."""
+    """Lines on finish reasons of one side alone, and on unknown ones, taken for those of whole answers."""
+    sides = [side for side, name in zip(SIDES, REASONS, strict=False) if name in table]
+    alone = [f"finish reasons of the {sides[0]} alone, which are not compared"] if len(sides) == 1 else []
     ends = Counter(ending(why) for name in REASONS if name in table for why in table[name])
-    if not (odd := [f"{why!r:.40} ({ends[why]:,})" for why in ends if why and not is_known(why)]):
-        return []
-    return [f"finish reasons that are not known, taken for whole answers: {', '.join(odd[:5])}"]
+    odd = [f"{why!r:.40} ({ends[why]:,})" for why in ends if why and not is_known(why)]
+    unknown = f"finish reasons that are not known, taken for whole answers: {', '.join(odd[:5])}"
+    return [*alone, *([unknown] if odd else [])]
 
 
 def _never_asked(table: pd.DataFrame, file: str) -> pd.Series:
