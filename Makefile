@@ -26,9 +26,9 @@ endef
 WORD      = '$(subst $(LINE),'$$'\n'',$(subst ','\'',$(value $(1))))'
 SETTINGS := $(foreach v,$(sort $(GIVEN)),--set $(v)=$(call WORD,$(v)))
 OPTIONS   = --profile $(call WORD,PROFILE) $(if $(PAIR),--pair $(PAIR)) $(SETTINGS) $(if $(DRY_RUN),--dry-run)
-ALL_CODE := bbi_utils pocket tools benchmarks tests env notebooks
+ALL_CODE := bbi_utils pocket tools benchmarks tests env docs notebooks
 
-.PHONY: help env reproduce verify test lint format refresh pocket lock benchmark lab clean
+.PHONY: help env reproduce verify test lint format refresh pocket lock benchmark site lab clean
 
 help: ## show this list
 	@echo "usage: make TARGET [PROFILE=pocket] [PAIR=qwen] [DRY_RUN=1] [ANY_PARAMETER=value ...]"
@@ -62,7 +62,7 @@ verify: $(READY) ## compare the last run's numbers with those kept in figures/PR
 	@$(RUN) -m bbi_utils verify --profile $(call WORD,PROFILE) $(if $(RUN_DIR),--run-dir $(call WORD,RUN_DIR))
 
 test: $(READY) ## run the tests (MARK=gpu or MARK=download for those that need one)
-	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m '$(MARK)'
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -rs -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m '$(MARK)'
 
 lint: $(READY) ## check style, types and which room imports which, notebooks included
 	@$(RUN) -m ruff check $(wildcard $(ALL_CODE))
@@ -89,9 +89,17 @@ benchmark: $(READY) ## measure error rates and peers (an hour and a half on two 
 	@$(RUN) -m pip install --quiet --no-deps -r benchmarks/peers.txt
 	@$(RUN) -m benchmarks $(BENCHMARK)
 
+site: $(READY) ## build the pages in docs/_build/html from notebooks and docs/ (a minute; Python 3.11)
+	@$(RUN) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: the site needs Python 3.11 or later (make site VENV=.venv311 PYTHON=python3.11)" >&2; exit 2; }
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps -r docs/requirements.txt
+	@rm -rf docs/_build/html
+	@$(RUN) -m sphinx -b html -c docs -d docs/_build/pages --fail-on-warning --keep-going --quiet . docs/_build/html
+	@echo "the site is in docs/_build/html; open docs/_build/html/index.html"
+
 lab: $(READY) ## open the notebooks in JupyterLab
 	@$(RUN) -m jupyterlab notebooks
 
 clean: ## remove the runs and caches (not the environment)
-	@rm -rf runs .pytest_cache .mypy_cache .ruff_cache *.egg-info build
+	@rm -rf runs docs/_build docs/api .pytest_cache .mypy_cache .ruff_cache *.egg-info build
 	@find bbi_utils pocket tools tests notebooks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -20,7 +20,6 @@ NAMES = (
     "kills",
     "million",
     "threads",
-    "rehearsal",
     "by_endpoint",
 )
 

@@ -49,6 +49,8 @@ class Tab:
             self.requests.append(about["request"]["url"])
         elif said["method"] == "Runtime.exceptionThrown":
             self.errors.append(json.dumps(about["exceptionDetails"])[:300])
+        elif said["method"] == "Runtime.consoleAPICalled" and about["type"] in ("error", "assert"):
+            self.errors.append(json.dumps(about["args"])[:300])
         elif said["method"] == "Log.entryAdded" and about["entry"]["level"] == "error":
             self.errors.append(about["entry"]["text"])
 

@@ -1,0 +1,1 @@
+"""The driver: parameters, stages, what has to run again, and the commands."""

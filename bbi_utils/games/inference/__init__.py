@@ -1,0 +1,1 @@
+"""How sure: exact bounds, bets on groups, simultaneous intervals, the kernel test."""

@@ -1,0 +1,1 @@
+"""Endpoints that speak the OpenAI chat protocol: asking, paying, and what goes wrong."""
