@@ -138,6 +138,10 @@ def test_the_command_writes_everything_and_exits_1_when_refuted(
     assert said.err == "" and "refuted at ε = 0.1" in said.out and str(out) in said.out
     certificate = json.loads((out / "certificate.json").read_text())
     assert certificate["verdict"] == "refuted" and certificate["pair"] == "answers"
+    where = json.loads((out / "where.json").read_text())
+    assert {'opens with "I think"', 'says "think"'} <= {habit["habit"] for habit in where["habits"]}
+    assert f"{where['habits'][0]['habit']}: " in said.out
+    assert len(where["examples"]) == 2 and "example 1, on which" in said.out
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["inputs"] == {"answers.csv": sha256_file(source)}
     for name, digest in manifest["outputs"].items():
