@@ -29,6 +29,9 @@ from bbi_utils.responses.recorded import Recorded
 STUDENT = "student"  # the contrast of a file, which does not say whether its student was distilled
 GAMES = {"both": ("single", "pairwise"), "single": ("single",), "pairwise": ("pairwise",)}
 GAMBLER = "together"  # the adversary that the sequential test bets on
+REST = (
+    2.0  # it is trained anew when it can see so many times as many prompts; it has several members to train
+)
 MOST_FOR_KERNEL = 2000  # prompts; the kernel's memory grows with their square
 
 
@@ -99,7 +102,8 @@ def audit(recorded: Recorded, settings: Settings, *, shown: bool = False) -> Aud
         kernel = kernel_of(recorded.pairs, seed=settings.seed)
         bar.update()
         error = round(1 - settings.confidence, 12)
-        sequential = bet(prequential(makers[GAMBLER], recorded.pairs, seed=settings.seed), error=error)
+        outcomes = prequential(makers[GAMBLER], recorded.pairs, seed=settings.seed, growth=REST)
+        sequential = bet(outcomes, error=error)
         bar.update()
     how: dict[str, Any] = {"epsilon": settings.epsilon, "confidence": settings.confidence}
     verdicts = {}
