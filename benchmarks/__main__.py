@@ -20,6 +20,7 @@ NAMES = (
     "kills",
     "million",
     "threads",
+    "rehearsal",
     "by_endpoint",
 )
 

@@ -20,6 +20,7 @@ from bbi_utils.oracles import LocalOracle, Request, Sampling
 from bbi_utils.oracles.chat import render
 from bbi_utils.study import plan, preflight
 from bbi_utils.study.params import Study, load_study
+from bbi_utils.study.shapes import PUBLISHED, Shape
 from bbi_utils.study.stages import content_of
 
 SAMPLING = Sampling(temperature=0.9, max_new_tokens=6, seed=3)
@@ -189,6 +190,6 @@ def test_the_plan_and_the_disk_count_its_base(
 ) -> None:
     assert plan.parameters_of(str(adapter)) == plan.parameters_of(str(tiny_qwen)) > 50_000
     teacher = str(copy(adapter, tmp_path / "mine", base_model_name_or_path="some/model"))
-    monkeypatch.setitem(plan.PUBLISHED_PARAMETERS, "some/model", 1e18)
+    monkeypatch.setitem(PUBLISHED, "some/model", Shape(1e18, 1, 1, 1, 1))
     with pytest.raises(BadInput, match="some/model need .* GB"):
         preflight.check_downloads(study.model_copy(update={"teacher": teacher}))

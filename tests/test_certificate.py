@@ -132,7 +132,10 @@ def test_a_plan_needs_no_scores(capsys: pytest.CaptureFixture[str]) -> None:
         (lambda t: pd.concat([t, t]), "twice"),
         (lambda t: t.iloc[[0, *range(3, 60)]], "a1 was scored on prompts that others were not"),
         (
-            lambda t: pd.concat([t, t.iloc[2:].assign(game="single")]),
+            lambda t: pd.concat(
+                [t.assign(shown="pair")]
+                + [t.iloc[2:].assign(game="single", shown=side) for side in ("teacher", "student")]
+            ),
             "not scored on the same prompts in all its games",
         ),
         (lambda t: t.iloc[:0], "empty"),
@@ -141,6 +144,7 @@ def test_a_plan_needs_no_scores(capsys: pytest.CaptureFixture[str]) -> None:
             lambda t: t.assign(game="single", shown="teacher"),
             "a0 .single. was shown teacher; exp",
         ),
+        (lambda t: t.assign(game="single"), "the single game need a column shown: teacher or student"),
         (lambda t: t.assign(shown=None), "60 scores have no shown"),
         (lambda t: t.assign(fold=np.nan), "60 scores have no fold"),
         (lambda t: t.assign(prompt_id=[[i] for i in range(60)]), "prompt_id holds lists"),

@@ -20,6 +20,7 @@ from bbi_utils.distillation.examples import (
     collate,
     encode_example,
     graded_tokens,
+    lessons_of,
     plan_steps,
     split_batch,
 )
@@ -32,6 +33,13 @@ PROMPTS = [f"What is {i}?" for i in range(24)]
 ANSWERS = [f"It is {i}." for i in range(24)]
 SETTINGS = LoraSettings(r=4, alpha=8, batch_size=8, epochs=2, learning_rate=2e-2, checkpoint_every=2)
 FAMILIES = ["tiny_qwen", "tiny_llama"]
+
+
+def test_a_teacher_that_said_nothing_is_one_clear_error() -> None:
+    said = pd.DataFrame({"answer": ["", ""], "finish_reason": ["length", "stop"]})
+    with pytest.raises(BadInput, match=r"teacher big answered none of 2 prompts .*length, stop"):
+        lessons_of(said, "big")
+    assert len(lessons_of(pd.concat([said, said.assign(answer=["", "Yes."])]), "big")) == 1
 
 
 def train(student: Path, out: Path, settings: LoraSettings = SETTINGS, **more: Any) -> Any:

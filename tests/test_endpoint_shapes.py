@@ -377,6 +377,8 @@ def test_azures_version_is_no_password_and_goes_where_it_belongs(monkeypatch: An
         ("HTTPS_PROXY", "http://me:geheim@proxy:port", "its URL or that of a proxy cannot be read"),
         ("SSL_CERT_FILE", "/no/such/file.pem", "the certificates that SSL_CERT_FILE .*: No such file"),
         ("SSL_CERT_FILE", __file__, "the certificates that SSL_CERT_FILE"),
+        ("SSL_CERT_FILE", "/", "SSL_CERT_DIR name.*: Is a directory; name others, or none"),
+        ("SSLKEYLOGFILE", "/no/such/folder/keys", "or the log of SSLKEYLOGFILE: No such file"),
     ],
 )
 def test_an_environment_that_leads_nowhere_is_one_line_before_anything_is_sent(

@@ -243,6 +243,10 @@ def test_ids_that_stand_at_two_prompts_of_one_file_do_not_join(tmp_path: Path) -
     assert [row["student"] for row in turned] == [f"c{row['teacher'][1:]}" for row in turned]
     with pytest.raises(BadInput, match="--by id, and id '0' stands at two prompts of one model"):
         read_pairs([a, b], Choice(by="id"))
+    other = file("d", "XY")  # no prompt alike: each sample has its own examples before the question
+    with pytest.raises(BadInput, match="share no prompt; name what joins them: --by id"):
+        read_pairs([a, other])
+    assert [row["student"] for row in read_pairs([a, other], Choice(by="id"))[0]][:2] == ["dX0", "dY0"]
 
 
 def test_prompts_that_letter_case_tells_apart_in_one_file_are_two(tmp_path: Path) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import make_qwen
 
 from bbi_utils import oracles, probes, responses
 from bbi_utils.errors import BadInput
 from bbi_utils.games import limit
+from bbi_utils.oracles import likelihood
 from bbi_utils.oracles.base import Said
 from bbi_utils.oracles.likelihood import probabilities
 from bbi_utils.oracles.seeded import inverse_cdf, nucleus
@@ -144,6 +147,41 @@ def test_a_table_of_all_contrasts_and_of_one_oracle_under_two_names(tiny_qwen, t
         responses.likelihood_table(asked_probes, told, with_far, store, pair="x", progress=False)
     alone = {arm: one for arm, one in found.items() if arm != "teacher"}
     assert responses.likelihood_table(asked_probes, told, alone, store, pair="x", progress=False).empty
+
+
+def test_weighing_that_was_killed_goes_on_where_it_was_to_the_very_same_numbers(
+    tiny_qwen, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr("bbi_utils.oracles.likelihood.MOST", 4)
+    store, asked_probes = responses.ResponseStore(tmp_path / "responses.sqlite"), suite()
+    found = {"teacher": local(tiny_qwen), "base": local(make_qwen(tmp_path / "other", seed=5))}
+    told = {arm: responses.sample(one, asked_probes, store, progress=False) for arm, one in found.items()}
+
+    def weighed() -> pd.DataFrame:
+        return responses.likelihood_table(asked_probes, told, found, store, pair="x", progress=False)
+
+    def kept() -> int:
+        return store.connection.execute("SELECT count(*) FROM weighed").fetchone()[0]
+
+    whole, rows = weighed(), kept()
+    with store.transaction():
+        store.connection.execute("DELETE FROM weighed")
+    weigh, seen = likelihood.of_batch, []
+
+    def watched(model, batch, *rest, most=10**9):
+        if len(seen) == most:
+            raise KeyboardInterrupt
+        seen.append(len(batch))
+        return weigh(model, batch, *rest)
+
+    monkeypatch.setattr(likelihood, "of_batch", partial(watched, most=13))  # a batch of the second model's
+    with pytest.raises(KeyboardInterrupt):
+        weighed()
+    assert kept() == sum(seen) > rows / 2
+    monkeypatch.setattr(likelihood, "of_batch", watched)
+    for _ in range(2):
+        pd.testing.assert_frame_equal(weighed(), whole, check_exact=True)
+        assert sum(seen) == kept() == rows  # nothing is weighed twice
 
 
 def reordered(folder: Path, out: Path) -> Path:

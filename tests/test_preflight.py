@@ -12,6 +12,7 @@ from conftest import CHATML, make_qwen
 from bbi_utils.errors import BadInput
 from bbi_utils.study import plan, preflight
 from bbi_utils.study.params import Study, load_study
+from bbi_utils.study.shapes import PUBLISHED, Shape
 
 
 @pytest.fixture
@@ -170,7 +171,7 @@ def test_a_disk_without_room_is_refused(study: Study, monkeypatch: pytest.Monkey
 def test_models_that_do_not_fit_on_the_disk_are_refused(
     study: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(plan.PUBLISHED_PARAMETERS, "some/model", 1e18)
+    monkeypatch.setitem(PUBLISHED, "some/model", Shape(1e18, 1, 1, 1, 1))
     with pytest.raises(BadInput, match="some/model need .* GB"):
         preflight.check_downloads(study.model_copy(update={"judge": "some/model"}))
 

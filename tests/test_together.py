@@ -165,13 +165,15 @@ def test_embeddings_are_read_once_and_tell_meanings_apart(monkeypatch: pytest.Mo
         return table / np.linalg.norm(table, axis=1, keepdims=True)
 
     encoder = SimpleNamespace(encode=encode, max_seq_length=None)
-    monkeypatch.setattr(embeddings, "load_encoder", lambda name: encoder)
+    loaded: list[str] = []
+    monkeypatch.setattr(embeddings, "load_encoder", lambda name: loaded.append(name) or encoder)
     monkeypatch.setattr(embeddings, "expect_at_hand", lambda name: None)
     table = pd.DataFrame(rows(60))
     settings = SimpleNamespace(encoder="mine", own=())
     assert list(adversaries(settings))[-2:] == ["embeddings", "together"]  # type: ignore[arg-type]
     found = advantages(embeddings.embedding_adversary("mine")["embeddings"], table)
     assert found["pairwise"] > 0.5 and found["single"] > 0.4
+    assert loaded == ["mine"]
     assert len(read) == len(set(read)) == len({*table["teacher"], *table["student"]})
 
 

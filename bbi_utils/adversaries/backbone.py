@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles.checkpoints import check_complete, loading, pick_device
+from bbi_utils.oracles.checkpoints import check_complete, empty_cache, loading, pick_device
 from bbi_utils.oracles.sentence_encoder import encoder_folder
 
 Text = tuple[str, str]  # an answer, after what is read before it
 Item = dict[str, Any]
-KEPT = 4_000  # texts whose states are kept, the latest; 400 MB of MiniLM's at 64 tokens each
+# Of the texts read, the latest so many have their states kept, as far as there is room.
+KEPT, ROOM = 4_000, 800e6  # texts, bytes: that many at 128 tokens each of MiniLM
 # Encoders whose layers can be split: embeddings, then layers, and nothing after the last one.
 SPLITTABLE = ("bert", "roberta", "xlm-roberta", "distilbert")
 
@@ -76,11 +77,12 @@ class Trunk:
             raise BadInput(f"{found}; choose 1 <= trainable_layers <= layers <= {there}")
         stack.layer = stack.layer[:kept]
         if trained < kept:
-            self._frozen = copy.deepcopy(self._model).eval()
-            _layer_stack(self._frozen).layer = stack.layer[: kept - trained]
+            self._frozen, embeddings = self._model.eval(), self._model.embeddings
+            lower, stack.layer = stack.layer[: kept - trained], stack.layer[kept - trained :]
+            self._frozen.embeddings = _pass_through()
+            self._model = copy.deepcopy(self._frozen)  # of the weights only those that are trained
+            self._frozen.embeddings, stack.layer = embeddings, lower
             self.frozen_parameters = sum(p.numel() for p in self._frozen.parameters())
-            stack.layer = stack.layer[kept - trained :]
-            self._model.embeddings = _pass_through()
 
     def fresh(self) -> tuple[Any, Any]:
         """A copy of what an adversary trains, and a new head on it: layer norm and a linear score.
@@ -104,6 +106,7 @@ class Trunk:
 
     def read(self, texts: list[Text]) -> list[Item]:
         """The items of all texts, in order."""
+        empty_cache(self.device.type)  # of what was trained before
         if self._frozen is None:  # token ids are cheap: no need to keep them
             return [self._tokenize(text) for text in texts]
         fresh = [(text, self._tokenize(text)) for text in dict.fromkeys(texts) if text not in self._items]
@@ -111,8 +114,11 @@ class Trunk:
         for start in range(0, len(fresh), 64):
             self._freeze(fresh[start : start + 64])
         found = [self._items[text] for text in texts]
-        for text in list(self._items)[:-KEPT]:
-            del self._items[text]
+        room = ROOM
+        for place, text in enumerate(reversed(list(self._items))):
+            room -= self._items[text]["inputs_embeds"].nbytes
+            if place >= KEPT or room < 0:
+                del self._items[text]
         return found
 
     def _tokenize(self, text: Text) -> Item:
@@ -130,9 +136,14 @@ class Trunk:
         inputs, _ = self.batch([item for _, item in fresh])
         with torch.no_grad(), self.autocast():
             states = self._frozen(**inputs).last_hidden_state.float().cpu()
-        for (text, item), state in zip(fresh, states, strict=True):
-            kept = {"inputs_embeds": state[: len(item["answer"])].clone()}
-            self._items[text] = kept | {"answer": item["answer"], "truncated": item["truncated"]}
+        lengths = [len(item["answer"]) for _, item in fresh]
+        # In one piece of memory: many small ones among a training's large ones would keep these from going.
+        kept = states[inputs["attention_mask"].cpu().bool()].split(lengths)
+        for (text, item), state in zip(fresh, kept, strict=True):
+            self._items[text] = {
+                "inputs_embeds": state,
+                **{name: item[name] for name in ("answer", "truncated")},
+            }
 
     def batch(self, items: list[Item]) -> tuple[Item, Any]:
         """Right-padded model inputs and the mask of the answers' tokens (batch x length)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -16,14 +16,14 @@ class Embeddings:
     """A reader: each distinct answer's unit vector, computed once. The encoder is loaded for the first."""
 
     def __init__(self, encoder: str) -> None:
-        self._encoder = encoder
+        self._load = cache(partial(load_encoder, encoder))
         self._known: dict[str, np.ndarray] = {}
         self.truncated_share = 0.0
 
     def __call__(self, answers: Sequence[str]) -> np.ndarray:
         """Shape (n, width)."""
         if new := [text for text in dict.fromkeys(answers) if text not in self._known]:
-            found = embed(new, load_encoder(self._encoder))
+            found = embed(new, self._load())
             self._known.update(zip(new, found.vectors.astype(float), strict=True))
             self.truncated_share = max(self.truncated_share, found.truncated_share)
         return np.array([self._known[text] for text in answers])

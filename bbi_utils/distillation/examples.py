@@ -11,6 +11,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.oracles.chat import conversation_ids
 
 if TYPE_CHECKING:
+    import pandas as pd
     import torch
 
 IGNORED = -100  # the label that cross-entropy skips
@@ -27,6 +28,16 @@ def encode_example(
     """
     asked, answered = conversation_ids(tokenizer, prompt, answer, system_prompt=system_prompt, ended=ended)
     return {"input_ids": asked + answered, "labels": [IGNORED] * len(asked) + answered}
+
+
+def lessons_of(answers: pd.DataFrame, teacher: str) -> pd.DataFrame:
+    """The rows that the teacher answered; raises BadInput where it answered none."""
+    taught = answers[answers["answer"] != ""]
+    if taught.empty:
+        ends = ", ".join(map(str, answers["finish_reason"].unique()))
+        found = f"teacher {teacher} answered none of {len(answers)} prompts to distil on (ended by: {ends})"
+        raise BadInput(f"{found}; there is nothing to learn: look at its answers, or name another teacher")
+    return taught
 
 
 def encode_all(

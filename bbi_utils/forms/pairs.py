@@ -28,7 +28,7 @@ def paired(
     """
     if by == "id" and any(not one.id for side in SIDES for one in answers[side]):
         raise BadInput("--by id, and there are answers without one; name the column by --id")
-    if by == "id" and (name := _twofold(answers)):
+    if by == "id" and (name := _twofold(answers)) and _shared_prompts(answers):
         raise BadInput(f"--by id, and id {name!r:.40} stands at two prompts of one model; join --by prompt")
     by = by or _meeting(answers)
     said = {side: _by_key(answers[side], by, _in_two_cases(answers)) for side in SIDES}
@@ -103,6 +103,11 @@ def _in_two_cases(answers: Mapping[str, Sequence[Said]]) -> set[str]:
     return {
         text for (_, text), count in Counter((side, plain(text)) for side, text in texts).items() if count > 1
     }
+
+
+def _shared_prompts(answers: Mapping[str, Sequence[Said]]) -> set[str]:
+    teacher, student = ({plain(one.prompt) for one in answers[side]} for side in SIDES)
+    return (teacher & student) - {""}
 
 
 def _twofold(answers: Mapping[str, Sequence[Said]]) -> str | None:

@@ -122,13 +122,18 @@ def with_templates(scores: pd.DataFrame, probes: Iterable[Probe]) -> pd.DataFram
 
 
 def _check_games(scores: pd.DataFrame) -> None:
-    """Both games are known, and the single one is scored from both sides, where the table says from which.
+    """Both games are known, and the single one is scored from both sides.
 
-    From the teacher's answers alone, an adversary that always says "teacher" would seem never to err.
+    From the teacher's answers alone, an adversary that always says "teacher" would seem never to err, and one
+    that always says "student" never to be right.
     """
     if unknown := set(scores["game"].astype(str)) - set(SHOWN):
         raise BadInput(f"unknown game {min(unknown)!r}; expected {' or '.join(SHOWN)}")
     if "shown" not in scores:
+        if "single" in set(scores["game"].astype(str)):
+            raise BadInput(
+                "scores of the single game need a column shown: teacher or student, whose answer it was"
+            )
         return
     for (*_, adversary, game), shown in scores.groupby(ROW, sort=False)["shown"]:
         if set(shown) != set(SHOWN[game]):

@@ -23,7 +23,9 @@ def prequential(
     Returns one outcome a prompt in that order, shape (n,): 1 right, -1 wrong, 0 a tie, and 0 for the first
     prompts, on which nobody bets (where there are few, all of them). Prompts of one
     group stay together, so that no adversary was trained on the same question in other words; the index
-    numbers the groups, which `betting.bet` takes one by one. Raises BadInput as `games.play` does.
+    numbers the groups, which `betting.bet` takes one by one. What lies between two trainings is scored
+    together: a player may look at all of its texts, as `Together` does, but not at whose they are. Raises
+    BadInput as `games.play` does.
     """
     pairs = checked_pairs(pairs).sort_values("prompt_id")
     groups = questions(pairs)

@@ -265,3 +265,17 @@ def check_complete(missing: Iterable[str], unexpected: Iterable[str] = (), *, na
             more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
             found = f"weights {what} ({', '.join(keys[:3])}{more})"
             raise BadInput(f"model {name}: {found}; get its files anew, all of one version.")
+
+
+def empty_cache(device: str) -> None:
+    """Give freed memory back: a GPU's next model needs it in one piece, and glibc would keep most of it."""
+    import ctypes
+    import gc
+
+    import torch
+
+    gc.collect()
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+    elif sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)

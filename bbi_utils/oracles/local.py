@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from bbi_utils.oracles.chat import (
     refuse_thoughts,
     stop_ids,
 )
-from bbi_utils.oracles.checkpoints import Quantisation
+from bbi_utils.oracles.checkpoints import Quantisation, empty_cache
 from bbi_utils.oracles.seeded import noise_processor
 from bbi_utils.progress import Progress
 
@@ -152,10 +152,18 @@ class LocalOracle:
         rows = zip(requests, prompts, new_tokens, strict=True)
         return [self.read(request, len(prompt), tokens, seconds) for request, prompt, tokens in rows]
 
-    def log_likelihoods(self, said: Sequence[Said], *, progress: bool = True) -> numpy.ndarray:
+    def log_likelihoods(
+        self,
+        said: Sequence[Said],
+        *,
+        known: Mapping[Said, float] | None = None,
+        keep: Callable[[Mapping[Said, float]], None] = lambda _: None,
+        progress: bool = True,
+    ) -> numpy.ndarray:
         """How likely this oracle is to say each of these, in nats: one float64 each, see `likelihood`.
 
-        Raises BadInput for a prompt and answer that do not fit, and OutOfMemory.
+        `known` are those found before, and `keep` is given new ones batch by batch. Raises BadInput for a
+        prompt and answer that do not fit, and OutOfMemory.
         """
         import numpy
         import torch
@@ -167,7 +175,12 @@ class LocalOracle:
             raise BadInput(f"{what}: shorten the prompts or lower max_new_tokens.")
         try:
             with Progress(len(rows), f"{self.name} weighs answers", shown=progress) as bar:
-                found = likelihood.of_answers(self.model, rows, self.stops, self.sampling, bar=bar)
+                model, before = self.model, known or {}
+                found = likelihood.of_answers(
+                    model, rows, self.stops, self.sampling, bar=bar,
+                    known={i: before[one] for i, one in enumerate(kinds) if one in before},
+                    keep=lambda batch: keep({kinds[i]: nats for i, nats in batch.items()}),
+                )  # fmt: skip
         except torch.OutOfMemoryError as error:
             empty_cache(self.device)
             way = "lower ELEMENTS in oracles/likelihood.py or set quantisation to nf4"
@@ -198,14 +211,3 @@ class LocalOracle:
         count = len(tokens) if end is None else end
         sampled = tuple(tokens if end is None else tokens[: end + 1])
         return Answer(request.prompt_id, text, reason, prompt_tokens, count, seconds, sampled)
-
-
-def empty_cache(device: str) -> None:
-    """Give freed GPU memory back to the driver; the next model needs it in one piece."""
-    import gc
-
-    import torch
-
-    gc.collect()
-    if device.startswith("cuda"):
-        torch.cuda.empty_cache()

@@ -78,7 +78,9 @@ def check_weights(path: Path, expected: str) -> None:
 def load_encoder(name: str = MINILM, *, device: str = "auto") -> Any:
     """A SentenceTransformer for a name as ``encoder_folder`` takes it; BadInput if it cannot be loaded."""
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     folder = str(encoder_folder(name))
     with loading(f"sentence encoder {name}"):
         return SentenceTransformer(folder, device=pick_device(device), trust_remote_code=trusts_remote_code())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bbi_utils.errors import BadInput
+from bbi_utils.files import sha256_json
+from bbi_utils.oracles import likelihood
 from bbi_utils.oracles.base import Oracle, Said
 from bbi_utils.oracles.local import LocalOracle
 from bbi_utils.probes import Probe
@@ -18,6 +21,12 @@ if TYPE_CHECKING:
 
 KINDS = {"pair": str, "contrast": str, "prompt_id": str, "category": str, "shown": str,
          "log_teacher": float, "log_student": float, "exact": bool, "same": bool}  # fmt: skip
+# As `store.TOKENS`: files without it are as good. said: the hash of prompt, tokens and end.
+WEIGHED = """
+CREATE TABLE IF NOT EXISTS weighed (
+    fingerprint TEXT NOT NULL, said TEXT NOT NULL, nats REAL NOT NULL, PRIMARY KEY (fingerprint, said)
+) WITHOUT ROWID;
+"""
 Job = tuple[str, str, bool]  # whose likelihood (fingerprint), of which arm's answers, by their kept tokens?
 
 
@@ -37,7 +46,8 @@ def likelihood_table(
     both were asked about the very tokens that were sampled, which takes one vocabulary and tokens that the
     store has kept; else about the text as each one's own tokenizer cuts it. `same`: both are one and the
     same oracle. A contrast of which an oracle is missing has no rows. Each model is loaded once and
-    released. Raises BadInput for an oracle without weights on this machine.
+    released, and what it has weighed is kept in the store, so that a killed run goes on there. Raises
+    BadInput for an oracle without weights on this machine.
     """
     import pandas as pd
 
@@ -45,7 +55,7 @@ def likelihood_table(
     contrasts = [arm for arm in have if arm != TEACHER] if TEACHER in have else []
     kept = {arm: store.tokens(have[arm].fingerprint, sample_index=int(arm == NULL)) for arm in have}
     alike = {arm: have[arm].tokenizer.get_vocab() == have[TEACHER].tokenizer.get_vocab() for arm in contrasts}
-    found = _weigh(probes, told, have, kept, alike, progress=progress)
+    found = _weigh(probes, told, have, kept, alike, store, progress=progress)
     about = {"prompt_id": [one.id for one in probes], "category": [one.category for one in probes]}
     if len({one.group for one in probes}) < len(probes):
         about["group"] = [one.group for one in probes]
@@ -75,6 +85,7 @@ def _weigh(
     oracles: Mapping[str, LocalOracle],
     kept: Mapping[str, Mapping[str, tuple[int, ...]]],
     alike: Mapping[str, bool],
+    store: ResponseStore,
     *,
     progress: bool,
 ) -> dict[Job, numpy.ndarray]:
@@ -90,11 +101,36 @@ def _weigh(
     found: dict[Job, numpy.ndarray] = {}
     for fingerprint, oracle in model.items():
         own = {job: said for job, said in jobs.items() if job[0] == fingerprint}
-        values = oracle.log_likelihoods([one for said in own.values() for one in said], progress=progress)
+        said_in_all = [one for said in own.values() for one in said]
+        there, keep = before(store, fingerprint, said_in_all), partial(keep_weighed, store, fingerprint)
+        values = oracle.log_likelihoods(said_in_all, known=there, keep=keep, progress=progress)
         oracle.release()
         for place, job in enumerate(own):
             found[job] = values[place * len(probes) : (place + 1) * len(probes)]
     return found
+
+
+def named(said: Said) -> str:
+    """What the store knows an answer by that was weighed."""
+    return sha256_json([likelihood.ENGINE, said.prompt, said.tokens, said.ended])
+
+
+def before(store: ResponseStore, fingerprint: str, said: Sequence[Said]) -> dict[Said, float]:
+    """Those of these that this oracle has weighed already, in nats."""
+    with store.transaction():
+        store.connection.execute(WEIGHED)
+        query = "SELECT said, nats FROM weighed WHERE fingerprint = ?"
+        known = dict(store.connection.execute(query, (fingerprint,)).fetchall())
+    names = {one: named(one) for one in set(said)} if known else {}
+    return {one: known[name] for one, name in names.items() if name in known}
+
+
+def keep_weighed(store: ResponseStore, fingerprint: str, found: Mapping[Said, float]) -> None:
+    """Write a batch down; what is there already stays as it is."""
+    rows = [(fingerprint, named(one), nats) for one, nats in found.items()]
+    with store.transaction():
+        insert = "INSERT INTO weighed VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        store.connection.executemany(insert, rows)
 
 
 def said_by(

@@ -13,21 +13,11 @@ from bbi_utils.oracles.checkpoints import count_numbers
 from bbi_utils.oracles.endpoint.client import VERDICT_TOKENS
 from bbi_utils.oracles.hub import cached_commit
 from bbi_utils.oracles.references import kind_of
-from bbi_utils.provenance import gpus
+from bbi_utils.provenance import cores, gpus
+from bbi_utils.study.needs import BYTES, CORE, GPU, needs, precision, runs_on_gpu
 from bbi_utils.study.params import Study
+from bbi_utils.study.shapes import PUBLISHED
 
-# Parameters in all, embeddings included, as the models' own cards state them.
-PUBLISHED_PARAMETERS = {
-    "Qwen/Qwen2.5-0.5B-Instruct": 0.49e9,
-    "Qwen/Qwen2.5-1.5B-Instruct": 1.54e9,
-    "Qwen/Qwen2.5-3B-Instruct": 3.09e9,
-    "Qwen/Qwen2.5-7B-Instruct": 7.62e9,
-    "meta-llama/Llama-3.2-1B-Instruct": 1.24e9,
-    "meta-llama/Llama-3.2-3B-Instruct": 3.21e9,
-    "meta-llama/Llama-3.1-8B-Instruct": 8.03e9,
-}
-# A parameter's bytes; nf4 is 4 bits, its scales, and embeddings that stay in 16 bits.
-BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "nf4": 0.6}
 ELSEWHERE = {"endpoint": "runs elsewhere", "recorded": "recorded answers"}
 WORKING_MEMORY = 1.25  # caches and activations beside the weights, as a factor
 
@@ -56,19 +46,9 @@ def parameters_of(reference: str) -> float | None:
     if folder is not None:
         return float(sum(count_numbers(file) for file in folder.glob("*.safetensors"))) or None
     named = re.search(r"(\d+(?:\.\d+)?)B\b", reference)
-    return PUBLISHED_PARAMETERS.get(reference, float(named[1]) * 1e9 if named else None)
-
-
-def runs_on_gpu(study: Study) -> bool:
-    """Whether the study's device comes out as a GPU on this machine."""
-    return study.device.startswith("cuda") or (study.device == "auto" and bool(gpus()))
-
-
-def precision(study: Study) -> str:
-    """The dtype that `auto` becomes: bfloat16 on a GPU, float32 on a CPU."""
-    if study.dtype != "auto":
-        return study.dtype
-    return "bfloat16" if runs_on_gpu(study) or study.profile == "paper" else "float32"
+    if reference in PUBLISHED:
+        return PUBLISHED[reference].numbers
+    return float(named[1]) * 1e9 if named else None
 
 
 def memory_of(reference: str, *, kind: str) -> float | None:
@@ -141,6 +121,31 @@ def cost_lines(study: Study) -> list[str]:
     return ["", f"endpoints ({limit})", *lines] if lines else []
 
 
+def need_lines(study: Study) -> list[str]:
+    """Memory and time of each step that takes much, and what the times rest on."""
+    speed = f"a GPU at {GPU / 1e9:,.0f} billion operations a second, a guess"
+    if not runs_on_gpu(study):
+        speed = f"{cores()} cores at {CORE / 1e9:.0f} billion operations a second"
+        speed += f", shared by {len(study.pairs)} pairs" * (len(study.pairs) > 1)
+    lines = [f"memory and time of each step, at most ({speed})"]
+    for need in needs(study):
+        took = f"{gigabytes(need.memory):>8}  {duration(need.seconds):>11}"
+        lines.append(f"  {need.stage}  {need.units:>9,}  {need.what:<34}{took}")
+    judged = "the judge comes in 05" if study.judge else "nobody judges"
+    counted = f"adversaries (04 from length on): {study.folds} folds, and what the ensemble needs besides"
+    return [*lines, f"  {counted}; {judged}"]
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a reader wants them."""
+    if seconds is None:
+        return "unknown"
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
 def plan_of(study: Study) -> str:
     """The plan of one pair, as text."""
     where = gpus()[0] if runs_on_gpu(study) and gpus() else "CPU"
@@ -155,12 +160,8 @@ def plan_of(study: Study) -> str:
         lines.append(f"  {item.stage}  {item.times:>9,}  {item.what:<62}{bound}".rstrip())
     total, tokens = sum(item.times for item in work if item.tokens), sum(item.tokens for item in work)
     lines += [f"  in all {total:,} generations, at most {tokens:,} new tokens", *cost_lines(study), ""]
-    counting = ("length", "word and character n-grams", "stylometric")
-    learned = ", ".join((*counting, *study.encoders, *study.own_adversaries, "the ensemble"))
     budgets = ", ".join(map(str, study.budgets))
-    lines += [
-        f"adversaries   {learned} ({study.folds} folds); {'the judge' if study.judge else 'nobody judges'}"
-    ]
+    lines += [*need_lines(study), ""]
     lines += [f"query budgets {budgets} of {study.n_distill} ({study.budget_seeds} seeds)"]
     return "\n".join(lines)
 

@@ -24,8 +24,9 @@ from bbi_utils.oracles.checkpoints import check_files, hash_now, load_tokenizer,
 from bbi_utils.oracles.hub import cached_commit, cached_folder
 from bbi_utils.oracles.references import WORDS, kind_of
 from bbi_utils.provenance import gpus
+from bbi_utils.study.needs import BYTES
 from bbi_utils.study.params import Study
-from bbi_utils.study.plan import BYTES, parameters_of
+from bbi_utils.study.plan import parameters_of
 
 ENCODERS = ("sentence_encoder", "encoders")
 INSTALLED_ENCODER = "all-MiniLM-L6-v2"  # a package of the environment holds it

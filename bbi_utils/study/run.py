@@ -23,8 +23,9 @@ from bbi_utils.provenance import cores, patience, write_manifest
 from bbi_utils.report.claims_text import show_claims
 from bbi_utils.study import preflight, stages
 from bbi_utils.study.display import Display, Lane, clock
+from bbi_utils.study.needs import runs_on_gpu
 from bbi_utils.study.params import DEFAULT_PROFILE, Study, load_study, pairs_of
-from bbi_utils.study.plan import plan, runs_on_gpu
+from bbi_utils.study.plan import plan
 from bbi_utils.study.settings import write_settings
 from bbi_utils.study.stages import STAGES, Task, content_of, make_task
 

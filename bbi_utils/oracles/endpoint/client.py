@@ -183,7 +183,8 @@ class EndpointOracle:
             return f"the proxy in HTTPS_PROXY or ALL_PROXY is a SOCKS proxy; {way}"
         if isinstance(error, OSError):
             what = error.strerror or "they cannot be read"
-            return f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR name: {what}; name others, or none"
+            where = "the certificates that SSL_CERT_FILE or SSL_CERT_DIR name, or the log of SSLKEYLOGFILE"
+            return f"{where}: {what}; name others, or none"
         way = "check it, and HTTPS_PROXY and ALL_PROXY where they are set"
         return f"its URL or that of a proxy cannot be read; {way}"
 

@@ -40,7 +40,8 @@ examples:
   python -m bbi_utils audit answers/ --epsilon 0.1 --teacher gpt-4  all of them against one
 exit status: {STATUS}"""
 CERTIFY_EPILOG = f"""\
-SCORES is a scores.parquet with the columns pair, contrast, adversary, game, prompt_id, correct.
+SCORES is a scores.parquet with the columns pair, contrast, adversary, game, prompt_id, correct;
+of the single game also shown (teacher or student).
 examples:
   python -m bbi_utils certify --plan --epsilon 0.1          how many prompts to ask for
   python -m bbi_utils certify runs/audit/answers/scores.parquet --epsilon 0.1 --contrast student
