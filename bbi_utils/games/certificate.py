@@ -228,7 +228,7 @@ def bounds_by_category(scores: pd.DataFrame, *, confidence: float = 0.95) -> pd.
     rows = []
     for category, seen in (parts := _parts(table)).items():
         for name, record in seen.items():
-            ends = record.bounds(error=(1 - confidence) / (len(parts) * len(seen)))
+            ends = record.bounds(error=(1.0 - confidence) / len(parts) / len(seen))
             rows.append((*about, *name, category, int(record.total), record.advantage, *ends))
     return pd.DataFrame(rows, columns=[*ROW, "category", "n", "advantage", "lower", "upper"])
 

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -80,6 +81,7 @@ class Clustered:
         return float(lower), float(upper)
 
 
+@lru_cache(maxsize=4096)  # a figure of categories asks for the bounds that the certificate has asked for
 def lowest(
     shares: tuple[float, ...], sizes: tuple[int, ...], alone: tuple[Counts, ...], *, error: float
 ) -> float:
