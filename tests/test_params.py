@@ -229,6 +229,12 @@ def test_bytes_that_are_no_text_are_refused_before_anything_runs(text: str, tmp_
         typed(str, parse_yaml('"\\udce9"', "it"))
 
 
+def test_an_ascii_locale_leaves_what_was_typed() -> None:
+    typed_so = "naïve 漢".encode().decode("ascii", errors="surrogateescape")
+    assert parse_setting(f"teacher_system_prompt={typed_so}") == ("teacher_system_prompt", "naïve 漢")
+    assert parse_setting(f"encoders=[{typed_so}]") == ("encoders", ["naïve 漢"])
+
+
 @pytest.mark.parametrize("setting", ["seed", "=1"])
 def test_settings_without_a_name_or_value_are_refused(setting: str) -> None:
     with pytest.raises(BadInput, match="expected name=value"):

@@ -39,7 +39,7 @@ def typed_line(kind: Any, said: str) -> Any:
 
     Where either may stand, a list is what begins with a bracket.
     """
-    characters(said, f"{said!r:.60} holds ")
+    said = as_typed(said)
     listed = items_of(kind) and said.lstrip().startswith("[")
     if takes_text(kind) and not listed:
         return word(said, text=True)
@@ -48,6 +48,14 @@ def typed_line(kind: Any, said: str) -> Any:
     except BadInput:
         return said  # refused by name, as no list
     return typed(kind, found)
+
+
+def as_typed(said: str) -> str:
+    """What was typed, in UTF-8 also where the locale speaks ASCII; raises BadInput on other encodings."""
+    try:
+        return said.encode(errors="surrogateescape").decode()
+    except UnicodeError:
+        return characters(said, f"{said!r:.60} holds ")
 
 
 def word(said: Any, *, text: bool) -> Any:
