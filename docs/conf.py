@@ -24,7 +24,7 @@ root_doc = "docs/index"
 include_patterns = ["*.md", "docs/**", "notebooks/**.ipynb", "benchmarks/README.md", "env/HARDWARE.md"]
 exclude_patterns = [".*", "docs/_build", "runs", "figures", "tests", "tools", "pocket", "bbi_utils", "build"]
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
-extensions += ["sphinx-mathjax-offline", "sphinx_copybutton"]
+extensions += ["sphinx-mathjax-offline", "sphinx_copybutton", "sphinx.ext.githubpages"]
 
 nb_execution_mode = "off"  # the outputs are those of the run that is kept here
 nb_number_source_lines = False

@@ -24,6 +24,7 @@ from chromium import Tab, chromium
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.report.claims_text import read_claims
+from bbi_utils.study.cells import read
 from tools import readme
 from tools import site as content
 
@@ -234,6 +235,43 @@ def test_every_room_and_module_has_its_place_in_the_api() -> None:
     assert set(re.findall(r"automodule:: (\S+)", whole)) == modules
     empty = [line for line in whole.splitlines() if re.fullmatch(r"\| \{py:\w+\}.*\|\s*\|", line)]
     assert empty == []  # a room or a module without a first line
+
+
+def sources() -> list[Path]:
+    """What becomes a page: Markdown and notebooks."""
+    named = [paths.ROOT / name for name in ("benchmarks/README.md", "env/HARDWARE.md")]
+    documents = [*paths.ROOT.glob("*.md"), *(paths.ROOT / "docs").glob("*.md")]
+    return [
+        *named,
+        *documents,
+        *(paths.ROOT / "docs/decisions").glob("*.md"),
+        *paths.NOTEBOOKS.rglob("*.ipynb"),
+    ]
+
+
+def test_every_page_has_its_place_in_the_table_of_contents() -> None:
+    index = paths.ROOT / "docs" / "index.md"
+    trees = re.findall(r"```\{toctree\}\n(.*?)```", index.read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
+    places = [re.sub(r".*<(.*)>", r"\1", line) for line in lines]
+    listed = {file for place in places for file in index.parent.glob(f"{place}.*")}
+    found = {file.resolve() for file in listed}
+    assert [file for file in sources() if file not in found | {index}] == []
+
+
+def test_links_lead_to_files_of_the_repository() -> None:
+    broken = []
+    for file in sources():
+        text = file.read_text(encoding="utf-8")
+        if file.suffix == ".ipynb":
+            cells = read(file)["cells"]
+            text = "\n".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
+        text = re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL)
+        links = re.findall(r"\]\((?!https?:|mailto:|#)([^)\s#]+)[^)]*\)", text)
+        broken += [(file.name, link) for link in links if not (file.parent / link).exists()]
+    assert [
+        each for each in broken if not each[1].startswith("api/")
+    ] == []  # those are written when building
 
 
 def test_folders_have_pages() -> None:
