@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -28,7 +29,7 @@ import pandas as pd
 
 from bbi_utils import games, probes
 from bbi_utils.errors import BadInput
-from bbi_utils.study.needs import CORE, Need, Sizes, needs
+from bbi_utils.study.needs import Need, needs
 from bbi_utils.study.params import Study, load_study
 from benchmarks.worlds import one_thread
 
@@ -354,7 +355,7 @@ def line(stage: str, what: str, step: Step, study: Study, need: Need | None) -> 
     said = f"  {stage} {what:<30} {share:7.2%}  {spent:6.1f} s, whole {whole:7.0f} s  {peak / 1e9:5.2f} GB"
     if need is None or need.memory is None or need.seconds is None:
         return said
-    return f"{said}  plan {need.seconds * Sizes(study).speed / CORE:7.0f} s  {need.memory / 1e9:5.2f} GB"
+    return f"{said}  plan {need.seconds:7.0f} s  {need.memory / 1e9:5.2f} GB"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -369,6 +370,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     others = {name: json.loads(value) for name, value in (one.split("=", 1) for one in options.set)}
     until = time.monotonic() + 60 * options.minutes
+    if hasattr(os, "sched_setaffinity"):  # the plan and its steps are then of one core
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     for profile in options.profiles:
         with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
             settings = stand_ins(Path(folder), profile, options.pair)

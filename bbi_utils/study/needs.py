@@ -21,6 +21,7 @@ PROMPT = 60  # tokens of a prompt in its template; the suite's have 20 to 40 of 
 LETTERS = 5  # of a token
 # Operations a second, sustained: a core's as measured by the rehearsal, a GPU's only a guess.
 CORE, GPU = 20e9, 20e12
+DRAWING = 800.0  # operations' worth of time for each word of a vocabulary from which a token is drawn
 CALL = 0.7e-3  # seconds of a layer's call beside what it computes
 
 
@@ -70,7 +71,8 @@ class Sizes:
         kept = batch * self.length * shape.layers * 2 * shape.keys * size
         memory = BASE + shape.numbers * BYTES[kind] + kept + batch * shape.words * 24
         steps = -(-times // self.study.batch_size) * self.new
-        return memory, self.passes(shape, times * self.length) + steps * shape.layers * CALL
+        drawn = DRAWING * times * self.new * shape.words / self.speed
+        return memory, self.passes(shape, times * self.length) + drawn + steps * shape.layers * CALL
 
     def passes(self, shape: Shape, tokens: float, *, each: float = 2.0) -> float:
         """Seconds of so many tokens through a model, at `each` operations a number."""
@@ -135,7 +137,8 @@ class Sizes:
         taken_away = 2 * 4 * study.folds if grams or name == "stylometric" else 0
         met = n * (1 + self.contrasts + (16 if grams else 0))
         memory = BASE + met * grams * 8 * 1.5 + 2 * n * grams * 12 * 8
-        each = 2 * n * grams * 2e-6 + n * 1e-3 + 2 * n * letters * 2e-7
+        grown = 4e-3 if name == "stylometric" else 1e-3  # trees
+        each = 2 * n * grams * 2e-6 + n * grown + 2 * n * letters * 2e-7
         return memory, each * (self.contrasts * self.trainings + taken_away)
 
     def judging(self, shape: Shape, times: int) -> Cost:
