@@ -13,12 +13,12 @@ import pytest
 from pyarrow import parquet
 
 from bbi_utils.errors import BadInput
-from bbi_utils.forms.known import FORMS, Said
-from bbi_utils.forms.many import read_models
-from bbi_utils.forms.reading import NOTHING, Choice, answers_of, prompt_rows, read_pairs, told
-from bbi_utils.forms.talk import exchanges
 from bbi_utils.oracles.base import Request
 from bbi_utils.oracles.replay import ReplayOracle, is_recorded
+from bbi_utils.probes.forms.known import FORMS, Said
+from bbi_utils.probes.forms.many import read_models
+from bbi_utils.probes.forms.reading import NOTHING, Choice, answers_of, prompt_rows, read_pairs, told
+from bbi_utils.probes.forms.talk import exchanges
 from bbi_utils.tables import Rows, read_rows
 
 FILES = Path(__file__).parent / "answers"

@@ -10,8 +10,8 @@ import pytest
 
 from bbi_utils.adversaries.ridge import VIEWS, ends, out_of_fold, ridge, skeleton, view_of
 from bbi_utils.errors import BadInput
-from bbi_utils.forms.many import files_in, read_models
-from bbi_utils.forms.reading import Choice
+from bbi_utils.probes.forms.many import files_in, read_models
+from bbi_utils.probes.forms.reading import Choice
 from bbi_utils.report.figures.matrix import tree_of
 from bbi_utils.report.matrix import ASKED, LENGTH, TOGETHER, compare_all
 from bbi_utils.report.matrix_files import render_matrix, summary, write_matrix

@@ -16,7 +16,7 @@ from recorded_files import Rows, rows, write
 
 from bbi_utils import games
 from bbi_utils.errors import BadInput
-from bbi_utils.forms.reading import Choice
+from bbi_utils.probes.forms.reading import Choice
 from bbi_utils.responses.recorded import read_answers
 from bbi_utils.tables import LONGEST, columns_of, read_rows, write_csv
 

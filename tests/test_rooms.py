@@ -11,7 +11,7 @@ import pytest
 
 from bbi_utils import paths
 
-ROOMS, FILES, LINES = 9, 8, 350
+ROOMS, FILES, LINES = 8, 8, 350
 UPWARD = "import bbi_utils.study.stages  # planted\n"
 
 

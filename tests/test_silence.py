@@ -17,11 +17,11 @@ from bbi_utils.adversaries.judge import judge_pairs
 from bbi_utils.adversaries.missing import Missing, ends
 from bbi_utils.adversaries.ngrams import WORD_GRAMS, GramCounts, NgramAdversary
 from bbi_utils.errors import BadInput
-from bbi_utils.forms.reading import Choice
 from bbi_utils.games import similarity
 from bbi_utils.games.certificate import Certificate, certify
 from bbi_utils.oracles.base import was_cut
 from bbi_utils.probes import build_suite, take
+from bbi_utils.probes.forms.reading import Choice
 from bbi_utils.report.audit import Audit, Settings, audit
 from bbi_utils.report.audit_files import tables_of
 from bbi_utils.report.text import headline, render_audit

@@ -9,8 +9,8 @@ from typing import Any
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.files import sha256_file
-from bbi_utils.forms.reading import answers_of
 from bbi_utils.oracles.base import Answer, Request, fingerprint_of, was_cut
+from bbi_utils.probes.forms.reading import answers_of
 from bbi_utils.tables import SUFFIXES, unpacked
 
 

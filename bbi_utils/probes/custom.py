@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bbi_utils.errors import BadInput
-from bbi_utils.forms.reading import prompt_rows
+from bbi_utils.probes.forms.reading import prompt_rows
 from bbi_utils.probes.near_duplicates import near_pairs
 from bbi_utils.probes.suite import SPLITS, Probe, prompt_id
 from bbi_utils.tables import FEWEST_PROMPTS, columns_of, joined

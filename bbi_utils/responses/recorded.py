@@ -18,10 +18,10 @@ from pathlib import Path
 import pandas as pd
 
 from bbi_utils.errors import BadInput, one_line
-from bbi_utils.forms.pairs import SIDES, plain
-from bbi_utils.forms.reading import NOTHING, Choice, read_pairs
 from bbi_utils.oracles.base import ending, is_known, was_cut
 from bbi_utils.oracles.chat import without_thoughts
+from bbi_utils.probes.forms.pairs import SIDES, plain
+from bbi_utils.probes.forms.reading import NOTHING, Choice, read_pairs
 from bbi_utils.tables import FEWEST_PROMPTS, Rows, columns_of, joined, located, pick
 
 KEYS = ("prompt_id", "prompt")

@@ -11,7 +11,6 @@ from typing import Any
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
-from bbi_utils.forms.reading import prompt_rows
 from bbi_utils.oracles import Sampling, Terms, chat, gguf, load_oracle, quantised
 from bbi_utils.oracles.adapters import (
     adapter_folder,
@@ -23,6 +22,7 @@ from bbi_utils.oracles.adapters import (
 from bbi_utils.oracles.checkpoints import check_files, hash_now, load_tokenizer, loading
 from bbi_utils.oracles.hub import cached_commit, cached_folder
 from bbi_utils.oracles.references import WORDS, kind_of
+from bbi_utils.probes.forms.reading import prompt_rows
 from bbi_utils.provenance import gpus
 from bbi_utils.study.needs import BYTES
 from bbi_utils.study.params import Study

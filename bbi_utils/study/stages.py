@@ -61,7 +61,7 @@ class Stage:
         return self.notebook[3:].replace("_", " ")
 
 
-PROBES = ("bbi_utils/forms", "bbi_utils/probes")
+PROBES = ("bbi_utils/probes",)
 SETTINGS = "bbi_utils/study/settings.py"
 ANSWERS = (*PROBES, "bbi_utils/oracles", "bbi_utils/responses")
 GAMES = (*ANSWERS, "bbi_utils/games")

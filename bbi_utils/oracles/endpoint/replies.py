@@ -15,10 +15,10 @@ from typing import Any
 import httpx2
 
 from bbi_utils.errors import one_line, printable
-from bbi_utils.forms.talk import text_of as part_of
 from bbi_utils.oracles.base import BROKEN_OFF, REASONS, Answer, FinishReason, ending
 from bbi_utils.oracles.chat import thought_in
 from bbi_utils.oracles.endpoint.complaints import error_in, status_in, words_of
+from bbi_utils.probes.forms.talk import text_of as part_of
 
 AGAIN = (408, 409, 425, 429)  # HTTP statuses that may pass, beside those from 500 on
 # With these nothing was computed; after any other trouble hosts may charge for what they did (a refused or

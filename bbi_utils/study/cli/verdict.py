@@ -13,7 +13,7 @@ from bbi_utils.files import write_json
 from bbi_utils.tables import LONGEST
 
 if TYPE_CHECKING:
-    from bbi_utils.forms.reading import Choice
+    from bbi_utils.probes.forms.reading import Choice
     from bbi_utils.report.audit import Settings
 
 GAMES = ("single", "pairwise")
@@ -162,7 +162,7 @@ def run_audit(options: argparse.Namespace) -> int:
 
 def run_many(options: argparse.Namespace, sources: list[Path]) -> int:
     """`audit` of many models: refuted where some two differ by more than epsilon."""
-    from bbi_utils.forms.many import files_in, read_models
+    from bbi_utils.probes.forms.many import files_in, read_models
     from bbi_utils.report.audit_files import folder_for
     from bbi_utils.report.matrix import compare_all
     from bbi_utils.report.matrix_files import render_matrix, write_matrix
@@ -190,7 +190,7 @@ def run_many(options: argparse.Namespace, sources: list[Path]) -> int:
 
 def choice_of(options: argparse.Namespace) -> Choice:
     """The options of `add_reading`, as the readers take them."""
-    from bbi_utils.forms.reading import Choice
+    from bbi_utils.probes.forms.reading import Choice
 
     return Choice(**{field.name: getattr(options, field.name) for field in fields(Choice)})
 

@@ -10,10 +10,10 @@ import pandas as pd
 
 from bbi_utils.errors import BadInput
 from bbi_utils.files import read_json, sha256_file
-from bbi_utils.forms.reading import NOTHING, Choice
 from bbi_utils.games.folds import checked_pairs, questions
 from bbi_utils.games.scores import costs_for, of_one_contrast, read_scores
 from bbi_utils.paths import RunPaths, shown
+from bbi_utils.probes.forms.reading import NOTHING, Choice
 from bbi_utils.report.audit import STUDENT
 from bbi_utils.report.audit_files import folder_for, name_of
 from bbi_utils.responses.answers import NULL, contrasts_of, read_answers_table

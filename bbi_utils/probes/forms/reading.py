@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bbi_utils.errors import BadInput, one_line
-from bbi_utils.forms.known import FORMS, QUESTIONS, Form, Said, said
-from bbi_utils.forms.pairs import SIDES, paired, whole_talks
-from bbi_utils.forms.talk import answered, asked, text_of
+from bbi_utils.probes.forms.known import FORMS, QUESTIONS, Form, Said, said
+from bbi_utils.probes.forms.pairs import SIDES, paired, whole_talks
+from bbi_utils.probes.forms.talk import answered, asked, text_of
 from bbi_utils.tables import (
     Row,
     Rows,

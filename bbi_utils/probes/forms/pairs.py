@@ -8,7 +8,7 @@ from typing import Any
 
 from bbi_utils.errors import BadInput
 from bbi_utils.files import sha256_text
-from bbi_utils.forms.known import Said
+from bbi_utils.probes.forms.known import Said
 from bbi_utils.tables import Rows
 
 SIDES = ("teacher", "student")

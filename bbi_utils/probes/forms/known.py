@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from bbi_utils.errors import BadInput
-from bbi_utils.forms.talk import Exchange, answered, asked, exchanges, text_of, turns_of
+from bbi_utils.probes.forms.talk import Exchange, answered, asked, exchanges, text_of, turns_of
 from bbi_utils.tables import Row, loads, pick
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bbi_utils.errors import BadInput, one_line
-from bbi_utils.forms.known import Said
-from bbi_utils.forms.pairs import Key, key_of, name_of, plain, times
-from bbi_utils.forms.reading import NOTHING, Choice, summary, told, with_prompts
+from bbi_utils.probes.forms.known import Said
+from bbi_utils.probes.forms.pairs import Key, key_of, name_of, plain, times
+from bbi_utils.probes.forms.reading import NOTHING, Choice, summary, told, with_prompts
 from bbi_utils.tables import Rows, located, read_rows
 
 
