@@ -1,7 +1,7 @@
 """Does the study find what is planted? Worlds of scripts alone, in which it is known where answers differ.
 
 Teacher and student answer by their scripts, the lexical adversaries are cross-fitted, and the categories are
-looked at as notebooks 04 and 07 do it. The ceiling is the exact total variation distance of the scripts.
+looked at as notebooks 04 and 09 do it. The ceiling is the exact total variation distance of the scripts.
 """
 
 from __future__ import annotations

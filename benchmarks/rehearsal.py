@@ -303,7 +303,7 @@ def drawing(study: Study) -> Done:
     }
     with tempfile.TemporaryDirectory() as folder:
         for name, figure in pictures.items():
-            figures.save_figure(figure, name, inputs=[], folder=Path(folder), notebook="07_make_figures")
+            figures.save_figure(figure, name, inputs=[], folder=Path(folder), notebook="09_make_figures")
     return 1, 1
 
 
@@ -320,8 +320,8 @@ def steps_of(study: Study) -> dict[tuple[str, str], Step]:
             step = partial(weighing if "weighs" in need.what else answering, role=role)
         if step is not None:  # students on a budget are what "distillation" and "student answers" measure
             found[need.stage, need.what] = partial(step, of=need.units)
-    found |= {("05", "sequential tests"): betting, ("05", "verdicts and queries"): verdicts}
-    found |= {("05", "the limit"): limits, ("06", "what to buy"): choosing, ("07", "figures"): drawing}
+    found |= {("06", "sequential tests"): betting, ("07", "verdicts and queries"): verdicts}
+    found |= {("07", "the limit"): limits, ("08", "what to buy"): choosing, ("09", "figures"): drawing}
     return dict(sorted(found.items(), key=lambda item: item[0][0]))
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from bbi_utils.study.cells import Cell, Notebook, code_cells, code_hash, read, tags
 
-FIRST = ("Question", "In", "Out", "Time")
-FOUND = "What we found"
+FIRST = ("Question", "Goals", "In", "Out", "Time")
+FOUND, RECORD = "What we found", "provenance.versions_line()"  # how a notebook ends
 PREFERRED, LIMIT = 8, 12  # lines of code in a cell
 LONG_SHARE = 0.25  # of code cells may be longer than preferred
 MOST_PARAMETERS = 15
 # Of the lines of code in the notebooks that a reader follows through, imports and parameters take at most:
-OPENING_SHARE, FOLLOWED = 0.15, ("03", "04", "05", "06")
+OPENING_SHARE, FOLLOWED = 0.15, ("03", "04", "05", "06", "07", "08")
 IMAGE_BYTES = 400_000
 SECRET = re.compile(
     r"hf_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|AKIA[0-9A-Z]{16}"
@@ -33,8 +33,8 @@ MAGIC = re.compile(r"^\s*(!|%{1,2}\w)", re.MULTILINE)
 def check_rules(path: Path | str) -> list[str]:
     """Each violation of the notebook rules as one line naming the cell (counted from 1); empty when none."""
     name, notebook = Path(path).name, read(path)
-    found = [] if re.fullmatch(r"\d\d(_[a-z]+){2,}\.ipynb", name) else ["not named NN_verb_noun.ipynb"]
-    for check in (_first_cell, _imports, _parameters, _prose, _code, _private, _fresh, _images):
+    found = [] if re.fullmatch(r"\d\d(_[a-z]+)+\.ipynb", name) else ["not named NN_verb_noun.ipynb"]
+    for check in (_first_cell, _imports, _parameters, _prose, _end, _code, _private, _fresh, _images):
         found += check(notebook)
     if name.startswith(FOLLOWED):
         found += _opening(notebook)
@@ -46,7 +46,7 @@ def _numbered(notebook: Notebook, kind: str) -> list[tuple[int, Cell]]:
 
 
 def _first_cell(notebook: Notebook) -> Iterator[str]:
-    """A Markdown H1, then the labels in bold: **Question**, **In**, **Out**, **Time**."""
+    """A Markdown H1, then the labels in bold: **Question**, **Goals**, **In**, **Out**, **Time**."""
     first = notebook["cells"][0] if notebook["cells"] else {"cell_type": "none", "source": ""}
     if first["cell_type"] != "markdown" or not first["source"].startswith("# "):
         yield "cell 1: is not Markdown that begins with an H1"
@@ -144,8 +144,19 @@ def _prose(notebook: Notebook) -> Iterator[str]:
     for (number, cell), (after, _) in zip(code, code[1:], strict=False):
         if after == number + 1 and id(cell) not in opening:
             yield f"cells {number} and {after}: no sentence between two code cells"
-    if not any(re.search(rf"^#+ .*{FOUND}", c["source"], re.MULTILINE) for _, c in prose):
+
+
+def _end(notebook: Notebook) -> Iterator[str]:
+    """What was found, computed in a cell of its own, and what is next."""
+    heading = re.compile(rf"^#+ .*{FOUND}", re.MULTILINE)
+    cells = notebook["cells"]
+    if (start := next((i for i, cell in enumerate(cells) if heading.search(cell["source"])), None)) is None:
         yield f"no section '{FOUND}'"
+        return
+    if not any(cell["cell_type"] == "code" and RECORD not in cell["source"] for cell in cells[start:]):
+        yield f"nothing is computed under '{FOUND}'"
+    if not any("Next: " in cell["source"] for cell in cells[start:]):
+        yield "does not say what is next"
 
 
 def _code(notebook: Notebook) -> Iterator[str]:

@@ -183,7 +183,7 @@ def test_saved_bytes_repeat_and_hold_no_metadata(tmp_path: Path) -> None:
     source.write_bytes(b"loss")
     for folder in ("a", "b"):
         fig = figures.loss_figure({"qwen": made.loss(30)})
-        figures.save_figure(fig, "loss", tmp_path / folder, notebook="07", inputs=[source])
+        figures.save_figure(fig, "loss", tmp_path / folder, notebook="09", inputs=[source])
     names = sorted(p.name for p in (tmp_path / "a").iterdir())
     assert names == ["MANIFEST.json", "loss.caption.txt", "loss.pdf", "loss.png"]
     for name in names:
@@ -199,8 +199,8 @@ def test_manifest_is_sorted_true_and_without_absolute_paths(tmp_path: Path) -> N
     out = tmp_path / "figures"
     for name in ("b", "a", "b"):
         fig = figures.loss_figure({"qwen": made.loss(30)})
-        figures.save_figure(fig, name, out, notebook="07_make_figures", inputs=[source])
-    figures.save_table(pd.DataFrame({"x": [1 / 3]}), "t", out, notebook="07_make_figures", inputs=[source])
+        figures.save_figure(fig, name, out, notebook="09_make_figures", inputs=[source])
+    figures.save_table(pd.DataFrame({"x": [1 / 3]}), "t", out, notebook="09_make_figures", inputs=[source])
     text = (out / "MANIFEST.json").read_text()
     rows = json.loads(text)
     assert [r["name"] for r in rows] == ["a", "b", "t.csv"]
@@ -216,7 +216,7 @@ def test_two_writers_lose_no_manifest_row(tmp_path: Path) -> None:
     table = pd.DataFrame({"x": [1]})
     with ThreadPoolExecutor(8) as pool:
         jobs = [
-            pool.submit(figures.save_table, table, f"t{i}", tmp_path, notebook="07", inputs=[])
+            pool.submit(figures.save_table, table, f"t{i}", tmp_path, notebook="09", inputs=[])
             for i in range(24)
         ]
         for job in jobs:
@@ -227,7 +227,7 @@ def test_two_writers_lose_no_manifest_row(tmp_path: Path) -> None:
 def test_a_missing_input_stops_before_anything_is_written(tmp_path: Path) -> None:
     fig = figures.loss_figure({"qwen": made.loss(30)})
     with pytest.raises(BadInput, match="loss.parquet"):
-        figures.save_figure(fig, "loss", tmp_path / "out", notebook="07", inputs=[tmp_path / "loss.parquet"])
+        figures.save_figure(fig, "loss", tmp_path / "out", notebook="09", inputs=[tmp_path / "loss.parquet"])
     assert not (tmp_path / "out").exists()
 
 

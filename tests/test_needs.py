@@ -14,8 +14,9 @@ from bbi_utils import paths
 from bbi_utils.adversaries import EncoderSettings, all_adversaries
 from bbi_utils.study.needs import BASE, Sizes, needs
 from bbi_utils.study.params import Study, load_study
-from bbi_utils.study.plan import duration, plan
+from bbi_utils.study.plan import duration, plan, work_of
 from bbi_utils.study.shapes import PUBLISHED, shape_of
+from bbi_utils.study.stages import STAGES
 
 WITHIN = 2.0  # times more or less
 SIZES: dict[str, int] = {
@@ -123,3 +124,12 @@ def test_shapes_come_from_configurations_and_tables(tmp_path: Path) -> None:
 def test_durations_are_words() -> None:
     said = [duration(seconds) for seconds in (None, 3, 119, 600, 9000, 3e5)]
     assert said == ["unknown", "3 seconds", "119 seconds", "10 minutes", "2 hours", "3 days"]
+
+
+def test_every_line_stands_by_the_notebook_that_does_it() -> None:
+    study, notebooks = load_study("pocket", "qwen"), {stage.number: stage.notebook for stage in STAGES}
+    found = {line.what: notebooks[line.stage] for line in (*needs(study), *work_of(study))}
+    wanted = {"judge": "05_identify_teacher", "kernel tests": "06_ask_many_questions"}
+    assert {name: found[name] for name in wanted} == wanted
+    bought = {notebook for name, notebook in found.items() if "budget" in name or "pool" in name}
+    assert bought == {"08_spend_query_budget"}

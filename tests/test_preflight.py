@@ -231,7 +231,7 @@ def test_a_plan_counts_what_the_study_asks_for(study: Study) -> None:
     assert "nothing is run or written" in text
     work = {(item.stage, item.what): item for item in plan.work_of(study)}
     bought = len(study.strategies) * study.budget_seeds * sum(study.budgets)
-    assert work["06", "examples seen in 48 distillations on a budget"].times == bought * study.epochs
+    assert work["08", "examples seen in 48 distillations on a budget"].times == bought * study.epochs
     assert sum(item.tokens for item in work.values()) % study.max_new_tokens == 0
 
 

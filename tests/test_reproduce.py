@@ -120,7 +120,7 @@ def empty(finished: Run, tmp_path: Path) -> Iterator[Run]:
 
 def test_every_stage_runs_once_and_leaves_an_executed_copy(finished: Run) -> None:
     ran = finished.stages_run(finished.said)
-    assert ran[0] == "suite 01" and ran[-1] == "all 07"
+    assert ran[0] == "suite 01" and ran[-1] == "all 09"
     for pair in PAIRS:
         own = [line.split()[1] for line in ran if line.startswith(pair)]
         assert own == [stage.number for stage in STAGES if stage.scope == "pair"]
@@ -173,9 +173,9 @@ def test_an_unchanged_run_does_nothing_and_imports_no_model_library(copy: Run) -
 
 @pytest.mark.usefixtures("quick")
 def test_a_changed_parameter_reruns_what_takes_it_and_what_follows_from_it(copy: Run) -> None:
-    # 05 and 06 read what 04 wrote, but write the same bytes as before: 07 need only follow 04.
-    again = {f"{pair} {number}" for pair in PAIRS for number in ("04", "05", "06")}
-    assert set(copy.stages_run(copy.reproduce(folds=4))) == {*again, "all 07"}
+    # 05 and 08 read what 04 wrote, but write the same bytes as before: 09 need only follow 04.
+    again = {f"{pair} {number}" for pair in PAIRS for number in ("04", "05", "08")}
+    assert set(copy.stages_run(copy.reproduce(folds=4))) == {*again, "all 09"}
     assert (copy.results / "qwen" / "similarity.parquet").read_text() == "4"
     assert copy.stages_run(copy.reproduce(folds=4)) == []
 
@@ -189,7 +189,7 @@ def test_another_model_in_the_same_place_is_a_change(copy: Run) -> None:
 @pytest.mark.usefixtures("quick")
 def test_one_pair_alone_runs_over_that_pair(copy: Run) -> None:
     said = copy.reproduce(("llama",))
-    assert copy.stages_run(said) == ["all 07"]
+    assert copy.stages_run(said) == ["all 09"]
     assert not any(line.startswith("qwen") for line in said.splitlines())
 
 
@@ -238,8 +238,8 @@ KINDS: dict[str, tuple[Callable[[Path], None], set[str]]] = {
     "a new data file": (lambda study: (study / TEMPLATES / "more.yaml").write_text("a: 1") and None,
                         using("bbi_utils/probes")),
     "an answer script": (edited("sources/pocket/answers/[a-z]*.py"), using("pocket/answers")),
-    "the style sheet": (edited("sources/bbi_utils/report/**/*.mplstyle"), {"07"}),
-    "a figure": (edited("sources/bbi_utils/report/figures/[a-z]*.py"), {"07"}),
+    "the style sheet": (edited("sources/bbi_utils/report/**/*.mplstyle"), {"09"}),
+    "a figure": (edited("sources/bbi_utils/report/figures/[a-z]*.py"), {"09"}),
     "an adversary": (edited("sources/bbi_utils/adversaries/[a-z]*.py"), using("bbi_utils/adversaries")),
     "the training": (edited("sources/bbi_utils/distillation/[a-z]*.py"), using("bbi_utils/distillation")),
     "an oracle": (edited("sources/bbi_utils/oracles/[a-z]*.py"), using("bbi_utils/oracles")),
@@ -250,7 +250,7 @@ KINDS: dict[str, tuple[Callable[[Path], None], set[str]]] = {
     "a parameter file": (edited("sources/notebooks/params/profiles/pocket.yaml", "epochs: 3", "epochs: 2"),
                          {"03"}),
     "weights": (lambda study: tiny_study.write_model(study / "models" / "judge", "x") and None, {"05"}),
-    "a notebook": (edited("notebooks/06_*.ipynb", "run = Path", "more = 1\\nrun = Path"), {"06"}),
+    "a notebook": (edited("notebooks/08_*.ipynb", "run = Path", "more = 1\\nrun = Path"), {"08"}),
     "the lock": (edited("sources/env/requirements.lock"), EVERY),
 }  # fmt: skip
 
@@ -263,14 +263,14 @@ def test_each_kind_of_input_reruns_the_stages_that_depend_on_it(copy: Run, sourc
     edit(copy.folder)
     assert {number for number in EVERY if reason(copy, number)} == wanted
     again = {line.split()[1] for line in copy.stages_run(copy.reproduce())}
-    follow = {number for number in EVERY if number > min(wanted, default="07")}
+    follow = {number for number in EVERY if number > min(wanted, default="09")}
     assert wanted <= again <= wanted | follow
     assert copy.stages_run(copy.reproduce()) == []
 
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
-    ("kind", "ran"), [("a figure", {"all 07"}), ("an answer script", {"qwen 03", "llama 03"})]
+    ("kind", "ran"), [("a figure", {"all 09"}), ("an answer script", {"qwen 03", "llama 03"})]
 )
 def test_what_leaves_the_files_as_they_were_reruns_nothing_else(
     copy: Run, sources: Path, kind: str, ran: set[str]
@@ -289,6 +289,34 @@ def test_a_run_of_an_earlier_version_runs_again_and_says_why(copy: Run) -> None:
     assert copy.stages_run(copy.reproduce()) == ["qwen 04"]
 
 
+@pytest.mark.usefixtures("quick")
+def test_a_run_whose_numbers_were_other_notebooks_goes_on_and_says_so(copy: Run) -> None:
+    """Before 05 was split, the budget was 06 and the figures 07; 05 wrote what 06 and 07 write now."""
+    for pair in PAIRS:
+        records = copy.results / pair / "stages"
+        as_former(records / "08.json", records / "06.json", "06_spend_query_budget")
+        (records / "07.json").unlink()
+    as_former(copy.results / "stages" / "09.json", copy.results / "stages" / "07.json", "07_make_figures")
+    assert reason(copy, "06") == "in an earlier version 06 was 06_spend_query_budget"
+    assert reason(copy, "05") is None and reason(copy, "07") == "not run yet"
+    said = copy.reproduce()
+    again = {f"{pair} {number}" for pair in PAIRS for number in ("06", "07", "08")}
+    assert set(copy.stages_run(said)) == {*again, "all 09"}
+    assert "qwen     06 ask many questions (in an earlier version 06 was 06_spend_query_budget)" in said
+    manifest = json.loads((copy.results / "qwen" / "manifest.json").read_text())
+    assert set(manifest["stages"]) == {stage.notebook for stage in STAGES}
+    assert copy.stages_run(copy.reproduce()) == []
+
+
+def as_former(record: Path, former: Path, notebook: str) -> None:
+    """Move a record to where an earlier version kept it, under the notebook's former name."""
+    content = json.loads(record.read_text())
+    named = next(key for key in content["made_from"] if key.endswith(".ipynb"))
+    content["made_from"][f"code: {notebook}.ipynb"] = content["made_from"].pop(named)
+    record.unlink()
+    former.write_text(json.dumps(content))
+
+
 def test_reasons_to_run(finished: Run, tmp_path: Path) -> None:
     assert reason(finished, "04") is None
     saved = {
@@ -299,7 +327,7 @@ def test_reasons_to_run(finished: Run, tmp_path: Path) -> None:
         assert reason(finished, "03") == "outputs are missing or were edited"
         (finished.results / "qwen" / "answers.parquet").write_text("edited")
         assert reason(finished, "04") == "changed: qwen/answers.parquet"
-        assert reason(finished, "06") is None  # it does not read the table
+        assert reason(finished, "08") is None  # it does not read the table
     finally:
         for name, content in saved.items():
             (finished.results / "qwen" / name).write_bytes(content)
@@ -392,7 +420,7 @@ def test_a_notebook_that_leaves_out_an_output_is_refused(empty: Run) -> None:
 
 
 def test_a_parameter_that_the_study_does_not_know_is_refused_before_anything_runs(empty: Run) -> None:
-    tiny_study.write_notebook(empty.notebooks / "06_spend_query_budget.ipynb", {"BUGETS": [1]}, "1")
+    tiny_study.write_notebook(empty.notebooks / "08_spend_query_budget.ipynb", {"BUGETS": [1]}, "1")
     with pytest.raises(BadInput, match="'bugets'; did you mean 'budgets'"):
         empty.reproduce()
     assert not empty.results.exists()

@@ -107,7 +107,7 @@ def test_a_stage_depends_on_a_setting_that_its_notebook_only_reads(
 
 
 def test_no_setting_is_made_in_two_notebooks_of_a_pair() -> None:
-    """SEED is made for the suite in 01 and for the pair in 02; 07 stands over all pairs."""
+    """SEED is made for the suite in 01 and for the pair in 02; 09 stands over all pairs."""
     study = load_study("pocket", "qwen")
     tasks = [make_task(stage, study) for stage in STAGES if stage.scope == "pair"]
     made = [name for task in tasks for name in task.parameters if name not in ("RUN_DIR", "PAIR")]

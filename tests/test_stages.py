@@ -198,7 +198,7 @@ def test_what_is_shown_is_followed_through_the_cells() -> None:
     )
     tree = ast.parse(code)
     assert {"rates", "row", "rows", "table"} <= shown_only(tree) and "clean" not in shown_only(tree)
-    assert len(writes(tree, next(stage for stage in STAGES if stage.number == "06"))) == 2
+    assert len(writes(tree, next(stage for stage in STAGES if stage.number == "08"))) == 2
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.number)

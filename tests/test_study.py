@@ -88,7 +88,7 @@ def test_certificates_cover_every_adversary_and_say_what_it_took(run: RunPaths) 
 def test_the_audit_notebook_and_the_command_judge_the_run_s_answers_alike(
     run: RunPaths, tmp_path: Path
 ) -> None:
-    notebook, out = NOTEBOOKS / "08_audit_your_own_models.ipynb", tmp_path / "audit"
+    notebook, out = NOTEBOOKS / "10_audit_your_own_models.ipynb", tmp_path / "audit"
     parameters = {"RUN_DIR": str(run.folder), "PAIR": "qwen", "OUT": str(out)}
     job = tmp_path / "job.json"
     copy = str(tmp_path / notebook.name)
@@ -108,7 +108,7 @@ def test_the_audit_notebook_and_the_command_judge_the_run_s_answers_alike(
 
 @pytest.mark.smoke
 def test_the_game_s_notebook_puts_its_player_beside_the_machines(run: RunPaths, tmp_path: Path) -> None:
-    notebook, job = NOTEBOOKS / "09_can_you_tell.ipynb", tmp_path / "job.json"
+    notebook, job = NOTEBOOKS / "11_can_you_tell.ipynb", tmp_path / "job.json"
     parameters = {
         "RUN_DIR": str(run.folder),
         "PAIR": "qwen",
@@ -165,7 +165,7 @@ def test_where_nobody_judges_the_judge_s_rows_and_figure_are_left_out(
     (again.figures / "judge.png").unlink()
     changed = {**settings, "judge": None, "run_dir": str(again.folder)}
     reproduce("pocket", ["qwen"], changed, stream=(said := io.StringIO()))
-    assert all(f"{stage} " in said.getvalue() for stage in ("05", "07")) and "JUDGE" in said.getvalue()
+    assert all(f"{stage} " in said.getvalue() for stage in ("05", "09")) and "JUDGE" in said.getvalue()
     judgements, scores = pd.read_parquet(again.judgements), pd.read_parquet(again.scores)
     assert judgements.empty and list(judgements.columns) == list(pd.read_parquet(run.judgements).columns)
     former = pd.read_parquet(run.scores)

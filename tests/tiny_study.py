@@ -24,7 +24,7 @@ with sqlite3.connect(folder / "responses.sqlite") as store:
     store.execute("CREATE TABLE IF NOT EXISTS responses (arm TEXT PRIMARY KEY, answer TEXT)")
     store.execute("INSERT OR REPLACE INTO responses VALUES (?, ?)", (ARM, TEACHER))
 """
-# A stage that is none of the seven below leaves its outputs.
+# A stage that is none of those below leaves its outputs.
 OTHER = """
 from bbi_utils.paths import RunPaths
 for name in OUTPUTS:
@@ -54,15 +54,22 @@ CODE: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "05_identify_teacher": (
         {"RUN_DIR": "runs/pocket", "PAIR": "qwen", "JUDGE": "x"},
-        'for name in ("judgements.parquet", "scores.parquet", "tests.parquet", "wealth.parquet", '
-        '"certificate_base.json", "certificate_distilled.json", "recorded.jsonl"):\n'
+        'for name in ("judgements", "scores"):\n    (run / PAIR / f"{name}.parquet").write_text("1")',
+    ),
+    "06_ask_many_questions": (
+        {"RUN_DIR": "runs/pocket", "PAIR": "qwen", "QUERIES": [1, 2, 4, 8, 16, 32]},
+        'for name in ("tests", "wealth"):\n    (run / PAIR / f"{name}.parquet").write_text("1")',
+    ),
+    "07_certify": (
+        {"RUN_DIR": "runs/pocket", "PAIR": "qwen", "EPSILON": 0.1},
+        'for name in ("certificate_base.json", "certificate_distilled.json", "recorded.jsonl"):\n'
         '    (run / PAIR / name).write_text("1")',
     ),
-    "06_spend_query_budget": (
+    "08_spend_query_budget": (
         {"RUN_DIR": "runs/pocket", "PAIR": "qwen", "BUDGETS": [40, 80]},
         '(run / PAIR / "budget.parquet").write_text(str(BUDGETS))',
     ),
-    "07_make_figures": (
+    "09_make_figures": (
         {"RUN_DIR": "runs/pocket", "PAIRS": ["qwen", "llama"]},
         '(run / "figures").mkdir(exist_ok=True)\n'
         'said = "0.8,abstract,0.9 (ours),0.8 to 1.0,above 0,supported"\n'

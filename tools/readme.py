@@ -13,7 +13,7 @@ from bbi_utils.files import read_json, replacing
 from bbi_utils.report.claims import NOTHING, TABLES, all_claims, counted
 from bbi_utils.report.claims_text import Row, by_table, read_claims, reported
 from bbi_utils.study.params import Study
-from bbi_utils.study.stages import STAGES, make_task
+from bbi_utils.study.stages import STAGES, make_task, record_of
 from bbi_utils.study.verify import TOLERANCES, load_tolerances
 
 README = paths.ROOT / "README.md"
@@ -136,7 +136,7 @@ def records_of(study: Study, *, scopes: Sequence[str]) -> list[dict[str, Any]]:
     tasks = [make_task(stage, study) for stage in STAGES if stage.scope in scopes]
     records = []
     for task in tasks:
-        record = read_json(task.record_file)
+        record = record_of(task.stage, study)
         if record is None:
             found = f"{task.stage.notebook} has no record in {study.run_dir}"
             raise BadInput(f"{found}; run `make reproduce` first")

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from bbi_utils.files import read_json
-from bbi_utils.study.stages import Task
+from bbi_utils.study.stages import Task, record_of
 
 SECONDS_BETWEEN_PLAIN_LINES = 60.0
 LIVE = "{desc} |{bar:20}| {percentage:3.0f}%"
@@ -32,7 +32,7 @@ class Lane:
         self.planned = self.spent = 0.0  # on the stages that ran, in seconds: as expected, and really
         self.expected: dict[str, float] = {}  # of every stage that is not finished
         for task in tasks:  # as long as the last time in this folder, else the stage's first guess
-            last = (read_json(task.record_file) or {}).get("seconds")
+            last = (record_of(task.stage, task.study) or {}).get("seconds")
             self.expected[task.stage.number] = last or task.stage.seconds
 
     def start(self, task: Task) -> None:

@@ -192,11 +192,11 @@ def needs(study: Study) -> list[Need]:
             lambda s: sizes.weighing(s, kind, asked["student"]))  # fmt: skip
     found += adversaries_of(study, sizes)
     add("05", "judge", 6 * study.n_judge, "judge", lambda s: sizes.judging(s, 6 * study.n_judge))
-    found.append(Need("05", "kernel tests", sizes.contrasts, *sizes.testing()))
+    found.append(Need("06", "kernel tests", sizes.contrasts, *sizes.testing()))
     add(
-        "06", "base student answers the pool", learned, "student", lambda s: sizes.answering(s, kind, learned)
+        "08", "base student answers the pool", learned, "student", lambda s: sizes.answering(s, kind, learned)
     )
-    add("06", "students on a budget", cells, "student", lambda s: sizes.buying(s, kind))
+    add("08", "students on a budget", cells, "student", lambda s: sizes.buying(s, kind))
     return found
 
 

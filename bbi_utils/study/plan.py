@@ -70,9 +70,9 @@ def work_of(study: Study) -> list[Work]:
         ("03", "distilled student answers the test prompts", study.n_test, most),
         ("03", "examples seen in distillation", study.n_distill * study.epochs, 0),
         ("05", "pairs read by the judge, in both orders, for three contrasts", verdicts_of(study), 0),
-        ("06", "base student answers the pool, to find disagreement", study.n_distill, most),
-        ("06", f"examples seen in {rounds} distillations on a budget", bought * study.epochs, 0),
-        ("06", "answers of the students on a budget", rounds * study.n_budget_test, most),
+        ("08", "base student answers the pool, to find disagreement", study.n_distill, most),
+        ("08", f"examples seen in {rounds} distillations on a budget", bought * study.epochs, 0),
+        ("08", "answers of the students on a budget", rounds * study.n_budget_test, most),
     ]
     return [Work(stage, what, times, times * each) for stage, what, times, each in rows if times]
 

@@ -128,7 +128,7 @@ def failure_of(task: Task, failure: dict[str, Any] | None, *, partial: Path, log
 def note_in_manifest(study: Study) -> None:
     """Write the pair's manifest (contract C8) where it lacks a stage's record as it is now."""
     path = paths.RunPaths(study.run_dir, study.pair).manifest
-    found = {stage.notebook: read_json(stages.record_file(stage, study)) for stage in STAGES}
+    found = {stage.notebook: stages.record_of(stage, study) for stage in STAGES}
     records = {notebook: record for notebook, record in found.items() if record is not None}
     if (read_json(path) or {}).get("stages") != records:
         write_manifest(path, parameters=study.parameters(), models=models_of(study), stages=records)

@@ -38,8 +38,8 @@ MODEL_PARAMETERS = ("TEACHER", "STUDENT", "JUDGE", "SENTENCE_ENCODER", "ENCODERS
 class Stage:
     """One notebook: run once for the `suite`, once for each `pair`, or once over `all` pairs.
 
-    `rooms` are the folders whose code and data make its outputs; `report` is none of them before 07, for what
-    02 to 06 show of their results on the way changes no file. `inputs` and `outputs` are names of `RunPaths`.
+    `rooms` are the folders whose code and data make its outputs; `report` is none of them before 09, for what
+    02 to 08 show of their results on the way changes no file. `inputs` and `outputs` are names of `RunPaths`.
     `seconds` is what the pocket profile takes on two cores, the first guess for the time left.
     """
 
@@ -77,11 +77,15 @@ STAGES = (
           inputs=("answers", "likelihoods"),
           outputs=("similarity", "learned_scores", "removals"), seconds=200),
     Stage("05_identify_teacher", "pair", (*PLAYERS, SETTINGS),
-          inputs=("probes", "answers", "likelihoods", "learned_scores"),
-          outputs=("judgements", "scores", "tests", "wealth", "certificates", "recorded"), seconds=40),
-    Stage("06_spend_query_budget", "pair", (*GAMES, SETTINGS, "bbi_utils/distillation"),
+          inputs=("answers", "learned_scores"), outputs=("judgements", "scores"), seconds=20),
+    Stage("06_ask_many_questions", "pair", (*PLAYERS, SETTINGS),
+          inputs=("answers", "likelihoods", "scores"), outputs=("wealth", "tests"), seconds=20),
+    Stage("07_certify", "pair", (*GAMES, SETTINGS),
+          inputs=("probes", "answers", "likelihoods", "scores"),
+          outputs=("certificates", "recorded"), seconds=10),
+    Stage("08_spend_query_budget", "pair", (*GAMES, SETTINGS, "bbi_utils/distillation"),
           inputs=("probes", STORE, "similarity"), outputs=("budget",), seconds=280),
-    Stage("07_make_figures", "all", (*PLAYERS, "bbi_utils/report", "pocket/planted.yaml"),
+    Stage("09_make_figures", "all", (*PLAYERS, "bbi_utils/report", "pocket/planted.yaml"),
           inputs=("loss", "answers", "likelihoods", "similarity", "scores", "judgements", "removals",
                   "wealth", "tests", "certificates", "budget"),
           outputs=("figures", "claims"), seconds=20),
@@ -127,6 +131,18 @@ def record_file(stage: Stage, study: Study) -> Path:
     """Where a stage keeps its record: in the pair's folder, or in the run's for what the pairs share."""
     run = paths.RunPaths(study.run_dir, study.pair if stage.scope == "pair" else "")
     return run.pair_folder / "stages" / f"{stage.number}.json"
+
+
+def record_of(stage: Stage, study: Study) -> dict[str, Any] | None:
+    """The stage's record; None where there is none, or where its number was another notebook."""
+    record = read_json(record_file(stage, study))
+    return None if record is None or _notebook_of(record) not in ("", stage.notebook) else record
+
+
+def _notebook_of(record: dict[str, Any]) -> str:
+    """The notebook that a record is about; empty where it does not say."""
+    named = (name for name in record.get("made_from", ()) if name.endswith(".ipynb"))
+    return next(named, "").removeprefix("code: ").removesuffix(".ipynb")
 
 
 def make_task(stage: Stage, study: Study, notebooks: Path = paths.NOTEBOOKS) -> Task:
@@ -227,9 +243,10 @@ def outputs_of(task: Task) -> dict[str, str | int]:
 
 def reason_to_run(task: Task) -> str | None:
     """Why a stage has to run, in a few words; None when its record, inputs and outputs all still agree."""
-    record = read_json(task.record_file)
+    record = record_of(task.stage, task.study)
     if record is None:
-        return "not run yet"
+        former = _notebook_of(read_json(task.record_file) or {})
+        return f"in an earlier version {task.stage.number} was {former}" if former else "not run yet"
     if f"lock: {LOCK}" not in record["made_from"]:
         return "made by an earlier version, which recorded less"
     before, now = record["made_from"], made_from(task)

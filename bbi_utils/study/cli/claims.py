@@ -11,8 +11,8 @@ from bbi_utils.paths import RunPaths, shown
 from bbi_utils.report.labels import pairs_in
 
 EPILOG = """\
-It reads the tables that 03 to 06 left for each pair, and no model. The three tables are printed and written
-as claims.csv, the same that 07 writes. How claims are judged: docs/decisions/0010-how-claims-are-judged.md.
+It reads the tables that 03 to 08 left for each pair, and no model. The three tables are printed and written
+as claims.csv, the same that 09 writes. How claims are judged: docs/decisions/0010-how-claims-are-judged.md.
 examples:
   python -m bbi_utils claims --profile smol
   python -m bbi_utils claims --run-dir runs/mine --pair qwen
@@ -41,7 +41,7 @@ def run_claims(options: argparse.Namespace) -> int:
     frames = summaries.summarise(tables, planted=planted, **level)
     table = claims.claim_table(frames, confidence=level["confidence"], planted=planted)
     everything = [path for paths in files.values() for path in paths]
-    keep: dict[str, Any] = {"folder": run.figures, "notebook": "07_make_figures"}
+    keep: dict[str, Any] = {"folder": run.figures, "notebook": "09_make_figures"}
     figures.save_table(table, "claims", inputs=everything, caption=claims.NOTE, **keep)
     print(printable(f"{as_text(read_claims(run.claims))}\n\n{claims.NOTE}\n{shown(run.claims)}"))
     return 0
