@@ -67,6 +67,14 @@ def test_equal_values_say_nothing_and_a_category_that_was_not_asked_has_no_row()
     assert concentration(flat.assign(game="single"), FIRST, draws=9).empty
 
 
+def test_no_row_where_groups_leave_no_unit_in_the_named_categories() -> None:
+    table = planted(50, (), 0.0, seed=0)
+    own = table["prompt_id"].astype(int)
+    lonely = table[own % 10 <= 2].assign(group=own // 10)  # of each group's three prompts one is named
+    assert concentration(lonely, FIRST[2:], draws=9).empty
+    assert len(concentration(lonely.drop(columns="group"), FIRST[2:], draws=9)) == 1
+
+
 def accidents(n: int, folds: int, *, seed: int) -> pd.DataFrame:
     """Nothing to learn, but something to remember: who has a category's word is the toss of a coin for each
     prompt, and the adversary of a fold bets on whoever had it more often in the others."""

@@ -89,6 +89,20 @@ def test_betting_is_sharper_than_counting_where_values_vary_little() -> None:
     assert limit.lowest_mean(np.zeros((3, 50)), error=0.05) == 0
 
 
+def test_groups_whose_sizes_go_with_their_values_are_bounded_for_the_sizes_at_hand() -> None:
+    sizes, chance = np.repeat([1.0, 20.0], 50), np.repeat([1.0, 0.03], 50)
+    truth, missed, rng = np.average(chance, weights=sizes), np.zeros(3), np.random.default_rng(0)
+    for _ in range(100):
+        order = rng.permuted(np.tile(np.arange(100), (limit.DIVISIONS, 1)), axis=1)
+        values, weights = (rng.random(100) < chance).astype(float)[order], sizes[order]
+        missed += [
+            limit.lowest_mean(values, error=0.05, sizes=weights) > truth,
+            1 - limit.lowest_mean(1 - values, error=0.05, sizes=weights) < truth,
+            limit.lowest_mean(values, error=0.05) > truth,
+        ]
+    assert missed[:2].max() <= 5 and missed[2] == 100
+
+
 def test_what_is_impossible_under_both_says_nothing_and_under_one_everything() -> None:
     table = world(2)
     table["log_teacher"] = [-np.inf, -1.0, -2.0, -3.0]

@@ -35,9 +35,9 @@ def concentration(
     """Permutation test that artifacts concentrate in the named categories, in the pairwise game.
 
     Returns pair, contrast, n, statistic, p, p_below, top, most; no row where a named category was not asked
-    about or no other was. One value a prompt: its pairwise advantage averaged over every adversary in the
-    table, so that nobody picks one. The statistic is the mean over the prompts of the named categories minus
-    that over the others.
+    about, or no unit is of one, or of another. One value a prompt: its pairwise advantage averaged over every
+    adversary in the table, so that nobody picks one. The statistic is the mean over the prompts of the named
+    categories minus that over the others.
 
     The null is that a prompt's value has nothing to do with whether its category is named: prompts are the
     units, and the labels are dealt out anew over them. (Dealing the names over the ten categories would take
@@ -47,19 +47,16 @@ def concentration(
     groups have equal means but unequal spreads (Chung and Romano, 2013). p_below is the opposite tail; top
     counts how many of the named are among the most.
     """
-
-    def test(part: pd.DataFrame) -> tuple[object, ...]:
+    rows = []
+    for key, part in scores[scores["game"] == "pairwise"].groupby(FAMILY):
         values = 2 * _per_unit(part) - 1
         chosen = values.index.get_level_values("category").isin(named)
-        most = _ranked(values)[:MOST]
-        found = _compare(values.to_numpy(float), chosen, _excess(part), draws=draws, seed=seed)
-        return len(values), *found, len(set(most) & set(named)), ", ".join(most)
-
-    columns = ["n", "statistic", "p", "p_below", "top", "most"]
-    pairwise = scores[scores["game"] == "pairwise"]
-    groups = pairwise.groupby(FAMILY)
-    asked = [(key, part) for key, part in groups if set(named) < set(part["category"])]
-    return pd.DataFrame([(*key, *test(part)) for key, part in asked], columns=[*FAMILY, *columns])
+        # Of groups that mix categories none may be left on one side.
+        if set(named) <= set(part["category"]) and chosen.any() and not chosen.all():
+            most = _ranked(values)[:MOST]
+            found = _compare(values.to_numpy(float), chosen, _excess(part), draws=draws, seed=seed)
+            rows.append((*key, len(values), *found, len(set(most) & set(named)), ", ".join(most)))
+    return pd.DataFrame(rows, columns=[*FAMILY, "n", "statistic", "p", "p_below", "top", "most"])
 
 
 def _excess(scores: pd.DataFrame) -> float:

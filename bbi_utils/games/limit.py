@@ -15,8 +15,8 @@ mean over `DIVISIONS` random orders, which by Markov's inequality reaches 1 / er
 vary little. With q prompts each order is cut into disjoint groups, whose values are independent.
 
 Prompts that belong together (`scores.units`) are one draw: its value is their mean, and a gambler's stake on
-it goes with their number, so that m is still the mean over prompts. With several queries each order has one
-prompt of each, drawn at random.
+it goes with their number, so that m is still the mean over prompts, for groups of these sizes (see
+`lowest_mean`). With several queries each order has one prompt of each, drawn at random.
 """
 
 from __future__ import annotations
@@ -136,7 +136,9 @@ def lowest_mean(series: np.ndarray, *, error: float, sizes: np.ndarray | None = 
     """A lower bound on the expectation of values in [0, 1] that fails with probability at most `error`.
 
     series: orders x values; in each order they are independent draws, or a mean of such. sizes: how much each
-    weighs, in the same order; the expectation is then that of size x value over that of size.
+    weighs, in the same order; the expectation is then sum(size x its own) / sum(size), for these very sizes.
+    Stakes learn from earlier draws and are in units of the largest size, so it takes that a draw's size says
+    nothing of its value. Decision 13 has what was measured where it does.
     """
     from scipy.optimize import brentq
 
