@@ -29,6 +29,7 @@ from bbi_utils.files import write_json
 from bbi_utils.games.certificate import certify
 from bbi_utils.games.scores import of_one_contrast, records
 from bbi_utils.paths import ROOT
+from bbi_utils.probes.forms.reading import Choice
 from bbi_utils.report.audit import Settings
 from bbi_utils.report.audit_files import folder_for, made
 from bbi_utils.responses.answers import contrasts_of, read_answers_table
@@ -134,6 +135,30 @@ def test_the_same_seed_deals_the_same_deck_and_every_kind_of_card_is_balanced(ta
             )  # fmt: skip
         else:  # an answer that is seen twice would be the teacher's
             assert card.prompt_id not in drawn and card.left[:4] == card.right[:4] == "Sure"
+
+
+def test_no_prompt_that_counts_is_shown_elsewhere_in_whatever_order_a_file_has_them(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).permutation(np.array(hostile_rows(), dtype=object)).tolist()
+    table = table_of([recorded_files.write(tmp_path / "mixed.jsonl", rows)], out=str(tmp_path / "play"))
+    for seed in range(5):
+        deck = deal(table.pairs, table.null, n=30, seed=seed, examples=10)
+        kinds: dict[str, set[str]] = {"example": {card.group for card in deck.examples}}
+        for card in deck.cards:
+            kinds.setdefault(card.kind, set()).add(card.group)
+        assert kinds["again"] <= kinds["pair"] and len(kinds["null"]) == 5
+        apart = [kinds[kind] for kind in ("pair", "null", "example")]
+        assert len(set.union(*apart)) == sum(map(len, apart)) == 30 + 5 + 10
+    at = {row["prompt_id"]: row["prompt"] for row in rows}
+    assert table.null is not None and all(table.null["prompt"] == table.null["prompt_id"].map(at))
+    groups = table.pairs.set_index("prompt_id")["group"]
+    assert all(table.null["group"] == table.null["prompt_id"].map(groups))
+
+
+def test_checks_are_of_the_category_that_is_played_while_it_has_prompts(table: Table) -> None:
+    for n, alike in ((12, 2), (17, 2), (19, 1), (20, 0)):  # of 20 prompts
+        deck = deal(table.pairs, table.null, n=n, seed=0, categories=["category 1"])
+        nulls = [card.category for card in deck.cards if card.kind == "null"]
+        assert nulls.count("category 1") == alike and len(nulls) == max(2, n // 6)
 
 
 def test_equal_answers_are_ties_that_nobody_has_to_look_at(tmp_path: Path) -> None:
@@ -273,13 +298,16 @@ def test_an_audit_of_the_same_file_stands_beside_its_players(
     folder.mkdir(parents=True)
     scores, _ = games.play(_Length, read_answers(file).pairs, pair="other", contrast="student")
     scores.to_parquet(folder / "scores.parquet")
-    write_json(folder / "manifest.json", made(Settings(epsilon=0.1), [file], folder, seconds=1.0))
+    manifest = made(Settings(epsilon=0.1), [file], folder, seconds=1.0)
+    write_json(folder / "manifest.json", {**manifest, "understood": read_answers(file).understood})
     table = table_of([file])
     assert table.machines is not None and set(table.machines["pair"]) == {"said"} == {table.pair}
     found = played(table, "anna", right, categories=["category 1"], n=10)
     assert found is not None and len(found.certificate.rows) == 2
     own = found.scores[found.scores["adversary"] == "human:anna"]
     assert len(own) == 10 and set(own["category"]) == {"category 1"}
+    with pytest.raises(BadInput, match=r"scores\.parquet is of other answers; audit these again"):
+        table_of([file], choice=Choice(student="teacher_2"))
     file.write_text(file.read_text().replace("Once more 3", "Once more"))
     with pytest.raises(BadInput, match=r"scores\.parquet is of other answers; audit these again"):
         table_of([file])
@@ -304,6 +332,10 @@ def test_two_people_on_one_prompt_are_one_draw(table: Table) -> None:
         "costs.parquet", "people.parquet", "scores.parquet"
     ]  # fmt: skip
     assert main(["certify", str(table.folder / "people.parquet"), "--epsilon", "0.1"]) in (1, 3)
+    for name in ("ben", "cara"):
+        file_of(table, f"human:{name}").unlink()
+    played(table, "anna", biased)
+    assert not (table.folder / "people.parquet").exists()
 
 
 def test_a_game_that_was_stopped_goes_on_where_it_was(table: Table) -> None:
@@ -409,8 +441,24 @@ def test_files_that_do_not_count_are_named(table: Table, tmp_path: Path) -> None
 
 
 def test_few_pairs_say_what_they_cannot_tell() -> None:
-    assert "anything below 0.40 cannot" in outcome.telling(30, confidence=0.95)
-    assert "nothing can be told" in outcome.telling(4, confidence=0.95)
+    said = outcome.telling(30, confidence=0.95)
+    assert said == "With 30 of 30 pairs decided, anything below 0.40 cannot be told from tossing a coin."
+    assert "With 4 of 4 pairs decided, nothing can be told" in outcome.telling(4, confidence=0.95)
+    assert "nothing can be told" in outcome.telling(30, confidence=0.95, tied=30)
+
+
+@pytest.mark.parametrize("tied", [0, 7, 20, 24])
+def test_what_is_told_from_a_coin_is_what_the_certificate_tells(tied: int) -> None:
+    """Six right and none wrong are no coin's doing, though 24 are undecided and the advantage is 0.2."""
+    told = []
+    for won in range(31 - tied):
+        lost = 30 - tied - won
+        rows = [(f"p{at}", float(one)) for at, one in enumerate([1] * won + [0] * lost + [0.5] * tied)]
+        scores = pd.DataFrame(rows, columns=["prompt_id", "correct"])
+        labels = {"pair": "p", "contrast": "c", "adversary": "human:a", "game": "pairwise"}
+        row = certify(scores.assign(**labels), epsilon=0.1).rows[0]
+        told += [row.advantage] if row.lower > 0 else []
+    assert f"below {min(told):.2f} cannot" in outcome.telling(30, tied=tied, confidence=0.95)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,7 @@ def _manifest(audit: Audit, sources: Sequence[Path], partial: Path) -> dict[str,
     sequential = {name: getattr(audit.sequential, name) for name in ("queries", "p_value", "error")}
     return {
         **made(audit.settings, sources, partial, seconds=audit.seconds),
+        "understood": recorded.understood,
         "prompts": {
             "compared": len(recorded.pairs), "dropped": recorded.dropped, "silent": recorded.silent,
             "never_asked": recorded.never_asked, "identical": recorded.identical,
@@ -115,15 +116,20 @@ def _manifest(audit: Audit, sources: Sequence[Path], partial: Path) -> dict[str,
 def made(settings: Settings, sources: Sequence[Path], partial: Path, *, seconds: float) -> dict[str, object]:
     """What is said of every audit: what was asked of which files, the files in `partial`, what it took."""
     files = sorted(file for file in partial.rglob("*") if file.is_file())
-    alone = len({source.name for source in sources}) == len(sources)
     return {
         "parameters": asdict(settings),
-        "inputs": {source.name if alone else source.as_posix(): sha256_file(source) for source in sources},
+        "inputs": hashes_of(sources),
         "outputs": {file.relative_to(partial).as_posix(): sha256_file(file) for file in files},
         "seconds": round(seconds, 3),
         "peak_memory_bytes": peak_memory(),
         "environment": environment(),
     }
+
+
+def hashes_of(sources: Sequence[Path]) -> dict[str, str]:
+    """Name -> SHA-256 of each file; the whole path where two have one name."""
+    alone = len({source.name for source in sources}) == len(sources)
+    return {source.name if alone else source.as_posix(): sha256_file(source) for source in sources}
 
 
 def _check_room(new: list[Path], folder: Path, *, sources: Sequence[Path]) -> None:

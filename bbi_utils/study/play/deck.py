@@ -74,8 +74,8 @@ def deal(
 ) -> Deck:
     """n prompts drawn at random by `seed`, the same ones for the same answers, each side balanced.
 
-    pairs and null have prompt_id, prompt, category, group, teacher, student. Checks come from prompts that
-    were not drawn (else an answer seen twice would give the teacher away) and examples from other groups.
+    pairs and null have prompt_id, prompt, category, group, teacher, student. No two of what counts, examples
+    and pairs that are both the teacher's share a group: an answer seen twice would give the teacher away.
     Raises BadInput where there are too few prompts, or an unknown category.
     """
     rng = np.random.default_rng(seed)
@@ -88,11 +88,11 @@ def deal(
     if not cards:
         raise BadInput(f"the {n} pairs drawn have equal answers, there is nothing to tell; take more pairs")
     few = max(FEWEST_CHECKS, n // CHECKS)
-    beside = None if null is None else _others(null, drawn, few, rng)
-    nulls = [] if beside is None else _cards(beside, "null", rng)
     learn = _others(pairs, drawn, examples, rng)
     if len(learn) < examples:
         raise BadInput(f"{examples} examples; only {len(learn)} prompts are left for them beside {n} pairs")
+    used = pd.concat([drawn, learn])
+    nulls = [] if null is None else _cards(_others(null, used, few, rng), "null", rng)
     order = _with_repeats(_shuffled([*cards, *nulls], rng), few, rng)
     return Deck(tuple(order), tuple(_cards(drawn[same], "pair", rng)), tuple(_cards(learn, "pair", rng)))
 
@@ -104,10 +104,11 @@ def _of(pairs: pd.DataFrame, categories: Sequence[str]) -> pd.DataFrame:
     return pairs[pairs["category"].isin(categories)] if categories else pairs
 
 
-def _others(pairs: pd.DataFrame, drawn: pd.DataFrame, n: int, rng: np.random.Generator) -> pd.DataFrame:
-    """At most n pairs of unlike answers, to prompts of groups that were not drawn."""
-    free = pairs[~pairs["group"].isin(drawn["group"]) & (pairs["teacher"] != pairs["student"])]
-    return free.iloc[rng.permutation(len(free))[:n]]
+def _others(pairs: pd.DataFrame, used: pd.DataFrame, n: int, rng: np.random.Generator) -> pd.DataFrame:
+    """At most n pairs of unlike answers, of groups not used yet; first of the categories used."""
+    free = pairs[~pairs["group"].isin(used["group"]) & (pairs["teacher"] != pairs["student"])]
+    free = free.iloc[rng.permutation(len(free))]
+    return free.sort_values("category", key=lambda named: ~named.isin(used["category"]), kind="stable")[:n]
 
 
 def _cards(pairs: pd.DataFrame, kind: Kind, rng: np.random.Generator) -> list[Card]:

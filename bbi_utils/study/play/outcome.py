@@ -60,7 +60,7 @@ class Outcome:
         said = [
             f"{self.adversary}: {right} right, {wrong} wrong, {row.tied} undecided{unseen}.",
             f"Advantage {row.advantage:.3f}, between {row.lower:.3f} and {row.upper:.3f} ({level}). "
-            + telling(row.n, confidence=self.certificate.confidence),
+            + telling(row.n, tied=row.tied, confidence=self.certificate.confidence),
             *self.attention.lines,
         ]
         if self.together is not None:
@@ -89,9 +89,12 @@ class Outcome:
         (folder / "certificate.json").unlink(missing_ok=True)
         tables = {"scores": self.scores, "costs": self.costs, "people": self.people}
         for name, table in tables.items():
-            if table is not None:
-                with replacing(folder / f"{name}.parquet") as partial:
-                    table.to_parquet(partial, index=False)
+            path = folder / f"{name}.parquet"
+            if table is None:
+                path.unlink(missing_ok=True)  # of people whose files are gone
+                continue
+            with replacing(path) as partial:
+                table.to_parquet(partial, index=False)
         write_json(folder / "certificate.json", self.certificate.to_json())
         return self
 
@@ -120,13 +123,14 @@ def outcome_of(table: Table, adversary: str, level: Level) -> Outcome:
     )
 
 
-def telling(n: int, *, confidence: float) -> str:
-    """How much advantage so many pairs can tell from a coin at all, as a sentence."""
-    error = (1 - confidence) / 2
-    enough = [k for k in range(n // 2 + 1, n + 1) if lower_bound(Counts(k, n - k, 0), error=error) > 0]
-    if not enough:
-        return f"After {n} pairs nothing can be told from tossing a coin."
-    return f"After {n} pairs anything below {2 * enough[0] / n - 1:.2f} cannot be told from tossing a coin."
+def telling(n: int, *, confidence: float, tied: int = 0) -> str:
+    """How much advantage n pairs, so many of them undecided, can tell from a coin at all, as a sentence."""
+    error, decided = (1 - confidence) / 2, n - tied
+    sides = (Counts(won, decided - won, tied) for won in range(decided + 1))
+    enough = [counts.advantage for counts in sides if lower_bound(counts, error=error) > 0]
+    what = f"anything below {enough[0]:.2f}" if enough else "nothing"
+    can = "cannot" if enough else "can"
+    return f"With {decided} of {n} pairs decided, {what} {can} be told from tossing a coin."
 
 
 def _listed(

@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 
 from bbi_utils.errors import BadInput
-from bbi_utils.files import read_json, sha256_file
+from bbi_utils.files import read_json
 from bbi_utils.games.folds import checked_pairs, questions
 from bbi_utils.games.scores import costs_for, of_one_contrast, read_scores
 from bbi_utils.paths import RunPaths, shown
 from bbi_utils.probes.forms.reading import NOTHING, Choice
 from bbi_utils.report.audit import STUDENT
-from bbi_utils.report.audit_files import folder_for, name_of
+from bbi_utils.report.audit_files import folder_for, hashes_of, name_of
 from bbi_utils.responses.answers import NULL, contrasts_of, read_answers_table
 from bbi_utils.responses.recorded import read_answers
 
@@ -72,8 +72,9 @@ def _of_files(sources: Sequence[Path], contrast: str | None, out: str | None, ch
     recorded, name = read_answers(*sources, choice=choice), name_of(sources)
     where = Path(out) if out else Path("runs") / "play" / name
     scores = folder_for(sources, None) / "scores.parquet"  # of an audit of the same file, if there was one
-    audited = (read_json(scores.with_name("manifest.json")) or {}).get("inputs")
-    if scores.is_file() and audited != {source.name: sha256_file(source) for source in sources}:
+    asked = {"inputs": hashes_of(sources), "understood": recorded.understood}
+    audited = read_json(scores.with_name("manifest.json")) or {}
+    if scores.is_file() and any(audited.get(name) != value for name, value in asked.items()):
         raise BadInput(f"{shown(scores)} is of other answers; audit these again, or move it away")
     return _table(name, STUDENT, recorded.pairs, recorded.null_pairs, scores, where)
 
@@ -85,8 +86,8 @@ def _table(
     costs = None if machines is None else costs_for(machines, scores, None)
     pairs = _grouped(pairs)
     if null is not None:
-        named = null["prompt_id"].map(dict(zip(pairs["prompt_id"], pairs["group"], strict=True)))
-        null = _grouped(null).assign(group=named.fillna(null["prompt"]))
+        null, groups = _grouped(null), pairs.set_index("prompt_id")["group"]
+        null = null.assign(group=null["prompt_id"].map(groups).fillna(null["group"]))
     if machines is not None:
         machines = of_one_contrast(machines).assign(pair=pair)
         if strange := set(pairs["prompt_id"]) - set(machines["prompt_id"]):
