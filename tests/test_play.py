@@ -41,7 +41,7 @@ from bbi_utils.study.play.deck import Card, deal
 from bbi_utils.study.play.game import Game, file_of, seat
 from bbi_utils.study.play.notebook import frame, longer, script
 from bbi_utils.study.play.outcome import Outcome
-from bbi_utils.study.play.server import PAGE, serving
+from bbi_utils.study.play.server import PAGE, Server
 from bbi_utils.study.play.table import Table, table_of
 from bbi_utils.study.play.verdicts import Header, Record, Verdict, read
 
@@ -429,7 +429,7 @@ def test_files_that_do_not_count_are_named(table: Table, tmp_path: Path) -> None
     assert found is not None and set(found.scores["adversary"]) == {"human:anna"}
     said = "\n".join(found.notes)
     for words in (
-        "begun.jsonl is not counted yet: 3 of 40",
+        "begun.jsonl is not counted: 3 of 40 are judged so far",
         "copy.jsonl is not counted: it is human:begun's",
         "n.jsonl, line 1",
         "seed.jsonl, line 1",
@@ -486,7 +486,7 @@ def test_bad_input_is_one_line_before_anybody_plays(
 
 @pytest.fixture
 def page(table: Table) -> Iterator[tuple[str, Game]]:
-    with seat(table, "human:anna") as game, serving(game) as server:
+    with seat(table, "human:anna") as game, Server(game) as server:
         yield server.address, game
 
 
@@ -603,7 +603,7 @@ def test_answers_are_text_and_long_ones_scroll(table: Table, tmp_path: Path) -> 
     with (
         chromium(tmp_path / "browser") as tab,
         seat(table, "human:anna", examples=2) as game,
-        serving(game) as server,
+        Server(game) as server,
     ):
         tab.open(server.address)
         tab.wait(f'{STATE} === "examples"')

@@ -59,22 +59,17 @@ def run_play(options: argparse.Namespace) -> int:
     from bbi_utils.study.play.game import file_of, seat
     from bbi_utils.study.play.outcome import Level, telling
     from bbi_utils.study.play.players import HUMAN
-    from bbi_utils.study.play.server import serving
+    from bbi_utils.study.play.server import Server
     from bbi_utils.study.play.table import table_of
 
     _check(options)
     sources = [Path(file) for file in options.files]
     table = table_of(sources, contrast=options.contrast, out=options.out, choice=choice_of(options))
     level, adversary = Level(options.epsilon, options.confidence), f"{HUMAN}{options.name}"
-    how = {
-        "n": options.pairs,
-        "seed": options.seed,
-        "categories": options.category,
-        "examples": options.examples,
-    }
-    with seat(table, adversary, level=level, **how) as game:
+    deck = {"n": options.pairs, "categories": options.category, "examples": options.examples}
+    with seat(table, adversary, level=level, seed=options.seed, **deck) as game:
         if not game.done:
-            with serving(game, port=options.port) as server:
+            with Server(game, port=options.port) as server:
                 print(f"play at {server.address}\nCtrl-C stops; the same command goes on")
                 print(telling(options.pairs, confidence=options.confidence), flush=True)
                 if not options.no_browser:
@@ -92,7 +87,6 @@ def _check(options: argparse.Namespace) -> None:
     for name, least, most in ranges:
         if not least <= (value := getattr(options, name)) <= most:
             raise BadInput(f"--{name} {value}; expected a whole number from {least} to {most}")
-    if len(options.files) > 2 or (
-        len(options.files) > 1 and any(Path(file).is_dir() for file in options.files)
-    ):
+    most = 1 if any(Path(file).is_dir() for file in options.files) else 2
+    if len(options.files) > most:
         raise BadInput(f"{len(options.files)} of RUN_OR_FILE; expected one run, or at most two files")

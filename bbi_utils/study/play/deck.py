@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -32,12 +32,16 @@ class Card:
     prompt: str
     left: str
     right: str
-    teacher_left: bool
+    teacher_left: bool = field(kw_only=True)
 
-    def again(self) -> Card:
-        """The same pair with its sides exchanged."""
-        sides = self.right, self.left
-        return replace(self, kind="again", left=sides[0], right=sides[1], teacher_left=not self.teacher_left)
+    def exchanged(self) -> Card:
+        """The same answers, each on the other side."""
+        return replace(self, left=self.right, right=self.left, teacher_left=not self.teacher_left)
+
+    def labelled(self) -> dict[str, str]:
+        """Prompt, teacher and student, for an example."""
+        card = self if self.teacher_left else self.exchanged()
+        return {"prompt": card.prompt, "teacher": card.left, "student": card.right}
 
     def sign(self, key: str) -> int:
         """What a key says: 1 that the teacher's answer is the teacher's, -1 that the other is, 0 for "?"."""
@@ -114,13 +118,9 @@ def _others(pairs: pd.DataFrame, used: pd.DataFrame, n: int, rng: np.random.Gene
 def _cards(pairs: pd.DataFrame, kind: Kind, rng: np.random.Generator) -> list[Card]:
     """A card for each row, the teacher on the left in half of them (or one more)."""
     left = rng.permutation(np.arange(len(pairs)) % 2 == 0)
-    about = ("prompt_id", "category", "group", "prompt")
-    cards = []
-    for row, first in zip(pairs.to_dict("records"), left, strict=True):
-        sides = [str(row[side]) for side in ("teacher", "student")][:: 1 if first else -1]
-        texts = {name: str(row[name]) for name in about} | {"left": sides[0], "right": sides[1]}
-        cards.append(Card(kind=kind, teacher_left=bool(first), **texts))
-    return cards
+    rows = pairs[["prompt_id", "category", "group", "prompt", "teacher", "student"]].itertuples(index=False)
+    cards = [Card(kind, *map(str, row), teacher_left=True) for row in rows]
+    return [card if first else card.exchanged() for card, first in zip(cards, left, strict=True)]
 
 
 def _shuffled(cards: Sequence[Card], rng: np.random.Generator) -> list[Card]:
@@ -131,4 +131,5 @@ def _with_repeats(cards: list[Card], n: int, rng: np.random.Generator) -> list[C
     """At most n of the first half's pairs come once more, somewhere in the second half."""
     half = (len(cards) + 1) // 2
     chosen = _shuffled([card for card in cards[:half] if card.kind == "pair"], rng)[:n]
-    return [*cards[:half], *_shuffled([*cards[half:], *(card.again() for card in chosen)], rng)]
+    again = [replace(card.exchanged(), kind="again") for card in chosen]
+    return [*cards[:half], *_shuffled([*cards[half:], *again], rng)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +22,20 @@ State = dict[str, Any]
 class Game:
     """One player at one deck. A verdict is on the disk before the next card is handed out.
 
-    outcome: what is shown at the end, asked for once. clock: seconds, for the time that a verdict took.
+    clock: seconds, for the time that a verdict took.
     """
 
     def __init__(
-        self,
-        deck: Deck,
-        record: Record,
-        outcome: Callable[[], Outcome],
-        *,
-        clock: Callable[[], float] = time.monotonic,
+        self, deck: Deck, record: Record, ending: Callable[[], Outcome], *, clock: Callable[[], float]
     ) -> None:
-        self._deck, self._record, self._outcome, self._clock = deck, record, outcome, clock
-        self._one_at_a_time = threading.Lock()
+        self._deck, self._record, self._ending, self._clock = deck, record, ending, clock
+        self._one_at_a_time = threading.RLock()
         self._shown: tuple[int, float] = (0, 0.0)  # the card last handed out for the first time, and when
-        self._end: Outcome | None = None
 
     def __enter__(self) -> Game:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
         """Let others have the player's file."""
         self._record.close()
 
@@ -51,32 +44,34 @@ class Game:
         """Whether every card has its verdict."""
         return len(self._record.verdicts) == len(self._deck.cards)
 
+    @cached_property
+    def _end(self) -> Outcome:
+        return self._ending()
+
     def outcome(self) -> Outcome:
-        """What came of it; raises BadInput before the last verdict."""
-        if not self.state().get("done"):
-            found = f"{len(self._record.verdicts)} of {len(self._deck.cards)} pairs are judged"
-            raise BadInput(f"{found}; play to the end first, nothing is told before")
-        assert self._end is not None
-        return self._end
+        """What came of it, worked out and written once; raises BadInput before the last verdict."""
+        with self._one_at_a_time:
+            if not self.done:
+                found = f"{len(self._record.verdicts)} of {len(self._deck.cards)} pairs are judged"
+                raise BadInput(f"{found}; play to the end first, nothing is told before")
+            return self._end
 
     def begin(self) -> State:
         """Labelled examples, of other prompts, where there are some and nothing is judged; else `state`."""
         if not self._deck.examples or self._record.verdicts:
             return self.state()
-        sides = [
-            (card, (card.left, card.right)[:: 1 if card.teacher_left else -1]) for card in self._deck.examples
-        ]
-        return {
-            "examples": [
-                {"prompt": card.prompt, "teacher": teacher, "student": student}
-                for card, (teacher, student) in sides
-            ]
-        }
+        return {"examples": [card.labelled() for card in self._deck.examples]}
 
     def state(self) -> State:
         """What a page shows: `card` (counted from 1) of `of`, prompt, left, right; at the end `done`."""
         with self._one_at_a_time:
-            return self._state()
+            at, of = len(self._record.verdicts), len(self._deck.cards)
+            if self.done:
+                return {"done": True, "of": of, "lines": self._end.lines, "table": self._end.table}
+            if self._shown[0] != at + 1:
+                self._shown = (at + 1, self._clock())
+            card = self._deck.cards[at]
+            return {"card": at + 1, "of": of, "prompt": card.prompt, "left": card.left, "right": card.right}
 
     def verdict(self, card: int, key: str) -> State:
         """Record a key for a card and hand out the next; of another than the one shown it is not taken.
@@ -87,22 +82,9 @@ class Game:
             raise BadInput(f"key {key!r:.20}; expected {', '.join(KEYS)}")
         with self._one_at_a_time:
             number, since = self._shown
-            if not self.done and card == number == len(self._record.verdicts) + 1:
+            if card == number == len(self._record.verdicts) + 1:
                 self._record.add(Verdict(key, round(self._clock() - since, 3)))
-            return self._state()
-
-    def _state(self) -> State:
-        at = len(self._record.verdicts)
-        if at == len(self._deck.cards):
-            self._end = self._end or self._outcome()
-            return {"done": True, "of": at, "lines": self._end.lines, "table": self._end.table}
-        if self._shown[0] != at + 1:
-            self._shown = (at + 1, self._clock())
-        card = self._deck.cards[at]
-        return {
-            "card": at + 1, "of": len(self._deck.cards),
-            "prompt": card.prompt, "left": card.left, "right": card.right,
-        }  # fmt: skip
+            return self.state()
 
 
 def seat(
@@ -120,12 +102,8 @@ def seat(
 
     adversary: the name in the scores, such as "human:anna". Raises BadInput as `deal` and `Record` do.
     """
-    asked: dict[str, Any] = {
-        "n": n,
-        "seed": seed,
-        "categories": sorted(set(categories)),
-        "examples": examples,
-    }
+    named = sorted(set(categories))
+    asked: dict[str, Any] = {"n": n, "seed": seed, "categories": named, "examples": examples}
     deck = deal(table.pairs, table.null, **asked)
     header = Header(adversary, table.pair, table.contrast, **asked, deck=deck.hash)
     record = Record(file_of(table, adversary), header)
@@ -135,6 +113,6 @@ def seat(
 def file_of(table: Table, adversary: str) -> Path:
     """Where a player's verdicts are; raises BadInput where the name could not be a file's."""
     name = adversary.rpartition(":")[2]
-    if not 0 < len(name) <= 40 or not all(c.isalnum() or c in "_-." for c in name) or name.startswith("."):
+    if not re.fullmatch(r"[\w-][\w.-]{0,39}", name):
         raise BadInput(f"name {name!r:.60}; expected at most 40 letters, digits, dots, - or _")
     return table.folder / f"{name}.jsonl"

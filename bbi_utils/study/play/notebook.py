@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -25,9 +24,7 @@ def frame(game: Game, *, height: int = 800) -> IFrame:
     """
     from IPython.display import IFrame
 
-    server = Server(game)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return IFrame(server.address, width="100%", height=height)
+    return IFrame(Server(game).address, width="100%", height=height)
 
 
 def script(table: Table, name: str, rule: Rule, **how: Any) -> Outcome:

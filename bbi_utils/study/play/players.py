@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -25,37 +26,31 @@ class Player:
     verdicts: Sequence[Verdict]
     scores: pd.DataFrame
 
-    @property
-    def seconds(self) -> float:
-        return sum(verdict.seconds for verdict in self.verdicts)
-
 
 def players_of(table: Table) -> tuple[dict[str, Player], list[str]]:
     """adversary -> who is through, and a line for each file that does not count."""
     players, left_out = {}, []
     for path in sorted(table.folder.glob("*.jsonl")):
         try:
-            header, verdicts = read(path)
-            asked = {name: getattr(header, name) for name in ("n", "seed", "categories", "examples")}
-            deck = deal(table.pairs, table.null, **asked)
+            adversary, player = _player(path, table)
+            players[adversary] = player
         except BadInput as error:
             left_out.append(f"{path.name} is not counted: {one_line(str(error))}")
-            continue
-        if header.adversary.rpartition(":")[2] != path.stem:  # one file a player, whoever sent it
-            left_out.append(
-                f"{path.name} is not counted: it is {one_line(header.adversary)}'s, by its first line."
-            )
-        elif header.deck != deck.hash:
-            left_out.append(f"{path.name} is not counted: it was played on other answers than these.")
-        elif len(verdicts) < len(deck.cards):
-            left_out.append(
-                f"{path.name} is not counted yet: {len(verdicts)} of {len(deck.cards)} are judged."
-            )
-        else:
-            labels = {"pair": table.pair, "contrast": table.contrast, "adversary": header.adversary}
-            scores = scores_of(deck, verdicts, **labels)
-            players[header.adversary] = Player(deck, verdicts, scores)
     return players, left_out
+
+
+def _player(path: Path, table: Table) -> tuple[str, Player]:
+    """Who a file is of, and the player; raises BadInput where it does not count."""
+    header, verdicts = read(path)
+    deck = deal(table.pairs, table.null, **header.asked)
+    if header.adversary.rpartition(":")[2] != path.stem:  # one file a player, whoever sent it
+        raise BadInput(f"it is {header.adversary}'s, by its first line")
+    if header.deck != deck.hash:
+        raise BadInput("it was played on other answers than these")
+    if len(verdicts) < len(deck.cards):
+        raise BadInput(f"{len(verdicts)} of {len(deck.cards)} are judged so far")
+    labels = {"pair": table.pair, "contrast": table.contrast, "adversary": header.adversary}
+    return header.adversary, Player(deck, verdicts, scores_of(deck, verdicts, **labels))
 
 
 def scores_of(deck: Deck, verdicts: Sequence[Verdict], **labels: str) -> pd.DataFrame:

@@ -6,8 +6,6 @@ import json
 import secrets
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -27,13 +25,21 @@ LARGEST = 1000  # bytes of a verdict
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one game until it is shut down; `address` is for the player alone."""
+    """Serves one game from now on until its block ends, if it has one; `address` is for the player alone.
+
+    Raises OSError where the port is taken.
+    """
 
     daemon_threads = True
 
     def __init__(self, game: Game, *, port: int = 0) -> None:
         self.game, self.token, self.ended = game, secrets.token_urlsafe(16), threading.Event()
         super().__init__(("127.0.0.1", port), Handler)
+        threading.Thread(target=self.serve_forever, args=[0.05], daemon=True).start()
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
 
     @property
     def address(self) -> str:
@@ -44,19 +50,6 @@ class Server(ThreadingHTTPServer):
         """A page that was closed before it had its answer is no error."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
-
-
-@contextmanager
-def serving(game: Game, *, port: int = 0) -> Iterator[Server]:
-    """The game's page while the block runs. Raises OSError where the port is taken."""
-    server = Server(game, port=port)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -8,37 +8,46 @@ from __future__ import annotations
 import errno
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any
 
 import filelock
+from pydantic import ConfigDict, Field, NonNegativeInt
+from pydantic.dataclasses import dataclass
 
 from bbi_utils.errors import BadInput
 from bbi_utils.paths import shown
 
 KEYS = ("1", "2", "?")
+STRICT = ConfigDict(strict=True, extra="forbid")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Header:
     """Who plays what. deck: the hash of all that is shown, so that changed answers are seen."""
 
     adversary: str
     pair: str
     contrast: str
-    n: int
-    seed: int
+    n: NonNegativeInt
+    seed: NonNegativeInt
     categories: list[str]
-    examples: int
+    examples: NonNegativeInt
     deck: str
 
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What `deck.deal` was asked for."""
+        return {name: getattr(self, name) for name in ("n", "seed", "categories", "examples")}
 
-class Verdict(NamedTuple):
+
+@dataclass(frozen=True, config=STRICT)
+class Verdict:
     """The key pressed (1, 2 or ?), and how long the pair was looked at, in seconds."""
 
-    key: str
-    seconds: float
+    key: Annotated[str, Field(pattern="^[12?]$")]
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def read(path: Path) -> tuple[Header, list[Verdict]]:
@@ -46,44 +55,29 @@ def read(path: Path) -> tuple[Header, list[Verdict]]:
 
     Raises BadInput, with the line, where it is no such file.
     """
-    header, verdicts, _ = _parsed(path, path.read_bytes())
+    header, verdicts, _ = _parsed(path)
     if header is None:
         raise BadInput(f"{path.name} is empty; play it, or remove it")
     return header, verdicts
 
 
-def _parsed(path: Path, data: bytes) -> tuple[Header | None, list[Verdict], int]:
+def _parsed(path: Path) -> tuple[Header | None, list[Verdict], int]:
     """Header, verdicts, and the bytes of the lines that are whole."""
-    *lines, torn = data.split(b"\n")
+    *lines, torn = (data := path.read_bytes()).split(b"\n")
     header, verdicts = None, []
     for number, line in enumerate(lines):
         try:
-            value = json.loads(line)
+            said = json.loads(line)
             if number == 0:
-                header = _header(value)
+                header = Header(**said)
+            elif said["card"] != number:
+                raise ValueError(f"card {said['card']}")
             else:
-                verdicts.append(_verdict(value, number))
+                verdicts.append(Verdict(said["key"], said["seconds"]))
         except (ValueError, TypeError, KeyError) as error:
             found = f"{path.name}, line {number + 1}: {line[:60].decode(errors='replace')!r}"
             raise BadInput(f"{found} is not what a game writes there; mend it, or play anew") from error
     return header, verdicts, len(data) - len(torn)
-
-
-def _header(value: dict[str, Any]) -> Header:
-    header = Header(**value)
-    texts = (header.adversary, header.pair, header.contrast, header.deck, *header.categories)
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError("a name that is no text")
-    if not all(type(number) is int and number >= 0 for number in (header.n, header.seed, header.examples)):
-        raise TypeError("no whole number")
-    return header
-
-
-def _verdict(value: dict[str, Any], number: int) -> Verdict:
-    verdict = Verdict(value["key"], float(value["seconds"]))
-    if value["card"] != number or verdict.key not in KEYS or not 0 <= verdict.seconds < float("inf"):
-        raise ValueError("another card, key or time")
-    return verdict
 
 
 class Record:
@@ -95,46 +89,40 @@ class Record:
 
     def __init__(self, path: Path, header: Header) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._held = filelock.FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
+        self._file = path.open("ab", buffering=0)
         try:
-            self._held = filelock.FileLock(path.with_name(f".{path.name}.lock"))
-            self._held.acquire(blocking=False)
-        except filelock.Timeout:
-            raise BadInput(f"{shown(path)} is being played; end that game, or take another name") from None
-        try:
-            self._file = path.open("ab", buffering=0)
+            self._held.acquire()
             self.verdicts = self._begun(path, header)
+        except filelock.Timeout:
+            self.close()
+            raise BadInput(f"{shown(path)} is being played; end that game, or take another name") from None
         except BaseException:
             self.close()
             raise
 
     def _begun(self, path: Path, header: Header) -> list[Verdict]:
-        found, verdicts, whole = _parsed(path, path.read_bytes())
+        found, verdicts, whole = _parsed(path)
         if found is None:
             self._file.truncate(0)
             self._write(asdict(header))
             _sync_folder(path.parent)
             return []
-        names = [field.name for field in fields(Header) if field.name != "pair"]  # the same answers, renamed
-        if changed := [name for name in names if getattr(found, name) != getattr(header, name)]:
-            values = (
-                f"{changed[0]} {getattr(found, changed[0])!r:.40}, now {getattr(header, changed[0])!r:.40}"
-            )
-            raise BadInput(
-                f"{shown(path)} is of another game ({values}); go on with that, or take another name"
-            )
+        for name, now in asdict(header).items():
+            if now != (was := getattr(found, name)) and name != "pair":  # the same answers may be renamed
+                said = f"{shown(path)} is of another game ({name} {was!r:.40}, now {now!r:.40})"
+                raise BadInput(f"{said}; go on with that, or take another name")
         self._file.truncate(whole)
         return verdicts
 
     def add(self, verdict: Verdict) -> None:
         """Write a verdict to the disk; where that fails nothing of it is left, and OSError is raised."""
-        self._write({"card": len(self.verdicts) + 1, **verdict._asdict()})
+        self._write({"card": len(self.verdicts) + 1, **asdict(verdict)})
         self.verdicts.append(verdict)
 
     def _write(self, value: dict[str, Any]) -> None:
-        line, before = (
-            (json.dumps(value, ensure_ascii=False) + "\n").encode(),
-            os.fstat(self._file.fileno()).st_size,
-        )
+        line = (json.dumps(value, ensure_ascii=False) + "\n").encode()
+        before = os.fstat(self._file.fileno()).st_size
         try:
             if self._file.write(line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._file.name)
@@ -145,8 +133,7 @@ class Record:
 
     def close(self) -> None:
         """Let others have the file."""
-        if hasattr(self, "_file"):
-            self._file.close()
+        self._file.close()
         self._held.release()
 
 
