@@ -30,6 +30,7 @@ THOUGHTS = (
 )  # fmt: skip
 INVISIBLE = " \t\r\n\ufeff\u200b"  # before a marker
 SENTINEL = "bbi-sentinel"
+AT_ONCE = "a model that answers at once, such as its instruct variant"
 ANCHOR = "\n"  # no tokenizer that keeps it joins it to a word
 
 
@@ -58,9 +59,7 @@ def refuse_thoughts(name: str, prompt_id: str, text: str) -> None:
     """Raise BadInput for an answer that begins with a thought, which would be compared instead of it."""
     if (marker := thought_in(text)) is not None:
         what = f"{name} thinks aloud ({marker}) in its answer to prompt {prompt_id}"
-        way = (
-            "take a model that answers at once, such as its instruct variant, or answers without the thoughts"
-        )
+        way = f"take {AT_ONCE}, or answers without the thoughts"
         raise BadInput(f"{what}: the thought would be compared instead of the answer; {way}.")
 
 
@@ -79,8 +78,7 @@ def render(tokenizer: Any, prompt: str, *, system_prompt: str | None = None) -> 
     if opened is None:
         return text
     what = f"opens every answer with a thought ({opened}) that cannot be switched off"
-    way = "expected a model that answers at once, such as its instruct variant"
-    raise BadInput(f"chat template of {tokenizer.name_or_path} {what}; {way}.")
+    raise BadInput(f"chat template of {tokenizer.name_or_path} {what}; expected {AT_ONCE}.")
 
 
 def turns(prompt: str, system_prompt: str | None) -> list[dict[str, str]]:
@@ -177,8 +175,7 @@ def check_vocabulary(tokenizer: Any, model: Any) -> None:
     rows = model.get_input_embeddings().weight.shape[0]
     used = [*prompt_ids(tokenizer, "?"), end_of_turn(tokenizer), tokenizer.pad_token_id]
     if (last := max(used)) >= rows:
-        what = (
-            f"writes {tokenizer.convert_ids_to_tokens(last)!r} as token {last}, the model knows {rows} tokens"
-        )
+        word = tokenizer.convert_ids_to_tokens(last)
+        what = f"writes {word!r} as token {last}, the model knows {rows} tokens"
         way = "resize its embeddings, save it (an adapter: with save_embedding_layers=True) and the tokenizer"
         raise BadInput(f"tokenizer of {tokenizer.name_or_path} {what}; {way}.")

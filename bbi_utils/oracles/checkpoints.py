@@ -68,10 +68,8 @@ def resolve_model(model: str | Path, *, revision: str | None = None) -> Checkpoi
     name = str(model)
     folder, file = paths.local_model(name), gguf.file_of(name)
     if revision is not None and (file is not None or (folder is not None and folder.is_dir())):
-        way = "set the revision to null"
-        raise BadInput(
-            f"model {name} is a {'file' if file else 'folder'}, it has no revision {revision}; {way}."
-        )
+        what = f"model {name} is a {'file' if file else 'folder'}, it has no revision {revision}"
+        raise BadInput(f"{what}; set the revision to null.")
     if file is not None:
         digest = hash_now(file)
         with loading(f"model {name}"):

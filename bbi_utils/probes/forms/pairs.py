@@ -100,9 +100,8 @@ def _by_key(answers: Sequence[Said], by: str, apart: Collection[str]) -> dict[Ke
 def _in_two_cases(answers: Mapping[str, Sequence[Said]]) -> set[str]:
     """Prompts of which one model answered several that differ in letter case alone."""
     texts = {(side, " ".join(one.prompt.split())) for side in SIDES for one in answers[side]}
-    return {
-        text for (_, text), count in Counter((side, plain(text)) for side, text in texts).items() if count > 1
-    }
+    counted = Counter((side, plain(text)) for side, text in texts)
+    return {text for (_, text), count in counted.items() if count > 1}
 
 
 def _shared_prompts(answers: Mapping[str, Sequence[Said]]) -> set[str]:
@@ -161,8 +160,8 @@ def _line(by: str, both: int, alone: dict[str, int], most: dict[str, int], *, sh
     parts = [f"joined by {by}: {both:,} in both"]
     parts += [f"{count:,} only of the {side}" for side, count in alone.items() if count]
     if any(alone.values()):
-        fate = "left out as never asked" if shared_only else "missing answers of the other"
-        parts[-1] += f" ({fate}{'' if shared_only else '; --shared-only if they were never asked'})"
+        missing = "missing answers of the other; --shared-only if they were never asked"
+        parts[-1] += f" ({'left out as never asked' if shared_only else missing})"
     if max(most.values()) > 1:
         parts.append(f"up to {most['teacher']} and {most['student']} samples a prompt")
     return ", ".join(parts)

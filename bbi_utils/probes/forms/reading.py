@@ -227,20 +227,16 @@ def _sides(path: Path, answers: Sequence[Said], choice: Choice) -> dict[str, lis
     if None not in named and named[0] == named[1]:
         raise BadInput(f"{path.name}: teacher and student are both {named[0]}; name another model")
     if None in named and len(models) != 2:
-        way = (
-            "give a second file"
-            if len(models) == 1
-            else "name two by --teacher and --student, or compare all by --all-pairs"
-        )
+        way = "name two by --teacher and --student, or compare all by --all-pairs"
+        way = "give a second file" if len(models) == 1 else way
         raise BadInput(f"{path.name} has answers of {_shown(models)}; {way}")
     if unknown := [name for name in named if name is not None and name not in models]:
         what = f"{unknown[0]} is no column and no model of {path.name}"
         raise BadInput(f"{what}; models: {_shown(models)}")
     for at, other in ((0, 1), (1, 0)):
         named[at] = named[at] or next(model for model in models if model != named[other])
-    return {
-        side: [one for one in answers if one.model == name] for side, name in zip(SIDES, named, strict=True)
-    }
+    names = zip(SIDES, named, strict=True)
+    return {side: [one for one in answers if one.model == name] for side, name in names}
 
 
 def _one_model(path: Path, answers: list[Said], own: str | None) -> list[Said]:

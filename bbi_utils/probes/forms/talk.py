@@ -62,13 +62,14 @@ def exchanges(messages: list[Any]) -> list[Exchange]:
             raise BadInput(f"found the role {_role(message)!r:.40}; expected user, assistant or system")
     if waiting:
         answers.append(("\n\n".join(asked), []))
-    said = [(prompt, "\n\n".join(filter(None, parts))) for prompt, parts in answers]
-    return [Exchange(prompt, answer, turn) for turn, (prompt, answer) in enumerate(said, start=1)]
+    numbered = enumerate(answers, start=1)
+    return [Exchange(prompt, "\n\n".join(filter(None, parts)), turn) for turn, (prompt, parts) in numbered]
 
 
 def asked(cell: Any) -> str:
     """The text of a prompt: what the user says in messages, or the text itself."""
-    return exchanges(cell)[-1].prompt if is_talk(cell) and _has_user(cell) else text_of(cell)
+    of_user = is_talk(cell) and any(_role(message) in USERS for message in cell)
+    return exchanges(cell)[-1].prompt if of_user else text_of(cell)
 
 
 def turns_of(prompts: list[Any], answers: list[Any]) -> Iterator[Exchange]:
@@ -91,10 +92,6 @@ def answered(prompt: Any, answer: Any) -> list[Exchange]:
 def _role(message: Any) -> str | None:
     said = message.get("role") or message.get("from") if isinstance(message, dict) else None
     return str(said).casefold() if said else None
-
-
-def _has_user(messages: list[Any]) -> bool:
-    return any(_role(message) in USERS for message in messages)
 
 
 def _parts(cell: list[Any]) -> bool:
