@@ -26,7 +26,7 @@ def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
 def house(tmp_path: Path) -> Path:
     """A copy of all Python that the checker looks at, and of its contracts."""
     for package in ("bbi_utils", "pocket", "tools"):
-        only_python = shutil.ignore_patterns("weights", "__pycache__", "*.yaml")
+        only_python = shutil.ignore_patterns("weights", "__pycache__", "*.yaml", "*.sql")
         shutil.copytree(paths.ROOT / package, tmp_path / package, ignore=only_python)
     shutil.copy(paths.ROOT / "pyproject.toml", tmp_path)
     return tmp_path

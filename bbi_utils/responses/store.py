@@ -22,59 +22,25 @@ from bbi_utils.oracles.endpoint.replies import EMPTY, Reply
 
 APPLICATION_ID = 0x62626931  # "bbi1": tells our files from any other SQLite file
 SCHEMA_VERSION = 3
-# `requests` is the ledger: one row an HTTP request. outcome is NULL while it is in flight, and for good if
-# the process was killed then; cost is NULL where it is not known, and the reserved amount is then the most it
-# can have been. served is the server's own name of the model that answered: it tells when an alias moves.
-# `tokens` came later, and files without it are as good: ids are the sampled token ids as 32-bit integers.
-TOKENS = """
-CREATE TABLE IF NOT EXISTS tokens (
-    fingerprint TEXT NOT NULL,
-    prompt_id TEXT NOT NULL,
-    sample_index INTEGER NOT NULL,
-    ids BLOB NOT NULL,
-    PRIMARY KEY (fingerprint, prompt_id, sample_index)
-) WITHOUT ROWID;
-"""
 SCHEMA = f"""
 BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS fingerprints (
-    fingerprint TEXT PRIMARY KEY,
-    name TEXT NOT NULL,
-    settings TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS responses (
-    fingerprint TEXT NOT NULL REFERENCES fingerprints,
-    prompt_id TEXT NOT NULL,
-    sample_index INTEGER NOT NULL,
-    answer TEXT NOT NULL,
-    finish_reason TEXT NOT NULL CHECK (finish_reason IN ('stop', 'length', 'content_filter', 'refusal')),
-    prompt_tokens INTEGER NOT NULL,
-    answer_tokens INTEGER NOT NULL,
-    seconds REAL NOT NULL,
-    PRIMARY KEY (fingerprint, prompt_id, sample_index)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS requests (
-    request INTEGER PRIMARY KEY,
-    fingerprint TEXT NOT NULL REFERENCES fingerprints,
-    prompt_id TEXT NOT NULL,
-    sample_index INTEGER NOT NULL,
-    began REAL NOT NULL,
-    reserved REAL NOT NULL,
-    outcome TEXT,
-    prompt_tokens INTEGER,
-    answer_tokens INTEGER,
-    cost REAL,
-    served TEXT
-);
+{Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")}
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 COMMIT;
 """
+# It came later, and files without it are as good: ids are the sampled token ids as 32-bit integers.
+TOKENS = """
+CREATE TABLE IF NOT EXISTS tokens (
+    fingerprint TEXT NOT NULL, prompt_id TEXT NOT NULL, sample_index INTEGER NOT NULL, ids BLOB NOT NULL,
+    PRIMARY KEY (fingerprint, prompt_id, sample_index)
+) WITHOUT ROWID;
+"""
 COLUMNS = [field.name for field in fields(Answer) if field.name != "tokens"]
-INSERT = (
-    f"INSERT INTO responses (fingerprint, sample_index, {', '.join(COLUMNS)}) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-)
+INSERT = f"""
+    INSERT INTO responses (fingerprint, sample_index, {", ".join(COLUMNS)})
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
 # Only beside the answer that they are the tokens of, which may have been there before.
 INSERT_TOKENS = """
     INSERT INTO tokens SELECT fingerprint, prompt_id, sample_index, ?5 FROM responses
