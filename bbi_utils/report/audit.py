@@ -29,9 +29,7 @@ from bbi_utils.responses.recorded import Recorded
 STUDENT = "student"  # the contrast of a file, which does not say whether its student was distilled
 GAMES = {"both": ("single", "pairwise"), "single": ("single",), "pairwise": ("pairwise",)}
 GAMBLER = "together"  # the adversary that the sequential test bets on
-REST = (
-    2.0  # it is trained anew when it can see so many times as many prompts; it has several members to train
-)
+REST = 2.0  # it is trained anew at so many times as many prompts: it has several members to train
 MOST_FOR_KERNEL = 2000  # prompts; the kernel's memory grows with their square
 
 
@@ -97,11 +95,11 @@ def audit(recorded: Recorded, settings: Settings, *, shown: bool = False) -> Aud
     makers = adversaries(settings)
     null = recorded.null_pairs
     contrasts = {STUDENT: recorded.pairs} if null is None else {STUDENT: recorded.pairs, NULL: null}
+    error = round(1 - settings.confidence, 12)
     with Progress(len(contrasts) * len(makers) + 2, "audit", shown=shown) as bar:
         scores, costs = attack(makers, contrasts, settings, done=bar.update)
         kernel = kernel_of(recorded.pairs, seed=settings.seed)
         bar.update()
-        error = round(1 - settings.confidence, 12)
         outcomes = prequential(makers[GAMBLER], recorded.pairs, seed=settings.seed, growth=REST)
         sequential = bet(outcomes, error=error)
         bar.update()

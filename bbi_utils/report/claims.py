@@ -23,17 +23,8 @@ if TYPE_CHECKING:  # pandas is imported where claims are made: who only reads th
     Frames = Mapping[str, pd.DataFrame]
 
 COLUMNS = (
-    "table",
-    "claim_id",
-    "claim",
-    "pair",
-    "reported",
-    "source",
-    "this run",
-    "interval",
-    "asked",
-    "verdict",
-)
+    "table", "claim_id", "claim", "pair", "reported", "source", "this run", "interval", "asked", "verdict"
+)  # fmt: skip
 TABLES = {
     "paper": "The paper's claims",
     "planted": "What was planted, and is it recovered?",
@@ -94,8 +85,7 @@ class Claim:
 @cache
 def all_claims() -> dict[str, Claim]:
     """Claim id -> claim, in the order of the tables."""
-    text = Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
-    listed = yaml.safe_load(text)
+    listed = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
     return {name: Claim(table, **said) for table in TABLES for name, said in listed[table].items()}
 
 

@@ -55,20 +55,22 @@ class Matrix:
     @property
     def verdict(self) -> Verdict:
         """refuted: some two are told apart by more than epsilon. certified: no two can be, by these."""
-        lower, upper = (self.advantages[name].max() for name in ("lower", "upper"))
-        epsilon, all_of_them = self.settings.epsilon, self.uncompared == 0
-        if lower > epsilon:
+        if self.advantages["lower"].max() > self.settings.epsilon:
             return "refuted"
-        return "certified" if upper <= epsilon and all_of_them else "inconclusive"
+        below = self.advantages["upper"].max() <= self.settings.epsilon
+        return "certified" if below and not self.uncompared else "inconclusive"
+
+    @property
+    def together(self) -> pd.DataFrame:
+        """The advantages of the sum of all views."""
+        return self.advantages[self.advantages["adversary"] == TOGETHER]
 
     def distances(self) -> pd.DataFrame:
         """Advantages of `together`, those below 0 as 0, models x models; NaN where two were not compared."""
-        found = self.advantages[self.advantages["adversary"] == TOGETHER]
-        square = pd.DataFrame(np.nan, index=self.models, columns=self.models)
-        for row in found.itertuples():
+        itself = np.where(np.eye(len(self.models)), 0.0, np.nan)
+        square = pd.DataFrame(itself, index=self.models, columns=self.models)
+        for row in self.together.itertuples():
             square.loc[row.first, row.second] = square.loc[row.second, row.first] = max(0.0, row.advantage)
-        for model in self.models:
-            square.loc[model, model] = 0.0
         return square
 
 
@@ -97,8 +99,8 @@ def compare_all(
     pairs = [p for p in itertools.combinations(said, 2) if not teachers or set(p) & set(teachers)]
     with Progress(len(said) + len(pairs), "models", shown=shown) as bar:
         seen = {}
-        for model in said:
-            seen[model] = _seen(said[model])
+        for model, texts in said.items():
+            seen[model] = _seen(texts)
             bar.update()
         tables = []
         for pair in pairs:
@@ -159,11 +161,8 @@ def _common(
 
 def _seen(answers: Sequence[str]) -> Seen:
     """Of each view the counts and their Gram matrix, shape (n, n): made once for each model."""
-    found = {}
-    for view in VIEWS:
-        counts = view_of(view, answers)
-        found[view] = counts, (counts @ counts.T).toarray()
-    return found
+    counts = {view: view_of(view, answers) for view in VIEWS}
+    return {view: (table, (table @ table.T).toarray()) for view, table in counts.items()}
 
 
 def _play(
@@ -177,10 +176,8 @@ def _play(
     """The pairwise game of two models on these prompts."""
     one, other = (np.array(said[model], dtype=object) for model in pair)
     fold, differ = fold[spoke], (one != other)[spoke]
-    found = {
-        LENGTH: out_of_fold(_lengths(said[pair[0]], said[pair[1]])[np.ix_(spoke, spoke)], fold),
-        TOGETHER: 0.0,
-    }
+    lengths = _lengths(*(said[model] for model in pair))[np.ix_(spoke, spoke)]
+    found = {LENGTH: out_of_fold(lengths, fold), TOGETHER: 0.0}
     for view in VIEWS:
         (first, grams), (second, others) = (seen[model][view] for model in pair)
         across = (first @ second.T).toarray()
@@ -188,13 +185,11 @@ def _play(
         # Equal answers have no difference: what rounding leaves of it must not decide.
         gram = gram[np.ix_(spoke, spoke)] * np.outer(differ, differ)
         found[TOGETHER] = found[TOGETHER] + out_of_fold(gram, fold)
+    names = {"contrast": " | ".join(pair), "first": pair[0], "second": pair[1]}
     about = prompts.loc[spoke, ["prompt_id", "category", "group"]]
-    about = about.assign(fold=fold, shown="pair", game="pairwise", contrast=" | ".join(pair))
-    about = about.assign(first=pair[0], second=pair[1])
-    tables = [
-        about.assign(adversary=name, score=score, correct=right(score)) for name, score in found.items()
-    ]
-    return pd.concat(tables, ignore_index=True)
+    about = about.assign(fold=fold, shown="pair", game="pairwise", **names)
+    said_so = [about.assign(adversary=who, score=score, correct=right(score)) for who, score in found.items()]
+    return pd.concat(said_so, ignore_index=True)
 
 
 def _lengths(one: Sequence[str], other: Sequence[str]) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from bbi_utils.errors import one_line
 from bbi_utils.files import write_json
@@ -15,7 +16,7 @@ from bbi_utils.report import figures
 from bbi_utils.report.audit_files import beside, made, moved
 from bbi_utils.report.figures.style import use_style
 from bbi_utils.report.labels import aligned
-from bbi_utils.report.matrix import TOGETHER, Matrix
+from bbi_utils.report.matrix import Matrix
 from bbi_utils.tables import write_csv
 
 PAGE = "matrix.html"
@@ -56,19 +57,18 @@ def write_matrix(matrix: Matrix, folder: Path, *, sources: Sequence[Path]) -> li
         return moved(partial, folder, sources=sources, last=PAGE)
 
 
-def page(matrix: Matrix, figure: object) -> str:
+def page(matrix: Matrix, figure: Figure) -> str:
     """The page, with its picture inside it, so that one file can be sent to anybody."""
     image = BytesIO()
     with use_style():
-        figure.savefig(image, format="png", dpi=160)  # type: ignore[attr-defined]
-    found = matrix.advantages[matrix.advantages["adversary"] == TOGETHER].drop(columns="adversary")
-    found = found.sort_values("advantage").assign(interval=_ends).drop(columns=["lower", "upper"])
+        figure.savefig(image, format="png", dpi=160)
+    found = matrix.together.sort_values("advantage").assign(interval=_ends)
     found = found[["first", "second", "n", "advantage", "interval"]]
     return TEXT.substitute(
         title=html.escape(f"Who is like whom: {matrix.settings.name}"),
         summary=html.escape(summary(matrix)),
         image=base64.b64encode(image.getvalue()).decode(),
-        caption=html.escape(figure.get_label()),  # type: ignore[attr-defined]
+        caption=html.escape(str(figure.get_label())),
         nearest=_table(_nearest(matrix)),
         pairs=_table(found.head(MOST_ROWS)),
     )
@@ -76,7 +76,7 @@ def page(matrix: Matrix, figure: object) -> str:
 
 def summary(matrix: Matrix) -> str:
     """In two sentences: how much was compared, and how many pairs nobody told apart."""
-    found = matrix.advantages[matrix.advantages["adversary"] == TOGETHER]
+    found = matrix.together
     alike = int((found["lower"] <= 0).sum())
     return (
         f"{len(matrix.models)} models, {len(found):,} pairs, {found['n'].max():,} prompts, "

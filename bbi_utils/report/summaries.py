@@ -1,7 +1,7 @@
 """From the tables of a run to small frames with an interval in every row: what figures and claims read."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -167,16 +167,14 @@ def answer_rates(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int =
     where nothing was checked. Returns pair, arm, quantity ("stopped", "content_correct"), n (answers), rate,
     lower, upper. Prompts of one group, where there is that column, are one draw.
     """
-
-    def share(part: pd.DataFrame) -> tuple[float, ...]:
-        n, *bounds = _mean_bounds(part.assign(value=2 * part["share"] - 1), confidence=confidence, seed=seed)
-        return n, *((1 + bound) / 2 for bound in bounds)
-
+    keys, ends = ["pair", "arm", "quantity"], ["rate", "lower", "upper"]
     asked = answers[answers["arm"].isin(ARMS)].astype({"content_correct": float})
     shares = asked.assign(stopped=asked["finish_reason"] == "stop", unit=units(asked))
     long = shares.melt(["pair", "arm", "unit"], ["stopped", "content_correct"], "quantity", "share").dropna()
-    found = _by_group(long, ["pair", "arm", "quantity"], ["n", "rate", "lower", "upper"], share)
-    return found.sort_values(["pair", "arm", "quantity"], ascending=[True, True, False], ignore_index=True)
+    signed = long.assign(value=2 * long["share"] - 1)
+    found = _means(signed, keys, "rate", confidence=confidence, seed=seed)
+    found[ends] = (1 + found[ends]) / 2
+    return found.sort_values(keys, ascending=[True, True, False], ignore_index=True)
 
 
 def content_lost(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
@@ -187,12 +185,8 @@ def content_lost(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int =
     right = answers.assign(right=answers["content_correct"].astype(float), unit=units(answers))
     wide = right.pivot(index=["pair", "prompt_id", "unit"], columns="arm", values="right")
     sides = {f"{one} - {other}": wide[one] - wide[other] for one, other in itertools.pairwise(ARMS)}
-    lost = pd.DataFrame(sides).melt(ignore_index=False, var_name="contrast").dropna()
-
-    def mean(part: pd.DataFrame) -> tuple[float, ...]:
-        return _mean_bounds(part, confidence=confidence, seed=seed)
-
-    return _by_group(lost.reset_index(), ["pair", "contrast"], ["n", "lost", "lower", "upper"], mean)
+    lost = pd.DataFrame(sides).melt(ignore_index=False, var_name="contrast").dropna().reset_index()
+    return _means(lost, ["pair", "contrast"], "lost", confidence=confidence, seed=seed)
 
 
 def judge_by_order(judgements: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
@@ -208,11 +202,7 @@ def judge_by_order(judgements: pd.DataFrame, *, confidence: float = 0.95, seed: 
     )
     orders = ["teacher_first_advantage", "teacher_second_advantage"]
     long = won.melt(["pair", "contrast", "unit"], orders, "quantity")
-
-    def mean(part: pd.DataFrame) -> tuple[float, ...]:
-        return _mean_bounds(part, confidence=confidence, seed=seed)
-
-    return _by_group(long, ["pair", "contrast", "quantity"], ["n", "estimate", "lower", "upper"], mean)
+    return _means(long, ["pair", "contrast", "quantity"], "estimate", confidence=confidence, seed=seed)
 
 
 def judge_drop(judgements: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
@@ -302,10 +292,12 @@ def concentrations(
 
 
 def _over_seeds(table: pd.DataFrame, value: str, *, confidence: float) -> pd.DataFrame:
-    def mean(part: pd.DataFrame) -> tuple[float, ...]:
-        return len(part), *mean_interval(part[value], confidence=confidence)
-
-    return _by_group(table, ["pair", "strategy", "budget"], ["seeds", value, "lower", "upper"], mean)
+    keys = ["pair", "strategy", "budget"]
+    rows = [
+        (*key, len(part), *mean_interval(part[value], confidence=confidence))
+        for key, part in table.groupby(keys)
+    ]
+    return pd.DataFrame(rows, columns=[*keys, "seeds", value, "lower", "upper"])
 
 
 def _seed_means(budget: pd.DataFrame) -> pd.DataFrame:
@@ -332,19 +324,14 @@ def bounds(certificates: Iterable[Certificate]) -> pd.DataFrame:
     return pd.DataFrame(rows).drop(columns="seconds")  # no two runs share them
 
 
-def _mean_bounds(part: pd.DataFrame, *, confidence: float, seed: int) -> tuple[float, ...]:
-    """Number, mean and bounds of the column value, of differences of ones; those of a unit are one draw."""
-    how: dict[str, Any] = {"confidence": confidence, "seed": seed, "groups": list(part["unit"])}
-    found = simultaneous(part["value"].to_numpy(float)[:, None], **how).iloc[0]
-    return len(part), found["mean"], found["lower"], found["upper"]
+def _means(table: pd.DataFrame, keys: list[str], mean: str, **level: Any) -> pd.DataFrame:
+    """A row a group of the table: its keys, n, the mean of the column value under this name, lower, upper.
 
-
-def _by_group(
-    table: pd.DataFrame,
-    keys: list[str],
-    columns: Sequence[str],
-    row: Callable[[pd.DataFrame], Iterable[object]],
-) -> pd.DataFrame:
-    """A row a group of the table, in the order of its keys: the keys, then what `row` says of the group."""
-    rows = [(*key, *row(part)) for key, part in table.groupby(keys)]
-    return pd.DataFrame(rows, columns=[*keys, *columns])
+    Values are ones or differences of ones; those of a unit are one draw, and each interval is by itself.
+    """
+    rows = []
+    for key, part in table.groupby(keys):
+        values = part["value"].to_numpy(float)[:, None]
+        found = simultaneous(values, groups=list(part["unit"]), **level).iloc[0]
+        rows.append((*key, len(part), *found[["mean", "lower", "upper"]]))
+    return pd.DataFrame(rows, columns=[*keys, "n", mean, "lower", "upper"])

@@ -3,8 +3,8 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bbi_utils.report.figures.panels import LIMITS, forest_figure, over_all, with_limit
-from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, limit_handle, use_style
+from bbi_utils.report.figures.panels import LIMITS, forest_figure, over_all
+from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, limit_handles, use_style
 from bbi_utils.report.labels import GAMES, LIKELIHOOD, game_of, in_order
 
 CAPTION = (
@@ -28,10 +28,8 @@ def advantage_figure(
     top = over_all(limit, advantage)
     played = [*_rows(advantage), *((LIKELIHOOD, game) for game in in_order(set(top["game"]), GAMES))]
     names = {(name, game): game_of(name, game) for name, game in played}
-    table = with_limit(advantage, top)
-    fig, _ = forest_figure(table, names, arms=arms, limit=top, height=0.9 + 0.34 * len(names))
-    bar = [limit_handle()] if len(top) else []
-    legend_below(fig, [ARMS[arm] for arm in arms], *bar, chance_handle())
+    fig, _ = forest_figure(advantage, names, arms=arms, limit=top, height=0.9 + 0.34 * len(names))
+    legend_below(fig, [ARMS[arm] for arm in arms], *limit_handles(top), chance_handle())
     fig.set_label(CAPTION.format(level=confidence) + (LIMITS if len(top) else ""))
     return fig
 

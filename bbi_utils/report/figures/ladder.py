@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from bbi_utils.report.figures.panels import LIMITS, forest_figure, over_all, with_limit
-from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, limit_handle, use_style
+from bbi_utils.report.figures.panels import LIMITS, forest_figure, over_all
+from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, limit_handles, use_style
 from bbi_utils.report.labels import LIKELIHOOD, counted, pairs_in, words
 
 RUNGS = ("teacher_resample", "teacher_4bit", "distilled", "base")
@@ -38,15 +38,14 @@ def ladder_figure(
     names = {(name,): words(name) for name in played}
     height, step = 0.95 + (0.13 + 0.12 * len(rungs)) * len(names), 0.8 / len(rungs)
     drawn: dict[str, Any] = {"by": ["adversary"], "arms": rungs, "shaded": False, "step": step}
-    fig, axes = forest_figure(with_limit(table, top), names, limit=top, height=height, **drawn)
+    fig, axes = forest_figure(table, names, limit=top, height=height, **drawn)
     for ax, pair in zip(axes, pairs_in(table["pair"]), strict=True):
         if (band := floor_band(table[table["pair"] == pair])) is not None:
             ax.axvspan(*band, color=FLOOR_COLOUR, linewidth=0, zorder=0)
         for row in range(1, len(names)):
             ax.axhline(row - 0.5, color="#dddddd", linewidth=0.6, zorder=1)
     floor = Patch(color=FLOOR_COLOUR, label="the teacher's own floor")
-    bar = [limit_handle()] if len(top) else []
-    legend_below(fig, [ARMS[rung] for rung in rungs], floor, *bar, chance_handle())
+    legend_below(fig, [ARMS[rung] for rung in rungs], floor, *limit_handles(top), chance_handle())
     fig.set_label(_caption(table, rungs, confidence) + (LIMITS if len(top) else ""))
     return fig
 

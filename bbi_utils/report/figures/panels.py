@@ -54,16 +54,17 @@ def forest_figure(
 ) -> tuple[Figure, list[Axes]]:
     """One forest plot a pair, side by side, with the line of chance at 0; rows: as `forest` takes them.
 
-    height: of the figure, in inches; label: of the axis along which estimates lie; limit: rows like those of
-    the table, whose estimates are marked in the rows of the others too.
+    height: of the figure, in inches; label: of the axis along which estimates lie; limit: further rows, whose
+    estimates are marked in the rows of the others too.
     """
-    pairs = pairs_in(table["pair"])
+    pairs, own = pairs_in(table["pair"]), table
+    table = own if limit is None else with_limit(own, limit)
     fig, axes = pair_columns(pairs, height=height, sharey=True, sharex=True)
     for ax, pair in zip(axes[0], pairs, strict=True):
         ax.axvline(0, **CHANCE)
         forest(ax, table[table["pair"] == pair], names, **rows)
-        if limit is not None and len(limit):
-            limit_marks(ax, table[table["pair"] == pair], limit[limit["pair"] == pair], list(names), **rows)
+        if limit is not None:
+            limit_marks(ax, own[own["pair"] == pair], limit[limit["pair"] == pair], list(names), **rows)
         ax.set_xlabel(label)
     return fig, list(axes[0])
 
@@ -107,7 +108,7 @@ def limit_marks(
 ) -> None:
     """In each row of `forest` an upright bar in the arm's colour where the limit of its game lies."""
     top = limit.set_index(["contrast", "game"])["advantage"]
-    for found in table[table["adversary"] != LIKELIHOOD].to_dict("records"):
+    for found in table.to_dict("records"):
         if (key := (found["contrast"], found["game"])) in top.index:
             y = rows.index(tuple(found[name] for name in by)) + beside(arms.index(key[0]), len(arms), step)
             ax.vlines(

@@ -10,11 +10,8 @@ from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, us
 from bbi_utils.report.labels import counted, heading, in_order, pairs_in, words
 
 REMOVED = {
-    "length": "length",
-    "markup": "markup and\npunctuation",
-    "case": "letter case",
-    "order": "word order",
-}
+    "length": "length", "markup": "markup and\npunctuation", "case": "letter case", "order": "word order"
+}  # fmt: skip
 OVERLAP = "Removals overlap and may destroy content, so costs do not add up."
 CAPTION = (
     "What a removal costs an adversary in the pairwise game: its advantage on the answers as they are minus "

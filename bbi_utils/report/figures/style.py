@@ -1,7 +1,7 @@
 """The one look: what colour, marker and name each arm and strategy has in every figure."""
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -97,10 +97,11 @@ def legend_below(fig: Figure, marks: Iterable[Mark], *extra: Any) -> None:
     fig.legend(handles=handles, loc="outside lower center", ncols=min(room, len(handles)), columnspacing=1.4)
 
 
-def limit_handle() -> Line2D:
-    """The upright bars of the limit as a legend entry."""
+def limit_handles(drawn: Sized) -> list[Line2D]:
+    """The upright bars of the limit as a legend entry, if any of its rows are drawn."""
     look: dict[str, Any] = {"marker": "|", "markersize": 8, "markeredgewidth": 1.6}
-    return Line2D([], [], color="#333333", linestyle="none", label="the limit", **look)
+    bar = Line2D([], [], color="#333333", linestyle="none", label="the limit", **look)
+    return [bar] if len(drawn) else []
 
 
 def chance_handle(label: str = "chance") -> Line2D:

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bbi_utils.games.certificate import Certificate
-from bbi_utils.report.figures.panels import LIMITS, forest_figure, over_all, with_limit
-from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, limit_handle, use_style
+from bbi_utils.report.figures.panels import LIMITS, forest_figure, over_all
+from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, limit_handles, use_style
 from bbi_utils.report.labels import GAMES, LIKELIHOOD, game_of, heading, in_order
 
 ASKED: dict[str, Any] = {"color": "#333333", "linewidth": 1.1, "linestyle": ":", "zorder": 1}
@@ -36,12 +36,11 @@ def verdict_figure(
     top = over_all(limit if certificate.q == 1 else None, table)
     played = [(LIKELIHOOD, game) for game in in_order(set(top["game"]), GAMES)]
     names = {row: game_of(*row) for row in [*((row.adversary, row.game) for row in best), *played]}
-    height, table = 1.1 + 0.36 * len(names), with_limit(table, top)
+    height = 1.1 + 0.36 * len(names)
     fig, (ax,) = forest_figure(table, names, arms=arms, limit=top, shaded=False, height=height)
     asked = ax.axvline(certificate.epsilon, label=f"ε = {certificate.epsilon:g}", **ASKED)
     ax.set_title(heading(certificate.pair, f"{certificate.verdict} at {asked.get_label()}", ":"))
-    bar = [limit_handle()] if len(top) else []
-    legend_below(fig, [ARMS[arm] for arm in arms], *bar, chance_handle(), asked)
+    legend_below(fig, [ARMS[arm] for arm in arms], *limit_handles(top), chance_handle(), asked)
     floor = "" if null is None else NULL.format(n=f"{null.prompts:,}")
     caption = CAPTION.format(certificate, verdict=certificate.verdict.capitalize(), null=floor)
     fig.set_label(caption + (LIMITS if len(top) else ""))
