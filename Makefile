@@ -98,7 +98,7 @@ site: $(READY) ## build the pages in docs/_build/html from notebooks and docs/ (
 	@echo "the site is in docs/_build/html; open docs/_build/html/index.html"
 
 lab: $(READY) ## open the notebooks in JupyterLab
-	@$(RUN) -m jupyterlab notebooks
+	@$(RUN) -m jupyterlab --ServerApp.root_dir=. notebooks/00_start_here.ipynb
 
 clean: ## remove the runs and caches (not the environment)
 	@rm -rf runs docs/_build docs/api .pytest_cache .mypy_cache .ruff_cache *.egg-info build

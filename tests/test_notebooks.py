@@ -6,6 +6,7 @@ import base64
 import copy
 import io
 import json
+import re
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -80,6 +81,34 @@ def committed(tmp_path: Path) -> Path:
 def test_the_notebooks_keep_the_rules_and_their_outputs_are_of_this_code(path: Path) -> None:
     assert check_rules(path) == []
     assert notebooks.dumps(notebooks.read(path)) == path.read_text(encoding="utf-8")
+
+
+def pages() -> list[tuple[Path, str]]:
+    """Every page that a reader may follow a reference from, with its prose."""
+    found = [*paths.ROOT.glob("*.md"), *paths.ROOT.glob("docs/*.md"), *paths.ROOT.glob("docs/decisions/*.md")]
+    texts = [(path, path.read_text(encoding="utf-8")) for path in found if path.name != "CHANGELOG.md"]
+    return texts + [(path, prose_of(path)) for path in sorted(paths.NOTEBOOKS.glob("*.ipynb"))]
+
+
+def prose_of(path: Path) -> str:
+    """The text cells of a notebook."""
+    cells = notebooks.read(path)["cells"]
+    return "\n\n".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
+
+
+@pytest.mark.parametrize(("path", "text"), pages(), ids=lambda one: one.name if isinstance(one, Path) else "")
+def test_every_section_and_file_that_a_page_names_is_there(path: Path, text: str) -> None:
+    own = path.name[:2] if path.suffix == ".ipynb" else ""
+    sections = {
+        (other.name[:2], number)
+        for other in paths.NOTEBOOKS.glob("*.ipynb")
+        for number in re.findall(r"^## (\d+)\. ", prose_of(other), re.MULTILINE)
+    }
+    named = re.findall(r"(?:\b(\d\d), )?\bsection (\d+)\b", text)
+    assert {(where or own, number) for where, number in named if where or own} <= sections
+    links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", re.sub(r"`[^`]*`", "", text))
+    made = ("api/",)  # by the build of the site
+    assert [link for link in links if not link.startswith(made) and not (path.parent / link).exists()] == []
 
 
 def test_refreshed_notebook_is_valid_fresh_and_breaks_no_rule(committed: Path) -> None:
