@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -281,6 +282,8 @@ def test_a_run_is_played_on_with_its_null_and_its_machines(tmp_path: Path) -> No
         BadInput, match=r"no contrast 'big' in .*mine; it has base, distilled, teacher_resample"
     ):
         table_of([run], contrast="big")
+    with pytest.raises(BadInput, match=r"run/mine is a run's folder, which speaks for itself; drop"):
+        table_of([run], choice=Choice(student="base"))
     with pytest.raises(BadInput, match=r"holds no answers of a pair .* choose .*run/mine"):
         table_of([run.parent])
     scores = pd.read_parquet(run / "scores.parquet")
@@ -498,6 +501,9 @@ def test_the_page_is_for_the_player_alone(page: tuple[str, Game]) -> None:
     for path in (f"{base}/", f"{base}/x{token[1:]}/state", f"{address}game.py", f"{address}../game.py"):
         with pytest.raises(HTTPError, match="404"):
             urlopen(path)
+    host = HTTPConnection(base.removeprefix("http://"))
+    host.request("GET", "*")
+    assert host.getresponse().status == 404
     game.state()
     for body in (b"", b"[]", b'{"card": "x", "key": "1"}', b'{"card": 1, "key": "4"}', b"x" * 5000):
         with pytest.raises(HTTPError, match="400"):

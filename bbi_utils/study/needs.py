@@ -26,6 +26,7 @@ CALL = 0.7e-3  # seconds of a layer's call beside what it computes
 
 
 Cost = tuple[float, float]  # bytes and seconds
+UNKNOWN = (None, None)
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Sizes:
         self.study, self.new = study, study.max_new_tokens
         self.length = PROMPT + self.new
         self.gpu, self.dtype = runs_on_gpu(study), precision(study)
+        self.learner = "nf4" if study.quantisation == "nf4" else self.dtype  # how the student's weights lie
         threads = max(1, cores() // max(1, len(study.pairs)))  # pairs run side by side
         self.speed = GPU if self.gpu else CORE * threads
         self.contrasts = 3 + study.teacher_4bit
@@ -84,7 +86,6 @@ class Sizes:
         On a CPU a batch is computed in parts of about a gigabyte (`lora.tokens_at_once`).
         """
         study, size = self.study, BYTES[self.dtype]
-        kind = "nf4" if study.quantisation == "nf4" else self.dtype
         length = min(study.max_length, self.length)
         token = size * 28 * shape.layers * shape.width + (8 + size) * shape.words
         tokens = study.train_batch_size * length
@@ -92,7 +93,9 @@ class Sizes:
         adapter = 16 * study.lora_r * shape.layers * 24 * shape.width
         seconds = self.passes(shape, examples * study.epochs * length, each=5.0)
         steps = -(-examples // study.train_batch_size) * study.epochs
-        return BASE + shape.numbers * BYTES[kind] + adapter + kept, seconds + 3 * steps * shape.layers * CALL
+        return BASE + shape.numbers * BYTES[
+            self.learner
+        ] + adapter + kept, seconds + 3 * steps * shape.layers * CALL
 
     def weighing(self, shape: Shape, kind: str, times: int) -> Cost:
         """Likelihoods of answers: a batch's logits, of which some are turned into probabilities at a time."""
@@ -171,7 +174,7 @@ class Sizes:
 def needs(study: Study) -> list[Need]:
     """Every step of a pair that takes much on this machine, in the order of a run."""
     sizes, n, found = Sizes(study), study.n_test, list[Need]()
-    kind = "nf4" if study.quantisation == "nf4" else sizes.dtype
+    kind = sizes.learner
     said = study.n_distill + study.n_development + (2 + study.teacher_4bit) * n
     cells = len(study.strategies) * study.budget_seeds * len(study.budgets)
     asked = {"teacher": n * (5 + 2 * study.teacher_4bit), "student": 4 * n}
@@ -179,7 +182,7 @@ def needs(study: Study) -> list[Need]:
     def add(stage: str, what: str, units: int, role: str, need: Callable[[Shape], Cost]) -> None:
         if role in study.roles and kind_of(study.model(role)[0]) == "weights":
             shape = shape_of(*study.model(role))
-            found.append(Need(stage, what, units, *(need(shape) if shape else (None, None))))
+            found.append(Need(stage, what, units, *(need(shape) if shape else UNKNOWN)))
 
     add("02", "teacher answers", said, "teacher", lambda s: sizes.answering(s, sizes.dtype, said))
     add("03", "student answers", 2 * n, "student", lambda s: sizes.answering(s, kind, 2 * n))
@@ -209,16 +212,16 @@ def adversaries_of(study: Study, sizes: Sizes) -> list[Need]:
 
     settings = [EncoderSettings(model=name) for name in study.encoders]
     readers = {one.name + end: (one.model, bool(end)) for one in settings for end in ("", "_joint")}
-    ours, alike = all_adversaries(*settings), shape_of(study.sentence_encoder)
-    texts, cost = study.n_test * (1 + sizes.contrasts), sizes.comparing(alike) if alike else (None, None)
-    found = [Need("04", "similarity", texts, *cost)]
-    for name in all_adversaries(*settings, own=study.own_adversaries):
-        model, joint = readers.get(name, ("", False))
-        shape = shape_of(model) if model else None
-        need: Cost | tuple[None, None] = (None, None)
-        if shape:
-            need = sizes.fine_tuning(shape, joint=joint)
-        elif not model and name in ours:
-            need = sizes.counting(name)
-        found.append(Need("04", name, sizes.trainings * sizes.contrasts, *need))
-    return found
+    ours, everybody = all_adversaries(*settings), all_adversaries(*settings, own=study.own_adversaries)
+
+    def cost(name: str) -> Cost | tuple[None, None]:
+        if name not in readers:
+            return sizes.counting(name) if name in ours else UNKNOWN
+        model, joint = readers[name]
+        shape = shape_of(model)
+        return sizes.fine_tuning(shape, joint=joint) if shape else UNKNOWN
+
+    alike = shape_of(study.sentence_encoder)
+    texts = study.n_test * (1 + sizes.contrasts)
+    found = [Need("04", "similarity", texts, *(sizes.comparing(alike) if alike else UNKNOWN))]
+    return found + [Need("04", name, sizes.trainings * sizes.contrasts, *cost(name)) for name in everybody]

@@ -19,10 +19,20 @@ examples:
 exit status: 0 done, whatever the verdicts; 2 bad input, such as a missing table (nothing written)"""
 
 
-def add_claims(command: argparse.ArgumentParser) -> None:
-    """Which run, and which of its pairs."""
+def add_run(command: argparse.ArgumentParser) -> None:
+    """Which run to take."""
     command.add_argument("--profile", default="pocket", help="whose run to take (default: %(default)s)")
     command.add_argument("--run-dir", metavar="DIR", help="its folder (default: runs/PROFILE)")
+
+
+def run_of(options: argparse.Namespace) -> RunPaths:
+    """The run that `add_run` asks for."""
+    return RunPaths(options.run_dir or f"runs/{options.profile}")
+
+
+def add_claims(command: argparse.ArgumentParser) -> None:
+    """Which run, and which of its pairs."""
+    add_run(command)
     command.add_argument("--pair", nargs="+", metavar="PAIR", help="which pairs (default: all of the run)")
 
 
@@ -32,7 +42,7 @@ def run_claims(options: argparse.Namespace) -> int:
     from bbi_utils.report.claims_text import as_text, read_claims
     from bbi_utils.report.planted import planted_in
 
-    run = RunPaths(options.run_dir or f"runs/{options.profile}")
+    run = run_of(options)
     pairs = options.pair or pairs_of(run)
     files = summaries.table_files(run.folder, pairs)
     settings = json_object(RunPaths(run.folder, pairs[0]).settings)

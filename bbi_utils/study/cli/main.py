@@ -15,7 +15,7 @@ from typing import Any
 
 from bbi_utils import __version__
 from bbi_utils.errors import BadInput, OutOfMemory, one_line, printable
-from bbi_utils.paths import RunPaths, committed
+from bbi_utils.paths import committed
 from bbi_utils.provenance import household, patience
 from bbi_utils.study.cli import claims, play, sample, verdict
 
@@ -67,12 +67,6 @@ def add_reproduce(command: argparse.ArgumentParser) -> None:
     command.add_argument("--dry-run", action="store_true", help="print models, memory and work, run nothing")
 
 
-def add_run(command: argparse.ArgumentParser) -> None:
-    """Which run to take."""
-    command.add_argument("--profile", default="pocket", help="whose run to take (default: %(default)s)")
-    command.add_argument("--run-dir", metavar="DIR", help="its folder (default: runs/PROFILE)")
-
-
 def run_reproduce(options: argparse.Namespace) -> int:
     """`reproduce`: 0 when the run completes, whether or not the claims hold."""
     from bbi_utils.study.params import parse_setting
@@ -92,8 +86,7 @@ def run_verify(options: argparse.Namespace) -> int:
     """`verify`: 1 when a number or a figure is not as expected."""
     from bbi_utils.study.verify import verify
 
-    run = RunPaths(options.run_dir or f"runs/{options.profile}")
-    return 0 if verify(run, committed(options.profile)) else FAILED
+    return 0 if verify(claims.run_of(options), committed(options.profile)) else FAILED
 
 
 # Name, what it does in a few words, its options, what runs it, and what its help ends with.
@@ -114,7 +107,7 @@ COMMANDS = (
      sample.add_export, sample.run_export, sample.STORE_EPILOG),
     ("import", "append a file's answers to a response store",
      sample.add_import, sample.run_import, sample.STORE_EPILOG),
-    ("verify", "compare a run's tables and figures with the expected ones", add_run, run_verify, None),
+    ("verify", "compare a run's tables and figures with the expected ones", claims.add_run, run_verify, None),
 )  # fmt: skip
 
 

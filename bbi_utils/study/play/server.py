@@ -71,14 +71,13 @@ class Handler(BaseHTTPRequestHandler):
             self._send(404, b"not found", "text/plain")
             return
         size = self.headers.get("Content-Length") or ""
-        body = self.rfile.read(min(int(size), LARGEST) if size.isdigit() else 0)
+        body = self.rfile.read(min(int(size), LARGEST) if size.isdecimal() else 0)
         self._answer(lambda: self.server.game.verdict(**_verdict(body)))
 
     def _name(self) -> str | None:
         """What is asked for, if the token before it is right."""
-        _, token, *rest = self.path.split("/", 2)
-        right = secrets.compare_digest(token.encode(), self.server.token.encode())
-        return rest[0] if right and rest else None
+        token, _, name = self.path.removeprefix("/").partition("/")
+        return name if secrets.compare_digest(token.encode(), self.server.token.encode()) else None
 
     def _answer(self, state: Any) -> None:
         """A state as JSON; what is wrong, in a line, where it cannot be had."""

@@ -44,11 +44,11 @@ def table_of(
 
     Everything that could be wrong is found here, before anybody plays. Raises BadInput.
     """
-    return (
-        _of_run(sources[0], contrast, out)
-        if sources[0].is_dir()
-        else _of_files(sources, contrast, out, choice)
-    )
+    if not sources[0].is_dir():
+        return _of_files(sources, contrast, out, choice)
+    if choice != NOTHING:
+        raise BadInput(f"{shown(sources[0])} is a run's folder, which speaks for itself; drop files' options")
+    return _of_run(sources[0], contrast, out)
 
 
 def _of_run(folder: Path, contrast: str | None, out: str | None) -> Table:
