@@ -22,6 +22,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.oracles import LocalOracle, Request, Sampling, gguf
 from bbi_utils.study import plan, preflight
 from bbi_utils.study.params import Study, load_study
+from bbi_utils.study.shapes import shape_of
 from bbi_utils.study.stages import content_of
 
 SAMPLING = Sampling(max_new_tokens=8, top_p=1.0, seed=3)
@@ -116,8 +117,13 @@ def test_a_study_takes_one_and_plans_with_it(study: Study, whole: Path, cache: P
     assert sorted(cache.rglob("*")) == before  # a look converts nothing
 
 
-def test_numbers_are_counted_from_the_header(source: Path, whole: Path) -> None:
+def test_numbers_and_shape_come_from_the_header(source: Path, whole: Path, tmp_path: Path) -> None:
     assert plan.parameters_of(str(whole)) == plan.parameters_of(str(source))
+    same = shape_of(str(whole))
+    assert same is not None and same == shape_of(str(source))
+    wide = write_gguf(source, tmp_path / "wide.gguf", llama__attention__key_length=48)  # as Gemma's heads are
+    config, found = json.loads((source / "config.json").read_text()), shape_of(str(wide))
+    assert found is not None and found.keys == 48 * config["num_key_value_heads"] != same.keys
 
 
 def refused(reference: Path, message: str) -> None:

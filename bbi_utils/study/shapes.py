@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from bbi_utils import paths
 from bbi_utils.files import json_object
@@ -52,7 +51,9 @@ def shape_of(reference: str, revision: str | None = None) -> Shape | None:
         return None
     reference, revision = whole_model(reference, revision)
     if (file := gguf.file_of(reference)) is not None:
-        return _of_gguf(file, reference)
+        said = gguf.read_header(file, file.stat().st_size).metadata
+        own = {key.partition(".")[2]: value for key, value in said.items() if isinstance(value, int)}
+        return _shape(gguf.count_numbers(file, name=reference), own)
     folder = paths.local_model(reference) or cached_folder(reference, revision)
     if folder is None or not any(folder.glob("*.safetensors")):
         return PUBLISHED.get(reference)
@@ -61,26 +62,22 @@ def shape_of(reference: str, revision: str | None = None) -> Shape | None:
     return _shape(numbers, {**config, **config.get("text_config", {})})
 
 
-def _shape(numbers: float, config: Mapping[str, int]) -> Shape | None:
-    """From a model's configuration; families differ in names."""
+# What families call it in a configuration and, last, what a GGUF file calls it.
+NAMES = {
+    "layers": ("num_hidden_layers", "n_layers", "n_layer", "block_count"),
+    "width": ("hidden_size", "dim", "n_embd", "embedding_length"),
+    "heads": ("num_attention_heads", "n_heads", "n_head", "attention.head_count"),
+    "of_keys": ("num_key_value_heads", "attention.head_count_kv"),
+    "of_one": ("head_dim", "attention.key_length"),
+    "words": ("vocab_size", "ggml.tokens"),
+}
 
-    def named(*names: str) -> int:
-        return next((int(config[name]) for name in names if config.get(name)), 0)
 
-    layers, width = named("num_hidden_layers", "n_layers", "n_layer"), named("hidden_size", "dim", "n_embd")
-    heads = named("num_attention_heads", "n_heads", "n_head")
+def _shape(numbers: float, said: Mapping[str, int]) -> Shape | None:
+    """From what a model says of itself; None where that is too little."""
+    layers, width, heads, of_keys, of_one, words = (
+        next((int(said[name]) for name in names if said.get(name)), 0) for names in NAMES.values()
+    )
     if not (layers and width and heads):
         return None
-    keys = (named("num_key_value_heads") or heads) * (named("head_dim") or width // heads)
-    return Shape(numbers, layers, width, keys, named("vocab_size"))
-
-
-def _of_gguf(file: Path, name: str) -> Shape | None:
-    said = gguf.read_header(file, file.stat().st_size).metadata
-    own = {key.partition(".")[2]: value for key, value in said.items() if isinstance(value, int)}
-    names = {"num_hidden_layers": "block_count", "hidden_size": "embedding_length"}
-    names |= {"num_attention_heads": "attention.head_count", "num_key_value_heads": "attention.head_count_kv"}
-    config = {ours: own.get(theirs, 0) for ours, theirs in names.items()}
-    words = said.get("tokenizer.ggml.tokens", ())
-    words = own.get("vocab_size", 0) or (words if isinstance(words, int) else len(words))
-    return _shape(gguf.count_numbers(file, name=name), config | {"vocab_size": words})
+    return Shape(numbers, layers, width, (of_keys or heads) * (of_one or width // heads), words)
