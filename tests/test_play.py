@@ -138,6 +138,13 @@ def test_the_same_seed_deals_the_same_deck_and_every_kind_of_card_is_balanced(ta
             assert card.prompt_id not in drawn and card.left[:4] == card.right[:4] == "Sure"
 
 
+def test_an_odd_card_falls_to_either_side(table: Table) -> None:
+    """Else one key would always be right once more than the other."""
+    decks = [deal(table.pairs, None, n=31, seed=seed).cards for seed in range(40)]
+    more = [sum(1 if card.teacher_left else -1 for card in cards if card.kind == "pair") for cards in decks]
+    assert set(more) == {-1, 1} and 10 <= more.count(1) <= 30
+
+
 def test_no_prompt_that_counts_is_shown_elsewhere_in_whatever_order_a_file_has_them(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).permutation(np.array(hostile_rows(), dtype=object)).tolist()
     table = table_of([recorded_files.write(tmp_path / "mixed.jsonl", rows)], out=str(tmp_path / "play"))
@@ -327,7 +334,8 @@ def test_two_people_on_one_prompt_are_one_draw(table: Table) -> None:
     assert found.together.n == 60 and found.people["group"].nunique() == 30
     one, both = found.alone, found.together
     # Sixty independent verdicts would have 0.7 times the width of thirty.
-    assert both.advantage == one.advantage and both.upper - both.lower > 0.9 * (one.upper - one.lower)
+    assert both.advantage == pytest.approx(one.advantage)
+    assert both.upper - both.lower > 0.9 * (one.upper - one.lower)
     other = played(table, "cara", right, seed=1)
     assert other is not None and other.people is not None
     assert other.people["group"].nunique() > 30 and "3 people together, 90 verdicts" in "\n".join(other.lines)

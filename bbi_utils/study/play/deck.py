@@ -116,8 +116,8 @@ def _others(pairs: pd.DataFrame, used: pd.DataFrame, n: int, rng: np.random.Gene
 
 
 def _cards(pairs: pd.DataFrame, kind: Kind, rng: np.random.Generator) -> list[Card]:
-    """A card for each row, the teacher on the left in half of them (or one more)."""
-    left = rng.permutation(np.arange(len(pairs)) % 2 == 0)
+    """A card for each row, the teacher on the left in half of them; an odd one falls to either side."""
+    left = rng.permutation((np.arange(len(pairs)) + rng.integers(2)) % 2 == 0)
     rows = pairs[["prompt_id", "category", "group", "prompt", "teacher", "student"]].itertuples(index=False)
     cards = [Card(kind, *map(str, row), teacher_left=True) for row in rows]
     return [card if first else card.exchanged() for card, first in zip(cards, left, strict=True)]
