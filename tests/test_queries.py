@@ -156,7 +156,7 @@ def test_random_divisions_cover_the_known_advantage():
     worlds, missed = 120, 0
     for world in range(worlds):
         right = np.random.default_rng(world).normal(0.25, 1, 160)[:, None]
-        mean = queries._mean_outcome([right[:80], right[80:]], 8, seed=world)
+        mean = queries._mean_outcome([right[:80], right[80:]], [np.arange(80)] * 2, 8, seed=world)
         lower, upper = outcome_bounds(mean, 20, error=0.05)
         missed += not lower <= known(8, 0.25) <= upper
     assert missed / worlds <= 0.05

@@ -140,10 +140,7 @@ class Trunk:
         # In one piece of memory: many small ones among a training's large ones would keep these from going.
         kept = states[inputs["attention_mask"].cpu().bool()].split(lengths)
         for (text, item), state in zip(fresh, kept, strict=True):
-            self._items[text] = {
-                "inputs_embeds": state,
-                **{name: item[name] for name in ("answer", "truncated")},
-            }
+            self._items[text] = {"inputs_embeds": state} | {k: item[k] for k in ("answer", "truncated")}
 
     def batch(self, items: list[Item]) -> tuple[Item, Any]:
         """Right-padded model inputs and the mask of the answers' tokens (batch x length)."""

@@ -30,9 +30,8 @@ LONGEST_END = 4  # words of an opening or ending
 PENALTIES = 10.0 ** np.arange(-3, 3.1, 0.5)  # in units of the mean eigenvalue
 STRUCTURE = ("skeleton", "ends")  # the views without the words in between
 MOST = 2_000  # pairs to train on; time grows with their cube
-Reader = Callable[
-    [Sequence[str]], Any
-]  # answers -> a row each, dense or sparse, equal ones for equal answers
+# Answers -> a row each, dense or sparse, equal ones for equal answers.
+Reader = Callable[[Sequence[str]], Any]
 
 
 def skeleton(answer: str) -> str:

@@ -15,7 +15,6 @@ spread (Welch's statistic; Pauly, Brunner and Konietschke, 2015), which permutat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -94,8 +93,8 @@ def categories_differ(scores: pd.DataFrame, *, draws: int = 2000, seed: int = 0)
         values = _per_unit(part)
         labels = pd.factorize(values.index.get_level_values("category"), sort=True)[0]
         alike = part.groupby(units(part))["prompt_id"].nunique().nunique() == 1
-        how: dict[str, Any] = {"draws": draws, "seed": seed, "welch": not alike}
-        statistic, p = _permute(labels, values.to_numpy(float), _excess(part), **how)
+        compared = labels, values.to_numpy(float), _excess(part)
+        statistic, p = _permute(*compared, draws=draws, seed=seed, welch=not alike)
         rows.append((*key, len(values), statistic, p, ", ".join(_ranked(values)[:MOST])))
     return pd.DataFrame(rows, columns=[*FAMILY, "n", "statistic", "p", "most"])
 
@@ -129,7 +128,7 @@ def _ranked(values: pd.Series) -> list[str]:
 
 
 def _permute(
-    labels: np.ndarray, values: np.ndarray, excess: float, *, draws: int, seed: int, welch: bool = False
+    labels: np.ndarray, values: np.ndarray, excess: float, *, draws: int, seed: int, welch: bool
 ) -> tuple[float, float]:
     """Observed weighted variance between groups, and its permutation p-value, if asked for by Welch's."""
     rng = np.random.default_rng(seed)

@@ -21,6 +21,7 @@ it goes with their number, so that m is still the mean over prompts, for groups 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -171,7 +172,7 @@ def _table(
     check_confidence(confidence)
     rows: list[tuple[object, ...]] = []
     ratios, parts = log_ratios(likelihoods), likelihoods.groupby(keys, sort=False)
-    for (key, part), (game, q) in ((one, (g, q)) for one in parts for g in SHOWN for q in sorted(set(sizes))):
+    for (key, part), game, q in itertools.product(parts, SHOWN, sorted(set(sizes))):
         own = ratios.loc[(ratios[keys] == list(key)).all(axis=1)]
         if (groups := own["unit"].nunique() // q) < (FEWEST_GROUPS if q > 1 else 1):
             continue

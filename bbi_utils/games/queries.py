@@ -67,7 +67,7 @@ def advantage_of_queries(
         for q in sorted({int(size) for size in sizes}):
             groups = sum(len(begin) // q for begin in begins)
             if groups >= FEWEST_GROUPS or (q == 1 and sum(map(len, folds)) >= FEWEST_GROUPS):
-                mean = _mean_outcome(folds, q, seed=seed, begins=begins)
+                mean = _mean_outcome(folds, begins, q, seed=seed)
                 ends = outcome_bounds(mean, groups, error=1 - confidence, folds=len(folds))
                 rows.append((*key, q, groups, mean, *ends))
     if not rows:
@@ -152,16 +152,13 @@ def lowest_share(share: float, groups: int, *, error: float) -> float:
     return float(brentq(excess, 0.0, share))
 
 
-def _mean_outcome(
-    folds: list[np.ndarray], q: int, *, seed: int, begins: list[np.ndarray] | None = None
-) -> float:
+def _mean_outcome(folds: list[np.ndarray], begins: list[np.ndarray], q: int, *, seed: int) -> float:
     """Mean over random divisions of the outcomes of groups of q prompts: 1 right, -1 wrong, 0 tied.
 
-    begins: for each fold the rows at which a unit begins; without it each row is one.
+    begins: for each fold the rows at which a unit begins.
     """
     total, groups = 0.0, 0
-    for fold, right in enumerate(folds):
-        starts = np.arange(len(right)) if begins is None else begins[fold]
+    for fold, (right, starts) in enumerate(zip(folds, begins, strict=True)):
         count, rng = len(starts) // q, np.random.default_rng([seed, q, fold])
         order = rng.permuted(np.tile(np.arange(len(starts)), (PARTITIONS, 1)), axis=1)[:, : count * q]
         sizes = np.diff(starts, append=len(right))

@@ -66,13 +66,13 @@ def load_tables(files: Mapping[str, Sequence[Path]]) -> Tables:
     """What these files hold, which are those of `table_files`."""
     saved = dict(files)
     verdicts = [Certificate.from_json(json_object(path)) for path in saved.pop("certificates")]
-    tables = {name: _under_one_another(paths) for name, paths in saved.items()}
+    tables = {name: _under_one_another(map(pd.read_parquet, paths)) for name, paths in saved.items()}
     return Tables(**tables, certificates=verdicts)
 
 
-def _under_one_another(paths: Sequence[Path]) -> pd.DataFrame:
-    """The tables of all pairs; an empty one, as of likelihoods where a model has none, adds no row."""
-    found = [pd.read_parquet(path) for path in paths]
+def _under_one_another(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """One table of all; an empty one, as of likelihoods where a model has none, adds no row."""
+    found = list(tables)
     return pd.concat([table for table in found if len(table)] or found[:1])
 
 
@@ -127,9 +127,10 @@ def limits(likelihoods: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0
     together over the games of "all", and over the categories of one game.
     """
     kinds = (limit.ceilings, limit.by_category)
-    tables = [kind(likelihoods, confidence=confidence, seed=seed) for kind in kinds]
-    table = pd.concat([one for one in tables if len(one)] or tables[:1], ignore_index=True)
-    return table.drop(columns=["adversary", "q"]).rename(columns={"advantage": "ceiling"})
+    table = _under_one_another(kind(likelihoods, confidence=confidence, seed=seed) for kind in kinds)
+    return (
+        table.reset_index(drop=True).drop(columns=["adversary", "q"]).rename(columns={"advantage": "ceiling"})
+    )
 
 
 def learned(frame: pd.DataFrame) -> pd.DataFrame:

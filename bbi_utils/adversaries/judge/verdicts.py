@@ -19,12 +19,14 @@ from bbi_utils.adversaries.judge.local import LanguageModelJudge, load_local_jud
 from bbi_utils.adversaries.judge.remote import OracleJudge
 from bbi_utils.errors import BadInput
 from bbi_utils.games.inference.simultaneous import simultaneous
+from bbi_utils.games.player import right
 from bbi_utils.games.scores import SCORE_COLUMNS, about, units
 from bbi_utils.oracles.endpoint.client import KEY_ENV
 from bbi_utils.oracles.endpoint.pricing import Terms
 from bbi_utils.oracles.references import kind_of
 
 LogOdds = Callable[[list[str], list[str], list[str]], np.ndarray]
+RULES = {"consistent": "judge", "log_odds": "judge_log_odds"}  # of counting verdicts -> the adversary
 NO_ANSWER = "(no answer)"  # what the judge is shown of an empty answer
 
 
@@ -67,11 +69,11 @@ def judge_pairs(log_odds: LogOdds, pairs: pd.DataFrame, *, pair: str, contrast: 
         found = f"the judge gave log odds of shape {odds.shape}, or not finite"
         raise BadInput(f"{found}, for {2 * len(pairs)} questions")
     ab, ba = np.split(odds, 2)
-    right, wrong = (ab > 0) & (ba < 0), (ab < 0) & (ba > 0)
+    won, lost = (ab > 0) & (ba < 0), (ab < 0) & (ba > 0)
     rows = pairs[about(pairs)].reset_index(drop=True).assign(pair=pair, contrast=contrast)
     rows = rows[["pair", "contrast", *about(pairs)]]
-    rows = rows.assign(log_odds_ab=ab, log_odds_ba=ba, consistent=right | wrong)
-    return rows.assign(correct=(1 + right.astype(float) - wrong) / 2)
+    rows = rows.assign(log_odds_ab=ab, log_odds_ba=ba, consistent=won | lost)
+    return rows.assign(correct=(1 + won.astype(float) - lost) / 2)
 
 
 def to_scores(judgements: pd.DataFrame, *, rule: str = "consistent") -> pd.DataFrame:
@@ -81,21 +83,14 @@ def to_scores(judgements: pd.DataFrame, *, rule: str = "consistent") -> pd.DataF
     "log_odds" (adversary "judge_log_odds"): the sign of the mean log odds of both orders, in which a
     constant preference for a position cancels; it decides every pair.
     """
-    if rule not in ("consistent", "log_odds"):
+    if rule not in RULES:
         raise BadInput(f"rule {rule!r}; expected 'consistent' or 'log_odds'")
     score = (judgements["log_odds_ab"] - judgements["log_odds_ba"]) / 2
     if rule == "consistent":
         score = score.where(judgements["consistent"], 0.0)
     columns = [*SCORE_COLUMNS, *(["group"] if "group" in judgements else [])]
-    rows = judgements.assign(
-        adversary="judge" if rule == "consistent" else "judge_log_odds",
-        game="pairwise",
-        fold=-1,
-        shown="pair",
-        score=score,
-        correct=(np.sign(score) + 1) / 2,
-    )
-    return rows[columns].reset_index(drop=True)
+    rows = judgements.assign(adversary=RULES[rule], game="pairwise", fold=-1, shown="pair")
+    return rows.assign(score=score, correct=right(score))[columns].reset_index(drop=True)
 
 
 def judge_quantities(judgements: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:

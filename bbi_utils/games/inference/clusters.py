@@ -4,19 +4,12 @@ Groups are independent of one another; what happens within a group may be anythi
 own expectation m. The advantage is that of the prompts, sum(size m) / sum(size), for groups of these sizes.
 Let x be a group's share of right answers, over its prompts and the sides shown, and p a candidate mean.
 
-* Gamblers. One stakes a fixed part s on every group and ends with prod(1 + s size (x - p)). Groups being
-  independent, that is prod(1 + s size (m - p)) on average: at most 1 if p is no less than the advantage's
-  share, by the inequality of the arithmetic and the geometric mean. So is the mean over several gamblers,
-  whose stakes suit outcomes from wholly shared to independent within groups; by Markov's inequality it
-  reaches 1 / error with probability at most `error`. (The bets of Waudby-Smith and Ramdas, 2024, learn from
-  the groups before; they need groups that are alike in expectation.)
+Decision 13 says why each of these holds, and has the papers:
+
+* Gamblers, of whom each stakes a fixed part s on every group and ends with prod(1 + s size (x - p)).
 * Coins, on which a third of the error is spent where groups are about equally large: each group's shows heads
-  with probability x size / largest. Pr[at least k heads, given all x], over the same probability under a
-  binomial of p, is at most 1 on average (Hoeffding, 1956, for k >= 2). Where groups are wholly right or wrong
-  it is Clopper and Pearson's test of so many groups.
-* Prompts alone in their group are counted as in `exact`. A p-value of theirs divided by the gamblers' capital
-  on the other groups is a p-value again, since the two are independent (Ignatiadis, Wang and Ramdas, 2024);
-  the bound is the least advantage over all ways to share it out between the two.
+  with probability x size / largest.
+* Prompts alone in their group are counted as in `exact`, and their p-value divided by the gamblers' capital.
 
 Which is used depends on the sizes alone. Cross-fitting (see `exact`) moves whole groups: its variance is at
 most so many times that of independent groups, so half-widths are its square root times as wide.

@@ -5,15 +5,12 @@ wins among the decided prompts, and on the share of ties, bound the advantage
 
     Adv = Pr[won] - Pr[lost] = (1 - tie) (2 win - 1).
 
-Cross-fitting adds something. Given its adversary, each fold's outcomes are independent, but a prompt that was
-scored in one fold was trained on in the others, so the folds depend on one another. Where there is nothing to
-learn, all folds then err together: the variance of an advantage is larger than a binomial one, up to twice
-with two folds (by Hoeffding's decomposition: the squared influences of the training prompts on an outcome add
-up to at most its variance), and in simulations with K = 2 to 20 folds at most 1 + sqrt(K) / 2 times, for
-single prompts and for groups of q (`python -m benchmarks.folds`); a test at 5 % would err in 7 to 18 % of
-worlds. Where there is something to learn, all folds learn the same, the influence of a single prompt
-vanishes, and the dependence with it. Therefore no cross-fitted advantage is said to differ from 0 unless it
-would with that many times fewer prompts.
+Cross-fitting adds something: a prompt that was scored in one fold was trained on in the others. Where there
+is nothing to learn, all folds then err together, and the variance of an advantage is up to `inflation` times
+a binomial one. For two folds that follows from Hoeffding's decomposition (the squared influences of the
+training prompts on an outcome add up to at most its variance), up to 20 it was measured (decision 4).
+Therefore no cross-fitted advantage is said to differ from 0 unless it would with that many times fewer
+prompts.
 """
 
 from __future__ import annotations
@@ -124,15 +121,13 @@ class Record:
     def advantage(self) -> float:
         return sum(side.advantage for side in self.sides) / len(self.sides)
 
-    def scaled(self, factor: float) -> Record:
-        """The record of `factor` times as many prompts at the same rates."""
-        return Record(tuple(side.scaled(factor) for side in self.sides), self.folds)
-
     def bounds(self, *, error: float) -> tuple[float, float]:
         """One-sided bounds as `bounds` gives them; on 0 where cross-fitting alone may have moved them."""
-        lower, upper = aware_of_folds(
-            lambda fewer: bounds(self.scaled(1 / fewer).sides, error=error), folds=self.folds
-        )
+
+        def ends(fewer: float) -> tuple[float, float]:
+            return bounds([side.scaled(1 / fewer) for side in self.sides], error=error)
+
+        lower, upper = aware_of_folds(ends, folds=self.folds)
         return float(lower), float(upper)
 
 
