@@ -56,13 +56,12 @@ class Sampling:
     system_prompt: str | None = None
 
     def __post_init__(self) -> None:
-        for name, fine, expected in (
-            ("temperature", self.temperature >= 0, "a number >= 0"),
-            ("top_p", 0 < self.top_p <= 1, "a number above 0 and at most 1"),
-            ("max_new_tokens", self.max_new_tokens >= 1, "a whole number >= 1"),
-        ):
-            if not fine:
-                raise BadInput(f"{name} is {getattr(self, name)}; expected {expected}.")
+        if not self.temperature >= 0:  # nor is NaN
+            raise BadInput(f"temperature is {self.temperature}; expected a number >= 0.")
+        if not 0 < self.top_p <= 1:
+            raise BadInput(f"top_p is {self.top_p}; expected a number above 0 and at most 1.")
+        if not self.max_new_tokens >= 1:
+            raise BadInput(f"max_new_tokens is {self.max_new_tokens}; expected a whole number >= 1.")
 
     def settings(self) -> dict[str, Any]:
         """By name, as a fingerprint takes them: 1 and 1.0 are one temperature."""

@@ -18,7 +18,7 @@ from bbi_utils.errors import BadInput, first_problem
 from bbi_utils.files import replacing
 from bbi_utils.oracles.base import FinishReason
 from bbi_utils.progress import Progress
-from bbi_utils.responses.store import COLUMNS, INSERT, ResponseStore
+from bbi_utils.responses.store import INSERT, ResponseStore, columns_of
 from bbi_utils.tables import check_kind, expect_file, readable
 
 Rows = Iterable[list[tuple[Any, ...]]]
@@ -156,7 +156,7 @@ def checked(file: Path, oracles: dict[str, Row], bar: Progress) -> Iterator[tupl
             if known and oracles.setdefault(row.fingerprint, row).settings != row.settings:
                 what = f"fingerprint {row.fingerprint} has other settings than in a row before"
                 raise BadInput(f"{file.name}, row {bar.done + 1}: {what}; export the file again")
-            yield (row.fingerprint, row.sample_index, *(getattr(row, name) for name in COLUMNS))
+            yield (row.fingerprint, row.sample_index, *columns_of(row))
             bar.update()
     except ValidationError as error:
         what = f"{first_problem(error)}; expected what `export` writes"

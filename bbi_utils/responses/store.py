@@ -9,6 +9,7 @@ import time
 from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ CREATE TABLE IF NOT EXISTS tokens (
 ) WITHOUT ROWID;
 """
 COLUMNS = [field.name for field in fields(Answer) if field.name != "tokens"]
+columns_of = attrgetter(*COLUMNS)  # an answer as a row of `responses`, but for its key
 INSERT = f"""
     INSERT INTO responses (fingerprint, sample_index, {", ".join(COLUMNS)})
     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
@@ -61,11 +63,6 @@ WAYS_OUT = {
     "could not be acquired": "another process is buying answers into it; " + WAIT,
     "locked": "another process is writing to it; " + WAIT,
 }
-
-
-def columns_of(answer: Answer) -> tuple[Any, ...]:
-    """An answer as a row of `responses`."""
-    return tuple(getattr(answer, name) for name in COLUMNS)
 
 
 @dataclass(frozen=True)

@@ -173,31 +173,20 @@ def _unwritten(cell: Any) -> Any:
 
 FORMS = {
     "alpaca_eval": Form("alpaca_eval outputs", ("instruction", "output", "generator"), alpaca),
-    "alpaca_pairs": Form(
-        "alpaca_eval annotations", ("instruction", "output_1", "output_2"), alpaca_pair, together=True
-    ),
+    "alpaca_pairs": Form("alpaca_eval annotations", ("instruction", "output_1", "output_2"),
+                         alpaca_pair, together=True),
     "fastchat": Form("FastChat answers", ("question_id", "model_id", "choices"), fastchat),
     "vicuna": Form("Vicuna's answers", ("question_id", "model_id", "text"), vicuna),
     "vicuna_page": Form("Vicuna's web page", ("id", "question", "answers"), vicuna_page),
-    "arena": Form(
-        "arena battles", ("model_a", "model_b", "conversation_a", "conversation_b"), battle, together=True
-    ),
-    "arena_turns": Form(
-        "arena battles",
-        ("model_a", "model_b", "prompt", "response_a", "response_b"),
-        battle_turns,
-        together=True,
-    ),
-    "lm_eval": Form(
-        "lm-evaluation-harness samples", ("doc_id", "arguments", "resps"), lm_eval, again="filter"
-    ),
-    "lm_eval_filtered": Form(
-        "lm-evaluation-harness samples, filtered",
-        ("doc_id", "arguments", "resps", "filtered_resps"),
-        partial(lm_eval, column="filtered_resps"),
-        again="filter",
-        sniffed=False,
-    ),
+    "arena": Form("arena battles", ("model_a", "model_b", "conversation_a", "conversation_b"),
+                  battle, together=True),
+    "arena_turns": Form("arena battles", ("model_a", "model_b", "prompt", "response_a", "response_b"),
+                        battle_turns, together=True),
+    "lm_eval": Form("lm-evaluation-harness samples", ("doc_id", "arguments", "resps"),
+                    lm_eval, again="filter"),
+    "lm_eval_filtered": Form("lm-evaluation-harness samples, filtered",
+                             ("doc_id", "arguments", "resps", "filtered_resps"),
+                             partial(lm_eval, column="filtered_resps"), again="filter", sniffed=False),
     "inspect": Form("an inspect log", ("id", "epoch", "input", "output"), inspect),
     "helm": Form("a HELM scenario state", ("instance", "request", "train_trial_index"), helm),
     "openai_batch": Form("OpenAI batch output", ("custom_id", "response"), openai_batch),
@@ -205,7 +194,7 @@ FORMS = {
     "humaneval": Form("HumanEval samples", ("task_id", "completion"), evalplus),
     "sharegpt": Form("ShareGPT conversations", ("conversations",), chat),
     "chat": Form("conversations", ("messages",), chat),
-}
+}  # fmt: skip
 QUESTIONS = {
     "turns": Form("questions", ("question_id", "turns"), question),
     "vicuna": Form("questions", ("question_id", "text"), question),
