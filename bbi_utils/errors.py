@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,6 +42,13 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """The text as `printable` has it, on one line: a name cannot pass for a line of its own."""
     return printable(" ".join(text.split()))
+
+
+def some(names: Iterable[str], most: int = 3) -> str:
+    """The first names, each shortened and on one line, and how many more there are."""
+    every = list(names)
+    more = f" and {len(every) - most:,} more" if len(every) > most else ""
+    return ", ".join(f"{one_line(name):.40}" for name in every[:most]) + more
 
 
 def first_problem(error: ValidationError) -> str:

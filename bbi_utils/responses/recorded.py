@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bbi_utils.errors import BadInput, one_line
+from bbi_utils.errors import BadInput, some
 from bbi_utils.oracles.base import ending, is_known, was_cut
 from bbi_utils.oracles.chat import without_thoughts
 from bbi_utils.probes.forms.pairs import SIDES, plain
@@ -131,12 +131,7 @@ def spoken(rows: Rows, columns: Sequence[str], *, longest: int | None = None) ->
         "thoughts": "with a thought, which is no part of the answer and left out",
         "cut": f"cut after {longest or 0:,} characters, as --longest says",
     }
-    return new, [f"{len(of):,} answers {told[why]}: {_some(of)}" for why, of in changed.items() if of]
-
-
-def _some(names: Sequence[str]) -> str:
-    first = ", ".join(f"{one_line(name):.40}" for name in names[:3])
-    return first + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
+    return new, [f"{len(of):,} answers {told[why]}: {some(of)}" for why, of in changed.items() if of]
 
 
 def _groups(named: Iterable[str], table: pd.DataFrame) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bbi_utils.errors import BadInput, one_line
+from bbi_utils.errors import BadInput, one_line, some
 from bbi_utils.probes.forms.known import FORMS, QUESTIONS, Form, Said, said
 from bbi_utils.probes.forms.pairs import SIDES, paired, whole_talks
 from bbi_utils.probes.forms.talk import answered, asked, text_of
@@ -202,7 +202,7 @@ def _turns(row: Row, at: Mapping[str, str | None], number: int, *, whole_talk: b
 def _asked_for(path: Path, rows: Rows, name: str | None, option: str) -> str | None:
     """The column that an option names; raises BadInput where there is none."""
     if name is not None and (at := located(rows, name)) is None:
-        raise BadInput(f"{path.name} has nothing at {option} {name}; columns: {_shown(names_of(rows))}")
+        raise BadInput(f"{path.name} has nothing at {option} {name}; columns: {some(names_of(rows), 12)}")
     return at if name is not None else None
 
 
@@ -217,7 +217,7 @@ def _answers_in(path: Path, rows: Rows) -> str:
         return found[0]
     what = f"answers in {' or in '.join(found)}" if found else "no column of answers that is known"
     way = "name columns by --prompt and --teacher (and --student), or the file's form by --format"
-    raise BadInput(f"{path.name}: {what}; columns: {_shown(names_of(rows))}; {way}")
+    raise BadInput(f"{path.name}: {what}; columns: {some(names_of(rows), 12)}; {way}")
 
 
 def _sides(path: Path, answers: Sequence[Said], choice: Choice) -> dict[str, list[Said]]:
@@ -229,10 +229,10 @@ def _sides(path: Path, answers: Sequence[Said], choice: Choice) -> dict[str, lis
     if None in named and len(models) != 2:
         way = "name two by --teacher and --student, or compare all by --all-pairs"
         way = "give a second file" if len(models) == 1 else way
-        raise BadInput(f"{path.name} has answers of {_shown(models)}; {way}")
+        raise BadInput(f"{path.name} has answers of {some(models, 12)}; {way}")
     if unknown := [name for name in named if name is not None and name not in models]:
         what = f"{unknown[0]} is no column and no model of {path.name}"
-        raise BadInput(f"{what}; models: {_shown(models)}")
+        raise BadInput(f"{what}; models: {some(models, 12)}")
     for at, other in ((0, 1), (1, 0)):
         named[at] = named[at] or next(model for model in models if model != named[other])
     names = zip(SIDES, named, strict=True)
@@ -243,7 +243,7 @@ def _one_model(path: Path, answers: list[Said], own: str | None) -> list[Said]:
     """The answers of the one model that a file is taken for."""
     models = Counter(one.model for one in answers)
     if len(models) > 1 and own not in models:
-        raise BadInput(f"{path.name} has answers of {_shown(models)}; name one by --teacher or --student")
+        raise BadInput(f"{path.name} has answers of {some(models, 12)}; name one by --teacher or --student")
     return [one for one in answers if len(models) == 1 or one.model == own]
 
 
@@ -324,10 +324,4 @@ def summary(path: Path, title: str, answers: Sequence[Said]) -> str:
     turns = f" (in {talks:,} conversations: a row a turn, or one each with --whole)" if talks else ""
     bare = "" if any(one.prompt for one in answers) else ", without their text (give it by --questions FILE)"
     what = f"{prompts:,} prompts{turns}{bare}"
-    return f"{path.name}: {title}, {len(answers):,} answers to {what}, of {_shown(models)}"
-
-
-def _shown(names: Iterable[str]) -> str:
-    every = list(names)
-    more = f" and {len(every) - 12} more" if len(every) > 12 else ""
-    return ", ".join(f"{name:.40}" for name in every[:12]) + more
+    return f"{path.name}: {title}, {len(answers):,} answers to {what}, of {some(models, 12)}"
