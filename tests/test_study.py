@@ -113,7 +113,7 @@ def test_the_game_s_notebook_puts_its_player_beside_the_machines(run: RunPaths, 
         "RUN_DIR": str(run.folder),
         "PAIR": "qwen",
         "OUT": str(tmp_path),
-        "PAIRS": 10,
+        "N_PAIRS": 10,
         "EXAMPLES": 1,
     }
     about = {"notebook": str(notebook), "output": str(tmp_path / notebook.name), "parameters": parameters}
