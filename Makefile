@@ -85,7 +85,7 @@ pocket: $(READY) ## rebuild the pocket models from scratch (two cores, up to two
 lock: $(READY) ## write env/requirements.lock anew from env/requirements.in (needs uv)
 	@env/lock.sh
 
-benchmark: $(READY) ## measure error rates and peers (an hour and a half on two cores; BENCHMARK=coverage: one)
+benchmark: $(READY) ## measure error rates and peers (some hours on two cores; BENCHMARK=coverage: one)
 	@$(RUN) -m pip install --quiet --no-deps -r benchmarks/peers.txt
 	@$(RUN) -m benchmarks $(BENCHMARK)
 
