@@ -13,7 +13,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.probes.forms.many import files_in, read_models
 from bbi_utils.probes.forms.reading import Choice
 from bbi_utils.report.figures.matrix import tree_of
-from bbi_utils.report.matrix import ASKED, LENGTH, TOGETHER, compare_all
+from bbi_utils.report.matrix import ASKED, LENGTH, TOGETHER, _nearest, compare_all
 from bbi_utils.report.matrix_files import render_matrix, summary, write_matrix
 from bbi_utils.study.cli.main import main
 
@@ -29,6 +29,14 @@ def answers(openers: dict[str, str] = OPENERS, *, n: int = 60, often: float = 0.
             said = (opening if rng.random() < often else "") + " ".join(rng.choice(WORDS, 10))
             rows.append((model, f"p{i:02}", f"prompt {i}", "all", f"g{i}", said))
     return pd.DataFrame(rows, columns=["model", "prompt_id", "prompt", "category", "group", "answer"])
+
+
+def test_an_advantage_below_0_is_no_nearer_than_a_copy() -> None:
+    rows = [("a", "a's copy", 0.0, -0.02, 0.02), ("a", "b", -0.004, -0.18, 0.17), ("a", "c", 0.1, 0.0, 0.2)]
+    found = pd.DataFrame(rows, columns=["first", "second", "advantage", "lower", "upper"])
+    near = _nearest(["a", "b"], found.assign(adversary=TOGETHER)).set_index("model")
+    assert near.loc["a", ["nearest", "next_one"]].tolist() == ["a's copy", "b"]
+    assert near.loc["b", ["nearest", "advantage"]].tolist() == ["a", -0.004]
 
 
 def test_copies_are_each_others_nearest_and_others_are_told_apart() -> None:

@@ -201,13 +201,17 @@ def _lengths(one: Sequence[str], other: Sequence[str]) -> np.ndarray:
 
 
 def _nearest(models: Sequence[str], found: pd.DataFrame) -> pd.DataFrame:
-    """Of each model the one that it is told from least, that one's advantage, and the runner-up."""
+    """Of each model the one that it is told from least, that one's advantage, and the runner-up.
+
+    As in `distances` an advantage below 0 is luck, and counts as 0; of such the surest stands first.
+    """
     both = found[found["adversary"] == TOGETHER]
     turned = both.rename(columns={"first": "second", "second": "first"})
-    sorted_ = pd.concat([both, turned]).sort_values(["advantage", "second"], kind="stable")
+    ordered = pd.concat([both, turned]).assign(told=lambda pair: pair["advantage"].clip(lower=0.0))
+    ordered = ordered.sort_values(["told", "upper", "second"], kind="stable")
     rows = []
     for model in models:
-        near = sorted_[sorted_["first"] == model].head(2).to_dict("records")
+        near = ordered[ordered["first"] == model].head(2).to_dict("records")
         if near:
             best, more = near[0], near[1] if len(near) > 1 else {}
             ends = (best["advantage"], best["lower"], best["upper"])
