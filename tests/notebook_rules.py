@@ -160,17 +160,17 @@ def _end(notebook: Notebook) -> Iterator[str]:
 
 
 def _code(notebook: Notebook) -> Iterator[str]:
-    """No definitions, no shell, short cells; the parameters cell may be as long as it needs."""
+    """What a cell defines is checked against the package; no shell, short cells but for the parameters."""
     long = 0
     cells = [
         (i, c)
         for i, c in _numbered(notebook, "code")
         if not {"parameters", "injected-parameters"} & {*tags(c)}
     ]
+    asserts = [number for number, cell in cells if _has(cell, ast.Assert)]
     for number, cell in cells:
-        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        if any(isinstance(node, kinds) for node in ast.walk(_tree(cell))):
-            yield f"cell {number}: defines a function or class, which belongs into the package"
+        if _has(cell, ast.FunctionDef, ast.ClassDef) and not any(later >= number for later in asserts):
+            yield f"cell {number}: defines a function or class, and no assert after it shows what it agrees with"
         if MAGIC.search(cell["source"]):
             yield f"cell {number}: runs a shell command or magic"
         lines = len(_lines(cell))
@@ -179,6 +179,10 @@ def _code(notebook: Notebook) -> Iterator[str]:
             yield f"cell {number}: {lines} lines of code, at most {LIMIT}"
     if long > LONG_SHARE * len(cells):
         yield f"{long} of {len(cells)} code cells have more than {PREFERRED} lines"
+
+
+def _has(cell: Cell, *kinds: type[ast.stmt]) -> bool:
+    return any(isinstance(node, kinds) for node in ast.walk(_tree(cell)))
 
 
 def _private(notebook: Notebook) -> Iterator[str]:

@@ -225,8 +225,8 @@ BREACHES: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
     ("no section", set_source(7, "Nothing.")),
     ("nothing is computed under", set_source(8, "provenance.versions_line()")),
     ("what is next", set_source(9, "Bye.")),
-    ("defines a function", set_source(6, "def f():\n    return 1")),
-    ("defines a function", set_source(6, "if PAIR:\n    class A:\n        pass")),
+    ("defines a function", set_source(8, "def f():\n    return 1")),
+    ("defines a function", set_source(8, "if PAIR:\n    class A:\n        pass")),
     ("shell command", set_source(6, "!pip install x")),
     ("shell command", set_source(6, "%pip install x")),
     ("13 lines of code", set_source(6, "\n".join(["print(1)"] * 13))),
@@ -248,6 +248,13 @@ def test_each_breach_is_seen(committed: Path, says: str, breach: Callable[[dict[
     breach(content)
     write(committed, content)
     assert any(says in line for line in check_rules(committed)), check_rules(committed)
+
+
+def test_a_function_may_be_built_by_hand_where_an_assert_shows_what_it_agrees_with(committed: Path) -> None:
+    content = notebooks.read(committed)
+    content["cells"][6]["source"] = "def f():\n    return 1"  # the last code cell asserts
+    write(committed, content)
+    assert [line for line in check_rules(committed) if "stale" not in line] == []
 
 
 def test_an_opening_that_outweighs_the_rest_is_seen(committed: Path) -> None:
