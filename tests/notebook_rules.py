@@ -170,7 +170,7 @@ def _code(notebook: Notebook) -> Iterator[str]:
     asserts = [number for number, cell in cells if _has(cell, ast.Assert)]
     for number, cell in cells:
         if _has(cell, ast.FunctionDef, ast.ClassDef) and not any(later >= number for later in asserts):
-            yield f"cell {number}: defines a function or class, and no assert after it shows what it agrees with"
+            yield f"cell {number}: defines a function or class that no assert checks against the package"
         if MAGIC.search(cell["source"]):
             yield f"cell {number}: runs a shell command or magic"
         lines = len(_lines(cell))
