@@ -15,7 +15,7 @@ from sphinx.transforms import SphinxTransform
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from bbi_utils import __version__  # noqa: E402
-from tools import site as content  # noqa: E402
+from docs import content  # noqa: E402
 
 project = "Bounded behavioral indistinguishability"
 author = copyright = "the contributors of this repository"

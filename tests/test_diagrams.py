@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from chromium import chromium
 
-from tools import diagrams
+from docs import draw as diagrams
 
 SVG = "{http://www.w3.org/2000/svg}"
 NAMES = sorted(diagrams.DIAGRAMS)
@@ -36,7 +36,7 @@ def over(tint: str, share: float, ground: str) -> str:
 def test_what_is_kept_is_what_the_code_draws(tmp_path: Path) -> None:
     for file in diagrams.write(tmp_path):
         kept = diagrams.FOLDER / file.name
-        assert kept.read_bytes() == file.read_bytes(), f"{file.name} is stale: run `python -m tools.diagrams`"
+        assert kept.read_bytes() == file.read_bytes(), f"{file.name} is stale: run `python -m docs.draw`"
     assert sorted(file.stem for file in diagrams.FOLDER.iterdir()) == NAMES
 
 

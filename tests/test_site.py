@@ -25,8 +25,8 @@ from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.report.claims_text import read_claims
 from bbi_utils.study.cells import read
+from docs import content
 from tools import readme
-from tools import site as content
 
 ABSENT = [name for name in ("sphinx", "myst_nb", "furo") if importlib.util.find_spec(name) is None]
 WIDTHS = (1100, 400)

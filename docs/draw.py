@@ -1,4 +1,4 @@
-"""The diagrams of site, README and notebooks: `python -m tools.diagrams` writes docs/diagrams/*.svg.
+"""The diagrams of site, README and notebooks: `python -m docs.draw` writes docs/diagrams/*.svg.
 
 Each lies on a card of its own, light or dark as the reader's screen is, so that it can be read on any page.
 Units are those of the picture, 560 wide: on a telephone letters are about two thirds of their size here.
