@@ -80,6 +80,73 @@ def test_rows_that_fell_rose_or_are_undecided_are_counted() -> None:
     assert "**In 1 of 3 rows the advantage rose.**" in said and "fell in 1 of 3 rows; 1 are undecided" in said
 
 
+def test_what_lies_beyond_the_floor_is_counted_and_a_rounding_that_shows_comes_first() -> None:
+    rows = advantages(
+        -0.1
+    )  # the floor ends at 0.2; of two rows each, 0.2 and 0.5 on base, -0.1 and 0.2 after
+    said = reading.ladder(rows)
+    assert "**" not in said.removeprefix("- **Qwen pair.**") and "The floor ends at 0.200" in said
+    assert "1 of 2 of the base student's, 1 with their interval; 0 of 2 of the distilled student's, 0" in said
+    four = table(
+        "contrast adversary game advantage lower upper", ("teacher_4bit", "a", "pairwise", 0.6, 0.5, 0.7)
+    )
+    said = reading.ladder(pd.concat([rows, four]))
+    assert "**Rounding alone is told in 1 of 1 rows.** The floor ends at 0.700" in said
+    assert reading.ladder(rows[rows["contrast"] == "base"]) == ""
+
+
+def test_removals_are_counted_over_all_prompts_and_the_dearest_is_named() -> None:
+    rows = [
+        ("base", "stylometric", "markup", "all", 0.2, 0.1, 0.3),
+        ("base", "a", "case", "all", 0.0, -0.1, 0.1),
+    ]
+    costs = table("contrast adversary removed category cost lower upper", *rows)
+    costs = pd.concat([costs, costs.assign(category="safety", cost=0.9)])
+    said = reading.removals(costs)
+    assert (
+        "base: 1 of 2 removals cost advantage; dearest is markup to stylometric, 0.200 [0.100, 0.300]."
+        in said
+    )
+
+
+def test_who_comes_nearest_to_the_limit_is_named_and_where_there_is_none_nobody_is() -> None:
+    rows = [("base", "length", "single", 0.1, 0.0, 0.2), ("base", "judge", "pairwise", 0.4, 0.3, 0.5)]
+    shares = table(
+        "contrast adversary game share lower upper", *rows, ("other", "judge", "single", np.nan, 0.0, 1.0)
+    )
+    assert reading.reached(shares).endswith(
+        "limit, base: judge (two answers) reaches 0.400 [0.300, 0.500] of it."
+    )
+    assert reading.reached(shares[shares["contrast"] == "other"]) == ""
+
+
+def test_growth_is_read_from_both_ends_and_a_null_that_grows_comes_first() -> None:
+    rows = [
+        ("base", 1, 0.2, 0.1, 0.3),
+        ("base", 8, 0.8, 0.6, 0.9),
+        (NULL, 1, 0.0, -0.1, 0.1),
+        (NULL, 8, 0.1, -0.3, 0.4),
+    ]
+    growth = table("contrast q advantage lower upper", *rows)
+    fair = "base: 0.200 at q = 1, 0.800 [0.600, 0.900] at 8, lower end first above 0.5 at q = 8."
+    assert reading.grows(growth) == f"- **Qwen pair.** {fair}"
+    bad = growth.replace({"lower": {-0.3: 0.01}})
+    assert reading.grows(bad) == f"- **Qwen pair.** **the null control leaves 0 at q = 8**; {fair}"
+    assert "lower end never above 0.5" in reading.grows(growth.replace({"lower": {0.6: 0.5}}))
+
+
+def test_tests_are_counted_and_one_that_stays_open_says_so() -> None:
+    rows = [
+        ("base", "kernel", 90, 0.01, np.nan),
+        ("base", "sequential", 90, 0.2, np.nan),
+        (NULL, "kernel", 90, 0.0, 1),
+    ]
+    tests = table("contrast test n p queries", *rows)
+    assert reading.tested(tests).endswith("base: 1 of 2 tests reject; watched, open after 90 queries.")
+    told = tests.replace({"p": {0.2: 0.04}}).fillna({"queries": 40.0})
+    assert reading.tested(told).endswith("2 of 2 tests reject; watched, two models after 40 queries.")
+
+
 def test_a_validation_loss_that_rises_or_never_falls_is_said() -> None:
     fell = table("step validation", (1, 2.0), (2, np.nan), (3, 1.5), (4, 1.0))
     assert reading.learned(fell).endswith("loss fell: 2.000 at first, 1.000 at the end.")

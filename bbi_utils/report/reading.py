@@ -19,6 +19,8 @@ from bbi_utils.games.scores import units
 from bbi_utils.report.labels import GAMES, p_value, pair_title, pairs_in, words
 from bbi_utils.responses.answers import NULL
 
+ROUNDED = "teacher_4bit"
+
 
 def each_pair(say: Callable[..., str]) -> Callable[..., str]:
     """What `say` says of each pair's rows; of a pair of which it says nothing, no bullet."""
@@ -124,6 +126,82 @@ def similarity_gain(similarity: pd.DataFrame) -> str:
         found = "Whether distillation made the answers more alike is undecided"
     left = f"the teacher again lies {room:+.3f} from the base student"
     return f"{found}: {_value(gain, 'mean')}, where {left}."
+
+
+@each_pair
+def ladder(advantage: pd.DataFrame) -> str:
+    """How many rows with two answers lie beyond the floor: the teacher against itself and its 4-bit form."""
+    rows = advantage[advantage["game"] == "pairwise"]
+    arms = {str(name): part for name, part in rows.groupby("contrast", sort=False)}
+    floor = pd.concat([arms[name] for name in (NULL, ROUNDED) if name in arms] or [rows.head(0)])
+    if floor.empty:
+        return ""
+    top, said = floor["upper"].max(), []
+    for name in ("base", "distilled"):
+        beyond = (arms[name]["advantage"] > top).sum(), (arms[name]["lower"] > top).sum()
+        said.append(
+            f"{beyond[0]} of {len(arms[name])} of the {name} student's, {beyond[1]} with their interval"
+        )
+    seen = (arms[ROUNDED]["lower"] > 0).sum() if ROUNDED in arms else 0
+    more = f"**Rounding alone is told in {seen} of {len(arms[ROUNDED])} rows.** " if seen else ""
+    return f"{more}The floor ends at {top:.3f}. Of the estimates there lie beyond it {'; '.join(said)}."
+
+
+@each_pair
+def removals(costs: pd.DataFrame) -> str:
+    """What adversaries could not do without; the frame is that of `ablation.costs_of_removal`."""
+    said = []
+    for contrast, rows in costs[costs["category"] == "all"].groupby("contrast"):
+        most, above = rows.loc[rows["cost"].idxmax()], (rows["lower"] > 0).sum()
+        dearest = f"dearest is {most['removed']} to {words(most['adversary'])}, {_value(most, 'cost')}"
+        said.append(f"{words(str(contrast))}: {above} of {len(rows)} removals cost advantage; {dearest}")
+    return f"{'. '.join(said)}."
+
+
+@each_pair
+def reached(shares: pd.DataFrame) -> str:
+    """Who comes nearest to the limit in each contrast; the frame is that of `limit.shares`."""
+    said = []
+    for contrast, rows in shares.dropna(subset="share").groupby("contrast"):
+        best = rows.loc[rows["share"].idxmax()]
+        who, share = _name(best["adversary"], best["game"]), _value(best, "share")
+        said.append(f"{words(str(contrast))}: {who} reaches {share} of it")
+    return f"Nearest to the limit, {'; '.join(said)}." if said else ""
+
+
+@each_pair
+def grows(growth: pd.DataFrame) -> str:
+    """How one adversary's advantage grows; the frame is that of `advantage_of_queries`, of one game."""
+    said = []
+    for contrast, rows in growth.sort_values("q").groupby("contrast", sort=False):
+        off, enough = (rows.loc[rows["lower"] > least, "q"] for least in (0, 0.5))
+        if contrast == NULL:
+            said = [f"**the null control leaves 0 at q = {off.min()}**"] * bool(off.size) + said
+            continue
+        when = (
+            f"lower end first above 0.5 at q = {enough.min()}" if enough.size else "lower end never above 0.5"
+        )
+        first, last = rows.iloc[0], rows.iloc[-1]
+        ends = f"{first['advantage']:.3f} at q = {first['q']}, {_value(last, 'advantage')} at {last['q']}"
+        said.append(f"{words(str(contrast))}: {ends}, {when}")
+    return f"{'; '.join(said)}."
+
+
+@each_pair
+def tested(tests: pd.DataFrame, *, confidence: float = 0.95) -> str:
+    """How many tests tell two models, and after how many queries the one that may be watched does.
+
+    tests: columns contrast, test, n, p, queries, as notebook 06 writes them. The null is `null_p_values`'.
+    """
+    said = []
+    for contrast, rows in tests[tests["contrast"] != NULL].groupby("contrast", sort=False):
+        when, n = rows["queries"].min(), rows["n"].max()
+        watched = f"open after {n}" if np.isnan(when) else f"two models after {when:.0f}"
+        count = (rows["p"] <= 1 - confidence).sum()
+        said.append(
+            f"{words(str(contrast))}: {count} of {len(rows)} tests reject; watched, {watched} queries"
+        )
+    return f"{'. '.join(said)}."
 
 
 @each_pair
