@@ -172,7 +172,7 @@ def reached(shares: pd.DataFrame) -> str:
 @each_pair
 def grows(growth: pd.DataFrame) -> str:
     """How one adversary's advantage grows; the frame is that of `advantage_of_queries`, of one game."""
-    said = []
+    said = list[str]()
     for contrast, rows in growth.sort_values("q").groupby("contrast", sort=False):
         off, enough = (rows.loc[rows["lower"] > least, "q"] for least in (0, 0.5))
         if contrast == NULL:
