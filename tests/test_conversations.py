@@ -195,22 +195,20 @@ def test_a_judge_that_is_certain_is_not_undecided(letter: str, sign: int, tmp_pa
 def test_a_judge_s_letters_are_those_of_its_template(name: str, tmp_path: Path) -> None:
     judge = load_judge(str(word_marking(tmp_path / "m", MARKED[name])), device="cpu")
     tokenizer = judge._tokenizer
-    for text, ids in zip("AB", judge._letters, strict=True):
+    for text, ids in zip("AB", judge.letter_ids, strict=True):
         said = conversation_ids(tokenizer, "?", text, ended=False)[1]
-        assert said[: len(judge._lead)] == judge._lead and said[len(judge._lead)] in ids
+        assert said[: len(judge.lead)] == judge.lead and said[len(judge.lead)] in ids
         assert {text, f"▁{text}"} <= set(tokenizer.convert_ids_to_tokens(ids))
-    assert len(judge._lead) == (name == "zephyr")
+    assert len(judge.lead) == (name == "zephyr")
     found = judge(*QUESTION)
     # Both ways to a letter, added up: at once, and after the line break that the template writes.
     ids = judge.question(*(column[0] for column in QUESTION))
     with torch.inference_mode():
-        steps = (
-            judge._model(torch.tensor([ids + judge._lead])).logits[0, len(ids) - 1 :].log_softmax(-1).exp()
-        )
-    way = [1.0, *(float(steps[0, token]) for token in judge._lead)]
+        steps = judge.model(torch.tensor([ids + judge.lead])).logits[0, len(ids) - 1 :].log_softmax(-1).exp()
+    way = [1.0, *(float(steps[0, token]) for token in judge.lead)]
     chances = [
         sum(w * float(step[those].sum()) for w, step in zip(way, steps, strict=True))
-        for those in judge._letters
+        for those in judge.letter_ids
     ]
     assert found[0] == pytest.approx(np.log(chances[0] / chances[1]), abs=1e-3)
 

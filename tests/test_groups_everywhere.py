@@ -12,7 +12,7 @@ import synthetic_results as made
 from bbi_utils.adversaries.judge import judge_pairs, judge_quantities, to_scores
 from bbi_utils.games import limit, similarity
 from bbi_utils.games.certificate import certify
-from bbi_utils.report import figures, reading, summaries
+from bbi_utils.report import figures, judging, reading, summaries
 
 TIMES = 4
 
@@ -26,7 +26,7 @@ def lengths(judgements: pd.DataFrame) -> pd.DataFrame:
 
 
 def least_share(judgements: pd.DataFrame) -> pd.DataFrame:
-    said = reading.judge_and_length(lengths(judgements).query("pair == 'qwen'"))
+    said = judging.length(lengths(judgements).query("pair == 'qwen'"))
     found = float(said.split("at least ")[1].split("%")[0])
     return pd.DataFrame({"lower": [found], "upper": [100.0]})
 

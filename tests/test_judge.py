@@ -113,8 +113,8 @@ def test_log_odds_are_those_of_the_letters(tiny_qwen):
     judge = load_judge(str(tiny_qwen), device="cpu")
     ids = judge.question("Name three fruits.", "Apples", "Pears")
     with torch.inference_mode():
-        logits = judge._model(torch.tensor([ids])).logits[0, -1]
-    first, second = (torch.logsumexp(logits[letter], 0) for letter in judge._letters)
+        logits = judge.model(torch.tensor([ids])).logits[0, -1]
+    first, second = (torch.logsumexp(logits[letter], 0) for letter in judge.letter_ids)
     assert judge(["Name three fruits."], ["Apples"], ["Pears"])[0] == pytest.approx(
         float(first - second), abs=1e-4
     )

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from bbi_utils.paths import RunPaths
-from bbi_utils.report import planted, reading
+from bbi_utils.report import judging, planted, reading
 
 NULL = "teacher_resample"
 ENDS = ["lower", "upper"]
@@ -185,14 +185,71 @@ def judged(*rows: tuple[str, str, bool, float]) -> pd.DataFrame:
 def test_a_judge_that_takes_the_longer_answer_is_shown_by_where_length_misleads() -> None:
     long_teacher, short_teacher = ("long answer", "short", True, 1.0), ("short", "long answer", True, 0.0)
     rows = [*[long_teacher] * 30, *[short_teacher] * 10, ("a", "bb", False, 0.5), ("a", "b", True, 1.0)]
-    said = reading.judge_and_length(judged(*rows))
+    said = judging.length(judged(*rows))
     assert (
         "**100.0% of 40 consistent verdicts on answers of different length went to the longer one**" in said
     )
     assert "longer in 75.0%; where it was the shorter, the judge was right in 0 of 10." in said
-    fair = reading.judge_and_length(judged(*[long_teacher] * 20, *[("short", "long answer", True, 1.0)] * 20))
+    fair = judging.length(judged(*[long_teacher] * 20, *[("short", "long answer", True, 1.0)] * 20))
     assert "50.0% of 40" in fair and "right in 20 of 20" in fair and fair.count("**") == 2
-    assert "No verdict" in reading.judge_and_length(judged(("a", "b", True, 1.0)))
+    assert "No verdict" in judging.length(judged(("a", "b", True, 1.0)))
+
+
+def said_in(*counts: int) -> pd.DataFrame:
+    return pd.DataFrame({"answer": [" ".join(["word"] * count) for count in counts]})
+
+
+def test_lengths_come_apart_only_where_both_bands_do() -> None:
+    short, long = said_in(*[5] * 100), said_in(*[9] * 100)
+    said = reading.lengths({"teacher": short, "base": long, "teacher_resample": short})
+    assert said.startswith(
+        "The median answer has 5 words (teacher); 9 (base student), at most 100.0% of answers"
+    )
+    assert "from that curve at 5 words, and **the bands come apart there**; 5 (teacher again" in said
+    assert said.endswith(
+        "at most 0.0% of answers from that curve at 5 words, and the bands meet everywhere: undecided."
+    )
+    few = reading.lengths({"teacher": said_in(5, 5), "base": said_in(9, 9)})
+    assert "100.0%" in few and "undecided" in few and "**" not in few
+
+
+def test_students_that_run_on_are_named() -> None:
+    rows = [("teacher", 0.99, 0.97, 1.0), ("base", 0.5, 0.4, 0.6), ("distilled", 0.98, 0.95, 1.0)]
+    frame = table("arm rate lower upper", *rows).assign(quantity="stopped")
+    said = reading.stopped(frame)
+    assert "teacher 99.0%, base 50.0%, distilled 98.0%; **base run on more often than the teacher**." in said
+    assert "none falls behind it" in reading.stopped(frame[frame["arm"] != "base"])
+
+
+def quantities(contrast: str, every: tuple[float, float, float], *, kept: int = 80) -> pd.DataFrame:
+    rows = [
+        ("kept_fraction", 100, kept / 100, 0.0, 1.0),
+        ("consistent_advantage", kept, 0.5 if kept else np.nan, 0.2, 0.8),
+        ("all_pairs_advantage", 100, *every),
+        ("first_position_rate", 100, 0.6, 0.52, 0.68),
+    ]
+    return table("quantity n estimate lower upper", *rows).assign(contrast=contrast)
+
+
+def test_a_judge_is_read_on_all_pairs_beside_the_filter_and_the_null_comes_first() -> None:
+    base, null = quantities("base", (0.4, 0.2, 0.6)), quantities(NULL, (0.3, 0.1, 0.5), kept=0)
+    said = judging.advantage(pd.concat([base, null]))
+    assert (
+        "**teacher again: 0.300 [0.100, 0.500] on all pairs, above chance**; no verdict is consistent" in said
+    )
+    assert "base: 0.400 [0.200, 0.600] on all pairs, above chance; 0.500 on the 80.0% of verdicts" in said
+    assert "it picks A 60.0% of the time (leans to A)" in said
+    assert "undecided;" in judging.advantage(quantities("base", (0.1, -0.1, 0.3)))
+    assert judging.advantage(base.head(0)) == ""
+
+
+def test_what_a_judge_lost_is_read_from_its_interval() -> None:
+    rows = [("all_pairs_advantage", 0.2, 0.1, 0.3), ("consistent_advantage", 0.1, -0.1, 0.3)]
+    said = judging.drop(table("quantity drop lower upper", *rows))
+    assert "by all pairs advantage: lost advantage (0.200 [0.100, 0.300]);" in said
+    assert "by consistent advantage: undecided (0.100 [-0.100, 0.300])." in said
+    nothing = table("quantity drop lower upper", ("all_pairs_advantage", np.nan, np.nan, np.nan))
+    assert judging.drop(nothing) == ""
 
 
 def test_categories_are_ordered_only_where_they_differ() -> None:

@@ -6,14 +6,12 @@ of the frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 
 import numpy as np
 import pandas as pd
 
-from bbi_utils.games.inference.clusters import lowest
-from bbi_utils.games.inference.exact import Counts, binomial_lower
 from bbi_utils.games.inference.simultaneous import simultaneous
 from bbi_utils.games.scores import units
 from bbi_utils.report.labels import GAMES, p_value, pair_title, pairs_in, words
@@ -41,7 +39,7 @@ def show(*texts: str) -> None:
     display(*(Markdown(text) for text in texts if text))
 
 
-def _value(row: pd.Series, column: str) -> str:
+def value(row: pd.Series, column: str) -> str:
     if np.isnan(row["lower"]):  # of one seed alone
         return f"{row[column]:.3f}, no interval"
     return f"{row[column]:.3f} [{row['lower']:.3f}, {row['upper']:.3f}]".replace("-0.000", "0.000")
@@ -51,7 +49,7 @@ def _name(adversary: str, game: str) -> str:
     return f"{words(adversary)} ({GAMES[game]})"
 
 
-def _verdict(row: pd.Series, up: str, down: str) -> str:
+def verdict(row: pd.Series, up: str, down: str) -> str:
     return up if row["lower"] > 0 else down if row["upper"] < 0 else "undecided"
 
 
@@ -62,7 +60,7 @@ def null_control(advantage: pd.DataFrame, *, confidence: float = 0.95) -> str:
     if rows.empty:
         return ""
     above, best = (rows["lower"] > 0).sum(), rows.loc[rows["advantage"].idxmax()]
-    most = f"the largest is {_name(best['adversary'], best['game'])} with {_value(best, 'advantage')}"
+    most = f"the largest is {_name(best['adversary'], best['game'])} with {value(best, 'advantage')}"
     if not above:
         return f"None of the {len(rows)} rows of the null control lies above chance; {most}."
     return (
@@ -96,7 +94,7 @@ def told_apart(advantage: pd.DataFrame) -> str:
     parts = [advantage[advantage["contrast"] == name] for name in ("base", "distilled")]
     base, other = (part.set_index(["adversary", "game"]) for part in parts)
     adversary, game = base["advantage"].idxmax()
-    had, left = (_value(part.loc[(adversary, game)], "advantage") for part in (base, other))
+    had, left = (value(part.loc[(adversary, game)], "advantage") for part in (base, other))
     length = ("length", game)
     alone = [f"{part.loc[length, 'advantage']:.3f}" for part in (base, other) if length in part.index]
     return (
@@ -121,11 +119,11 @@ def similarity_gain(similarity: pd.DataFrame) -> str:
     by = similarity.set_index("quantity")
     gain, room = by.loc["distilled - base"], by.loc[NULL, "mean"] - by.loc["base", "mean"]
     made = "Distillation made the answers"
-    found = _verdict(gain, up=f"{made} more alike", down=f"**{made} less alike**")
+    found = verdict(gain, up=f"{made} more alike", down=f"**{made} less alike**")
     if found == "undecided":
         found = "Whether distillation made the answers more alike is undecided"
     left = f"the teacher again lies {room:+.3f} from the base student"
-    return f"{found}: {_value(gain, 'mean')}, where {left}."
+    return f"{found}: {value(gain, 'mean')}, where {left}."
 
 
 @each_pair
@@ -153,7 +151,7 @@ def removals(costs: pd.DataFrame) -> str:
     said = []
     for contrast, rows in costs[costs["category"] == "all"].groupby("contrast"):
         most, above = rows.loc[rows["cost"].idxmax()], (rows["lower"] > 0).sum()
-        dearest = f"dearest is {most['removed']} to {words(most['adversary'])}, {_value(most, 'cost')}"
+        dearest = f"dearest is {most['removed']} to {words(most['adversary'])}, {value(most, 'cost')}"
         said.append(f"{words(str(contrast))}: {above} of {len(rows)} removals cost advantage; {dearest}")
     return f"{'. '.join(said)}."
 
@@ -164,7 +162,7 @@ def reached(shares: pd.DataFrame) -> str:
     said = []
     for contrast, rows in shares.dropna(subset="share").groupby("contrast"):
         best = rows.loc[rows["share"].idxmax()]
-        who, share = _name(best["adversary"], best["game"]), _value(best, "share")
+        who, share = _name(best["adversary"], best["game"]), value(best, "share")
         said.append(f"{words(str(contrast))}: {who} reaches {share} of it")
     return f"Nearest to the limit, {'; '.join(said)}." if said else ""
 
@@ -182,7 +180,7 @@ def grows(growth: pd.DataFrame) -> str:
             f"lower end first above 0.5 at q = {enough.min()}" if enough.size else "lower end never above 0.5"
         )
         first, last = rows.iloc[0], rows.iloc[-1]
-        ends = f"{first['advantage']:.3f} at q = {first['q']}, {_value(last, 'advantage')} at {last['q']}"
+        ends = f"{first['advantage']:.3f} at q = {first['q']}, {value(last, 'advantage')} at {last['q']}"
         said.append(f"{words(str(contrast))}: {ends}, {when}")
     return f"{'; '.join(said)}."
 
@@ -223,6 +221,41 @@ def learned(loss: pd.DataFrame) -> str:
     return f"{said}."
 
 
+def lengths(answers: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> str:
+    """Whether an arm's lengths are those of the first one; answers and bands are those of `length_figure`."""
+    from bbi_utils.report.figures.length import half_width
+    from bbi_utils.report.figures.style import ARMS
+
+    (first, reference), *others = answers.items()
+    words_in = {arm: np.sort(table["answer"].str.split().str.len()) for arm, table in answers.items()}
+    said = [f"The median answer has {np.median(words_in[first]):.0f} words ({ARMS[first].name})"]
+    for arm, table in others:
+        at = np.union1d(words_in[first], words_in[arm])
+        shares = [
+            np.searchsorted(words_in[one], at, side="right") / len(answers[one]) for one in (first, arm)
+        ]
+        gaps = np.abs(shares[0] - shares[1])
+        bands = half_width(reference, confidence) + half_width(table, confidence)
+        found = (
+            "**the bands come apart there**" if gaps.max() > bands else "the bands meet everywhere: undecided"
+        )
+        far = f"{gaps.max():.1%} of answers from that curve at {at[gaps.argmax()]} words"
+        said.append(f"{np.median(words_in[arm]):.0f} ({ARMS[arm].name}), at most {far}, and {found}")
+    return f"{'; '.join(said)}."
+
+
+@each_pair
+def stopped(rates: pd.DataFrame) -> str:
+    """Whether the students end their answers as the teacher does; the frame is that of `answer_rates`."""
+    ends = rates[rates["quantity"] == "stopped"].set_index("arm")
+    short = [arm for arm in ends.index if ends.loc[arm, "upper"] < ends.loc["teacher", "lower"]]
+    shares = ", ".join(f"{words(arm)} {ends.loc[arm, 'rate']:.1%}" for arm in ends.index)
+    found = (
+        f"**{' and '.join(short)} run on more often than the teacher**" if short else "none falls behind it"
+    )
+    return f"Answers that end by themselves: {shares}; {found}."
+
+
 @each_pair
 def content(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> str:
     """How often content is right before and after distillation, over all prompts and where it fell most.
@@ -243,43 +276,11 @@ def content(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -
     found = found.set_index(pd.Index(masks))
     said = []
     for name in ("all prompts", found["mean"].iloc[1:].idxmin()):
-        verdict = _verdict(found.loc[name], up="more often", down="**less often**")
+        went = verdict(found.loc[name], up="more often", down="**less often**")
         before, after = wide.loc[masks[name], ["base", "distilled"]].mean()
-        changed = _value(found.loc[name], "mean")
-        said.append(f"{words(name)} {before:.3f} before and {after:.3f} after, {verdict} ({changed})")
+        changed = value(found.loc[name], "mean")
+        said.append(f"{words(name)} {before:.3f} before and {after:.3f} after, {went} ({changed})")
     return f"Content is right: {said[0]}; in the category that fared worst, {said[1]}."
-
-
-@each_pair
-def judge_and_length(judged: pd.DataFrame, *, confidence: float = 0.95) -> str:
-    """How far consistent verdicts follow length, and how they come out where length misleads.
-
-    judged: of one contrast, as `judge_pairs` makes it, with the columns teacher and student of the answers.
-    """
-    longer = np.sign(judged["teacher"].str.len() - judged["student"].str.len())
-    firm = judged["consistent"] & (longer != 0)
-    right, longer = judged.loc[firm, "correct"] == 1, longer[firm] > 0
-    if not (n := len(longer)):
-        return "No verdict on answers of different length is consistent."
-    least = _least_share(right == longer, units(judged)[firm], error=1 - confidence)
-    mark = "**" if least > 0.5 else ""
-    return (
-        f"{mark}{(right == longer).mean():.1%} of {n} consistent verdicts on answers of different length "
-        f"went to the longer one{mark} (at least {least:.1%}). The teacher's was the longer in "
-        f"{longer.mean():.1%}; where it was the shorter, the judge was right in "
-        f"{right[~longer].sum()} of {(~longer).sum()}."
-    )
-
-
-def _least_share(right: pd.Series, unit: pd.Series, *, error: float) -> float:
-    """A lower bound on the share right; what belongs to one unit is one draw."""
-    of_unit = right.groupby(unit)
-    alone = right[of_unit.transform("size") == 1]
-    won, n = float(alone.sum()), len(alone)
-    if n == len(right):
-        return binomial_lower(won, n, error=error)
-    groups = tuple(of_unit.mean()), tuple(of_unit.size())
-    return (1 + lowest(*groups, (Counts(won, n - won, 0),), error=error)) / 2
 
 
 @each_pair
@@ -299,7 +300,7 @@ def bought(gain: pd.DataFrame) -> str:
     said = []
     for name, part in gain.groupby("strategy"):
         overall, single = part[part["budget"] == 0].iloc[0], part[part["budget"] > 0]
-        found = _verdict(overall, up="better than random", down="worse than random")
+        found = verdict(overall, up="better than random", down="worse than random")
         above = f"above it at {(single['gain'] > 0).sum()} of {len(single)} budgets"
-        said.append(f"{words(str(name))}: {found} on average ({_value(overall, 'gain')}), {above}")
+        said.append(f"{words(str(name))}: {found} on average ({value(overall, 'gain')}), {above}")
     return f"{'; '.join(said)}."

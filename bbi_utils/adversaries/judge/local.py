@@ -40,15 +40,18 @@ def load_local_judge(
 
 
 class LanguageModelJudge:
-    """Callable: ``judge(prompts, a, b)`` is log p("A") - log p("B") of each question, shape (n,), in nats."""
+    """Callable: ``judge(prompts, a, b)`` is log p("A") - log p("B") of each question, shape (n,), in nats.
+
+    It reads `model` at the tokens `letter_ids` of "A" and of "B", behind `lead`, which its template writes.
+    """
 
     def __init__(
         self, name: str, model: Any, tokenizer: Any, *, batch_size: int = 32, progress: bool = False
     ) -> None:
         self.name = name
-        self._model, self._tokenizer = model, tokenizer
+        self.model, self._tokenizer = model, tokenizer
         self._batch_size, self._progress = batch_size, progress
-        self._lead, self._letters = letter_tokens(tokenizer)
+        self.lead, self.letter_ids = letter_tokens(tokenizer)
         vocabulary = tokenizer.get_vocab()
         self._thoughts = [vocabulary[name] for name in vocabulary if name.lower() in dict(THOUGHTS)]
         # A model that reads pictures as well keeps this in a part of its configuration.
@@ -87,7 +90,7 @@ class LanguageModelJudge:
     def letters(self) -> dict[str, list[str]]:
         """The tokens that count as "A" and as "B", as texts."""
         decode = self._tokenizer.decode
-        return {x: [decode([i]) for i in ids] for x, ids in zip("AB", self._letters, strict=True)}
+        return {x: [decode([i]) for i in ids] for x, ids in zip("AB", self.letter_ids, strict=True)}
 
     def _said(self, tokens: list[list[int]]) -> np.ndarray:
         """Log odds, and the probabilities that a letter, or a thought, comes first: shape (3, n).
@@ -97,22 +100,22 @@ class LanguageModelJudge:
         """
         import torch
 
-        tokens = [row + self._lead for row in tokens]
-        width, steps = max(map(len, tokens)), len(self._lead) + 1
+        tokens = [row + self.lead for row in tokens]
+        width, steps = max(map(len, tokens)), len(self.lead) + 1
         filler = self._tokenizer.pad_token_id or 0
         ids = torch.tensor([[filler] * (width - len(row)) + row for row in tokens])
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in tokens])
         inputs = {"input_ids": ids, "attention_mask": mask}
         inputs["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
-        inputs = {name: value.to(self._model.device) for name, value in inputs.items()}
+        inputs = {name: value.to(self.model.device) for name, value in inputs.items()}
         # Nothing is generated, so keys and values need not be kept: gigabytes less for a large judge.
-        logits = self._model(**inputs, logits_to_keep=steps, use_cache=False).logits[:, -steps:].float()
+        logits = self.model(**inputs, logits_to_keep=steps, use_cache=False).logits[:, -steps:].float()
         total = torch.logsumexp(logits, dim=-1)
-        led = logits[:, range(steps - 1), self._lead] - total[:, 1:]
+        led = logits[:, range(steps - 1), self.lead] - total[:, 1:]
         way = torch.nn.functional.pad(led.cumsum(dim=-1), (1, 0))  # log-probability of coming to each step
         a, b, thought = (
             torch.logsumexp(torch.logsumexp(logits[:, :, those], dim=-1) + way, dim=-1)
-            for those in (*self._letters, self._thoughts)
+            for those in (*self.letter_ids, self._thoughts)
         )
         chances = (torch.exp(one - total[:, 0]) for one in (torch.logaddexp(a, b), thought))
         return torch.stack([a - b, *chances]).cpu().numpy()

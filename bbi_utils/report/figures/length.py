@@ -28,7 +28,7 @@ def length_figure(answers: dict[str, pd.DataFrame], *, confidence: float = 0.95)
     fig, axes = canvas(1, 1, size=(COLUMN, 2.3))
     ax = axes[0, 0]
     for arm in in_order(counts, ARMS):
-        _curve(ax, counts[arm], arm, longest=longest, half=_half_width(answers[arm], confidence))
+        _curve(ax, counts[arm], arm, longest=longest, half=half_width(answers[arm], confidence))
     ax.set(xlabel="answer length, words", ylabel="share of answers", xlim=(0, None), ylim=(0, 1.03))
     ax.legend(loc="lower right")
     some = any(_draws(one) < len(one) for one in answers.values())
@@ -43,7 +43,8 @@ def _draws(answers: pd.DataFrame) -> float:
     return float(len(answers) ** 2 / (sizes**2).sum())
 
 
-def _half_width(answers: pd.DataFrame, confidence: float) -> float:
+def half_width(answers: pd.DataFrame, confidence: float) -> float:
+    """Half the band of an arm's curve: it holds at all lengths together."""
     return math.sqrt(math.log(2 / (1 - confidence)) / (2 * _draws(answers)))
 
 
