@@ -14,7 +14,7 @@ from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import numpy as np
@@ -40,7 +40,7 @@ from bbi_utils.study.play import outcome, players
 from bbi_utils.study.play.attention import one_sided
 from bbi_utils.study.play.deck import Card, deal
 from bbi_utils.study.play.game import Game, file_of, seat
-from bbi_utils.study.play.notebook import frame, longer, script
+from bbi_utils.study.play.notebook import longer, script, sit
 from bbi_utils.study.play.outcome import Outcome
 from bbi_utils.study.play.server import PAGE, Server
 from bbi_utils.study.play.table import Table, table_of
@@ -528,8 +528,23 @@ def test_a_notebook_has_the_same_page_and_a_script_leaves_people_alone(table: Ta
     for row in found.scores.itertuples():  # the student says more, wherever it does
         assert row.score == np.sign(len(said["teacher"][row.prompt_id]) - len(said["student"][row.prompt_id]))
     assert {path.name: path.read_bytes() for path in table.folder.iterdir() if path.is_file()} == before
-    with seat(table, "human:anna") as game:
-        assert urlopen(frame(game).src).read() == (PAGE / "index.html").read_bytes()
+
+
+def test_who_sits_down_again_in_a_notebook_goes_on_with_the_answers_given(table: Table) -> None:
+    """The cell that shows the page is run again: the earlier game holds the player's file no longer."""
+    first, page = sit(table, "human:anna")
+    assert urlopen(page.src).read() == (PAGE / "index.html").read_bytes()
+    first.state()
+    first.verdict(1, "2")
+    game, again = sit(table, "human:anna")
+    with pytest.raises(URLError):
+        urlopen(page.src)
+    assert json.loads(urlopen(f"{again.src}state").read())["card"] == game.state()["card"] == 2
+    sit(table, "human:ben")  # somebody else's game is left alone
+    game.verdict(2, "?")
+    assert [verdict.key for verdict in read(file_of(table, "human:anna"))[1]] == ["2", "?"]
+    with pytest.raises(BadInput, match=r"of another game \(seed 0, now 1\)"):
+        sit(table, "human:anna", seed=1)
 
 
 # From here on, with a browser.

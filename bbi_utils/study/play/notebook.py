@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bbi_utils.study.play.game import Game, State, file_of, seat
@@ -17,14 +20,23 @@ if TYPE_CHECKING:
 Rule = Callable[[State], str]
 
 
-def frame(game: Game, *, height: int = 800) -> IFrame:
-    """The page below a cell, served as long as the kernel lives; it has the keys once it is clicked.
+_SEATS: dict[Path, ExitStack] = defaultdict(ExitStack)  # a player's file -> game and page in this kernel
 
-    The browser has to be on the kernel's machine, or to be led to it (`ssh -L`).
+
+def sit(table: Table, adversary: str, *, height: int = 800, **how: Any) -> tuple[Game, IFrame]:
+    """A player's game and its page, to be shown below a cell; how: as `seat` takes it.
+
+    The page has the keys once it is clicked, and lives as long as the kernel. The browser has to be on the
+    kernel's machine, or to be led to it (`ssh -L`). Who sits down again ends the earlier game
+    and loses none of its answers.
     """
     from IPython.display import IFrame
 
-    return IFrame(Server(game).address, width="100%", height=height)
+    mine = _SEATS[file_of(table, adversary)]
+    mine.close()
+    game = mine.enter_context(seat(table, adversary, **how))
+    address = mine.enter_context(Server(game)).address
+    return game, IFrame(address, width="100%", height=height)
 
 
 def script(table: Table, name: str, rule: Rule, **how: Any) -> Outcome:
