@@ -246,6 +246,7 @@ def sources() -> list[Path]:
         *documents,
         *(paths.ROOT / "docs/decisions").glob("*.md"),
         *paths.NOTEBOOKS.rglob("*.ipynb"),
+        *paths.NOTEBOOKS.rglob("*.md"),
     ]
 
 
