@@ -21,7 +21,14 @@ project = "Bounded behavioral indistinguishability"
 author = copyright = "the contributors of this repository"
 release = __version__
 root_doc = "docs/index"
-include_patterns = ["*.md", "docs/**", "notebooks/**.ipynb", "notebooks/**.md", "benchmarks/README.md", "env/HARDWARE.md"]
+include_patterns = [
+    "*.md",
+    "docs/**",
+    "notebooks/**.ipynb",
+    "notebooks/**.md",
+    "benchmarks/README.md",
+    "env/HARDWARE.md",
+]
 exclude_patterns = [".*", "docs/_build", "runs", "figures", "tests", "tools", "pocket", "bbi_utils", "build"]
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
 extensions += ["sphinx-mathjax-offline", "sphinx_copybutton", "sphinx.ext.githubpages"]

@@ -14,7 +14,7 @@ from types import ModuleType
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.report.claims_text import read_claims
-from bbi_utils.report.figures.save import MANIFEST
+from bbi_utils.report.figures import save
 from bbi_utils.study.cells import code_cells, read
 from bbi_utils.study.verify import TOLERANCES, load_tolerances
 from tools.readme import ABSENT, ORDER, results
@@ -45,7 +45,7 @@ def claims(profile: str) -> str:
 
 def gallery(profile: str) -> str:
     """Every figure that is kept of a profile's run, with its caption and its PDF."""
-    manifest = paths.committed(profile) / MANIFEST
+    manifest = paths.committed(profile) / save.MANIFEST
     if not manifest.is_file():
         return ABSENT.format(profile)
     kept = json.loads(manifest.read_text(encoding="utf-8"))
@@ -63,7 +63,7 @@ def one_figure(profile: str, name: str, caption: str) -> str:
 def alternative(caption: str) -> str:
     """The text in place of a figure: the first sentence of its caption, without marks."""
     plain = re.sub(r"[*`]", "", caption).removeprefix("Figure.").strip()
-    return re.split(r"(?<=[.?!])\s", plain, maxsplit=1)[0].rstrip(".")
+    return save.alternative(plain)
 
 
 def output(code: str) -> str:

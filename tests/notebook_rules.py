@@ -221,3 +221,5 @@ def _images(notebook: Notebook) -> Iterator[str]:
             size = len("".join(output.get("data", {}).get("image/png", ""))) * 3 // 4
             if size > IMAGE_BYTES:
                 yield f"cell {number}: an image of {size:,} bytes, at most {IMAGE_BYTES:,}"
+            if size and not output.get("metadata", {}).get("image/png", {}).get("alt"):
+                yield f"cell {number}: an image without alternative text; show it with `figures.show`"

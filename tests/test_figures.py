@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import pandas as pd
 import pytest
 import synthetic_results as made
+from figure_rules import check_figure
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from notebook_rules import IMAGE_BYTES
 
-from bbi_utils import games
+from bbi_utils import games, paths
 from bbi_utils.adversaries.judge import verdicts as judge
 from bbi_utils.errors import BadInput
 from bbi_utils.games import limit, similarity
 from bbi_utils.games.certificate import bounds_by_category, certify
 from bbi_utils.games.queries import advantage_of_queries
+from bbi_utils.probes import CATEGORIES
 from bbi_utils.report import figures, summaries
 from bbi_utils.report.figures.style import ARMS, STRATEGIES
 from bbi_utils.report.labels import p_value
@@ -75,6 +80,68 @@ def test_every_caption_names_its_interval_or_says_why_there_is_none(drawn: dict[
         )
 
 
+def test_every_figure_keeps_the_rules(drawn: dict[str, Figure]) -> None:
+    models = [f"model {place}" for place in range(20)]
+    far = pd.DataFrame([[abs(i - j) / 20 for j in range(20)] for i in range(20)], models, models)
+    others = {"matrix": figures.matrix_figure(far, n=400), **titled("qwen")}
+    assert {name: check_figure(fig) for name, fig in (drawn | others).items() if check_figure(fig)} == {}
+
+
+def test_each_breach_of_the_rules_is_seen() -> None:
+    fig = figures.loss_figure({"qwen": made.loss(30)})
+    fig.set_label("Too long. Says 0.235468. And more.")
+    fig.axes[0].text(20, 0.5, "one", fontsize=5)
+    fig.axes[0].text(20, 0.5, "two")
+    found = "; ".join(check_figure(fig))
+    for said in ("3 sentences", "0.235468 in", "'one' has 5.0 points", "'one' lies on 'two'"):
+        assert said in found
+
+
+def test_a_map_with_many_columns_is_small_and_its_intervals_can_be_read(tmp_path: Path) -> None:
+    few = made.advantages(made.scores(60).query("pair == 'qwen' and game == 'pairwise'"), "category")
+    for columns in (10, 14):
+        table = pd.concat(
+            [few.query("adversary == 'length'").assign(adversary=f"a{i}") for i in range(columns)]
+        )
+        fig = figures.category_figure(table, pair="qwen")
+        assert check_figure(fig) == []
+        figures.save_figure(fig, "map", tmp_path, notebook="09", inputs=[])
+        assert (tmp_path / "map.png").stat().st_size < IMAGE_BYTES
+
+
+def test_all_maps_have_the_categories_in_one_order(drawn: dict[str, Figure]) -> None:
+    table = made.advantages(made.scores(100), "category")
+    costs = table.rename(columns={"advantage": "cost", "adversary": "removed"}).assign(adversary="ngrams")
+    costs = costs[costs["game"] == "pairwise"].assign(cost=lambda rows: -rows["cost"])
+    maps = [figures.category_figure(table, pair=pair) for pair in made.PAIRS]
+    maps += [figures.removal_category_figure(costs, pair=pair, adversary="ngrams") for pair in made.PAIRS]
+    orders = {tuple(label.get_text() for label in fig.axes[0].get_yticklabels()) for fig in maps}
+    assert len(orders) == 1
+    assert [name.rstrip("*").replace("\n", "_").replace(" ", "_") for name in orders.pop()] == [*CATEGORIES]
+
+
+def test_a_figure_is_shown_with_its_alternative_text(
+    drawn: dict[str, Figure], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[dict[str, Any]] = []
+    monkeypatch.setattr("IPython.display.display", lambda *_, **keywords: shown.append(keywords))
+    figures.show(drawn["advantage"])
+    said = shown[0]["metadata"]["image/png"]["alt"]
+    assert str(drawn["advantage"].get_label()).startswith(f"{said}. Lines are")
+
+
+def test_every_picture_on_a_page_has_an_alternative_text() -> None:
+    pages = [*paths.ROOT.glob("*.md"), *(paths.ROOT / "docs").rglob("*.md")]
+    texts = [page.read_text(encoding="utf-8") for page in pages if "_build" not in page.parts]
+    for notebook in paths.NOTEBOOKS.glob("*.ipynb"):
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        texts += ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    said = re.findall(
+        r"!\[([^\]]*)\]\(", "\n".join(re.sub(r"```.*?```|`[^`]*`", "", t, flags=re.S) for t in texts)
+    )
+    assert len(said) > 3 and all(len(words.split()) > 2 for words in said)
+
+
 @pytest.mark.parametrize("name", ["advantage", "judge"])
 def test_the_chance_line_is_drawn_in_every_panel(drawn: dict[str, Figure], name: str) -> None:
     for ax in drawn[name].axes:
@@ -84,7 +151,7 @@ def test_the_chance_line_is_drawn_in_every_panel(drawn: dict[str, Figure], name:
 def test_heat_map_writes_the_interval_into_every_cell(drawn: dict[str, Figure]) -> None:
     for ax in drawn["categories"].axes[:2]:
         texts = [t.get_text() for t in ax.texts]
-        assert sum(" to " in t for t in texts) == len(made.CATEGORIES) * len(made.SKILL)
+        assert sum("," in t for t in texts) == len(made.CATEGORIES) * len(made.SKILL)
 
 
 def test_a_judge_that_always_says_a_lies_in_the_shaded_quarter_of_both_orders() -> None:

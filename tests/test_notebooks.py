@@ -179,6 +179,18 @@ def test_png_keeps_its_picture_and_loses_its_metadata(tmp_path: Path) -> None:
     assert (pictures[0] == pictures[1]).all()
 
 
+def test_the_alternative_text_of_a_picture_is_kept_and_nothing_else_that_was_said_of_it(
+    tmp_path: Path,
+) -> None:
+    run, picture = notebook(), {"metadata": {"image/png": {"alt": "who can tell", "width": 700}, "tags": []}}
+    run["cells"][6]["outputs"] = [shown(text_plain="<Figure>") | picture]
+    path = write(tmp_path / NAME, notebook(outputs=False))
+    notebooks.refresh(write(tmp_path / "executed.ipynb", run), path)
+    assert notebooks.read(path)["cells"][6]["outputs"][0]["metadata"] == {
+        "image/png": {"alt": "who can tell"}
+    }
+
+
 def test_other_code_and_failed_cells_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
     path = write(tmp_path / NAME, notebook(outputs=False))
     before = path.read_bytes()
@@ -239,6 +251,7 @@ BREACHES: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
     ("stale", set_source(6, "print(SIZES)")),
     ("has no outputs", lambda n: n["cells"][6]["outputs"].clear()),
     ("an image of", lambda n: n["cells"][6]["outputs"].append(shown(image_png="A" * 600_000))),
+    ("without alternative", lambda n: n["cells"][6]["outputs"].append(shown(image_png="AAAA"))),
 ]
 
 

@@ -71,9 +71,15 @@ def _clean_outputs(outputs: list[Cell], number: int, *, root: Path | str | None)
                 kept.append({"output_type": "stream", "name": "stdout", "text": text})
         elif kind in ("display_data", "execute_result") and WIDGET not in output["data"]:
             data = {mime: _clean_data(mime, value, root) for mime, value in output["data"].items()}
-            shown = {"output_type": kind, "data": data, "metadata": {}}
+            shown = {"output_type": kind, "data": data, "metadata": _words(output)}
             kept.append(shown | ({"execution_count": number} if kind == "execute_result" else {}))
     return kept
+
+
+def _words(output: Cell) -> dict[str, dict[str, str]]:
+    """An output's metadata with nothing but the alternative texts of its pictures."""
+    said = output.get("metadata", {})
+    return {mime: {"alt": of["alt"]} for mime, of in said.items() if isinstance(of, dict) and "alt" in of}
 
 
 def _plain(text: str, root: Path | str | None) -> str:

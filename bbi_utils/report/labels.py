@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bbi_utils.errors import one_line
+from bbi_utils.probes import CATEGORIES
 
 GAMES = {"single": "one answer", "pairwise": "two answers"}
 LONGEST_LABEL = 40  # characters
@@ -54,6 +55,17 @@ def in_order(found: Iterable[str], known: Iterable[str]) -> list[str]:
     """What was found: the known ones in their own order, then the others alphabetically."""
     have, order = set(found), list(known)
     return [k for k in order if k in have] + sorted(have - set(order))
+
+
+def categories_in(names: Iterable[str]) -> list[str]:
+    """The categories found in the suite's order, on every map alike; a user's own are alphabetical."""
+    return in_order(names, CATEGORIES)
+
+
+def listed(names: Iterable[str]) -> str:
+    """One, two and three."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def counted(counts: Iterable[int]) -> str:

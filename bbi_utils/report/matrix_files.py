@@ -14,6 +14,7 @@ from bbi_utils.errors import one_line
 from bbi_utils.files import write_json
 from bbi_utils.report import figures
 from bbi_utils.report.audit_files import beside, made, moved
+from bbi_utils.report.figures.save import alternative
 from bbi_utils.report.figures.style import use_style
 from bbi_utils.report.labels import aligned
 from bbi_utils.report.matrix import Matrix
@@ -30,7 +31,7 @@ body{font:16px/1.5 sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
 td,th{padding:.2rem .7rem;text-align:left}tbody tr:nth-child(even){background:#8882}
 img{max-width:100%;background:#fff}figcaption{font-size:.9em}</style>
 <h1>$title</h1><p>$summary</p>
-<figure><img alt="heat map of advantages" src="data:image/png;base64,$image">
+<figure><img alt="$alt" src="data:image/png;base64,$image">
 <figcaption>$caption</figcaption></figure>
 <h2>Whose answers are these?</h2>
 <p>Of each model the one it is told apart from least. "undecided" says that the interval does not lie above 0:
@@ -68,6 +69,7 @@ def page(matrix: Matrix, figure: Figure) -> str:
         title=html.escape(f"Who is like whom: {matrix.settings.name}"),
         summary=html.escape(summary(matrix)),
         image=base64.b64encode(image.getvalue()).decode(),
+        alt=html.escape(alternative(str(figure.get_label()))),
         caption=html.escape(str(figure.get_label())),
         nearest=_table(_nearest(matrix)),
         pairs=_table(found.head(MOST_ROWS)),

@@ -3,15 +3,13 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bbi_utils.report.figures.panels import LIMITS, forest_figure, over_all
+from bbi_utils.report.figures.panels import forest_figure, over_all
 from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, limit_handles, use_style
-from bbi_utils.report.labels import GAMES, LIKELIHOOD, game_of, in_order
+from bbi_utils.report.labels import GAMES, LIKELIHOOD, game_of, in_order, listed
 
 CAPTION = (
-    "Distinguishing advantage, 2 Pr[correct] - 1, of each adversary in both games: it sees one answer, or "
-    "two in random order. Lines are {level:.0%} intervals over held-out prompts, simultaneous over all "
-    "adversaries and games of a pair and contrast. Dashed: chance. 'Teacher again' is the null control, "
-    "the teacher against a fresh sample of itself: every interval there should cover 0."
+    "Advantage of each adversary, which sees one answer or two side by side, against {arms}. Lines are "
+    "{level:.0%} intervals over prompts that hold together over the rows of one colour."
 )
 
 
@@ -30,7 +28,7 @@ def advantage_figure(
     names = {(name, game): game_of(name, game) for name, game in played}
     fig, _ = forest_figure(advantage, names, arms=arms, limit=top, height=0.9 + 0.34 * len(names))
     legend_below(fig, [ARMS[arm] for arm in arms], *limit_handles(top), chance_handle())
-    fig.set_label(CAPTION.format(level=confidence) + (LIMITS if len(top) else ""))
+    fig.set_label(CAPTION.format(level=confidence, arms=listed(ARMS[arm].name for arm in arms)))
     return fig
 
 

@@ -19,10 +19,10 @@ from bbi_utils.report.figures.style import (
 from bbi_utils.report.labels import in_order, pairs_in
 
 CAPTION = (
-    "Similarity with the teacher after distilling on the prompts that each strategy bought. Top: mean "
-    "over {seeds} seeds. Bottom: each strategy minus stratified random, paired by seed; dashed: no "
-    "difference. Bands and bars are {level:.0%} t intervals over seeds. 'Disagreement, all known' knows all "
-    "teacher answers before it buys: an upper reference, not a strategy a buyer could follow."
+    "Similarity with the teacher after distilling on what each strategy bought (top) and how much more "
+    "that is than with stratified random buying (bottom), mean of {seeds} seeds. Bands and bars are "
+    "{level:.0%} t intervals over seeds; 'all known' has seen every answer before it buys, as no buyer "
+    "could."
 )
 WHERE = {"by": "strategy", "across": "budget"}
 LARGE: dict[str, Any] = {"markersize": 6.5, "markeredgewidth": 0}

@@ -5,24 +5,19 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bbi_utils.report.figures.panels import heat_maps, limit_rows, means_first, students_in, with_limit
-from bbi_utils.report.figures.style import ARMS, PAGE, use_style
-from bbi_utils.report.labels import pair_title, words
+from bbi_utils.report.figures.panels import heat_maps, limit_rows, starred, students_in, with_limit
+from bbi_utils.report.figures.style import use_style
+from bbi_utils.report.labels import GAMES, in_order, pair_title, words
 
 CAPTION = (
-    "{title}: advantage, 2 Pr[correct] - 1, of each adversary in the {game} game, by category of prompt. "
-    "In each cell the estimate, below it its {ends}; bold where it lies above chance (0). Darker is easier "
-    "to tell from the teacher; estimates below 0 are white. Categories are sorted by mean advantage on the "
-    "{first}."
+    "{title}: advantage of each adversary that sees {game}, by category of prompt{papers}. Darker is "
+    "easier to tell from the teacher; below each estimate stands its {ends}, in bold where it lies above "
+    "chance (0)."
 )
-JOINT = "{level:.0%} interval over prompts, simultaneous over the categories of one adversary"
+JOINT = "{level:.0%} interval over prompts, which holds together over a column"
 EXACT = (
-    "exact one-sided {level:.0%} bounds, the lower ones together over all categories, adversaries and games, "
-    "as in the verdict, and so the upper ones"
-)
-LIMIT = (
-    " Last column: the limit, what the best possible adversary has in that category; its intervals hold "
-    "together over the categories."
+    "exact one-sided {level:.0%} bounds, the lower ones together over all categories, adversaries and "
+    "games, and so the upper ones"
 )
 
 
@@ -45,16 +40,20 @@ def category_figure(
     part = categories[(categories["pair"] == pair) & (categories["game"] == game)]
     arms = students_in(part)
     top = limit_rows(limit, part).query("category != 'all'")
-    weakest_last = means_first(part[part["contrast"] == arms[0]], "adversary", "advantage")
-    names = {name: words(name) for name in [*reversed(weakest_last), *top["adversary"].unique()]}
+    alike = categories[(categories["contrast"] == arms[0]) & (categories["game"] == game)]  # of all pairs
+    strength = alike.groupby("adversary")["advantage"].mean().sort_values(kind="stable")
+    weakest_first = in_order(part["adversary"], strength.index)
+    names = {name: words(name) for name in [*weakest_first, *top["adversary"].unique()]}
     part = with_limit(part, top)
     if len(names) <= 6:
         names = {key: name.replace(" ", "\n", 1) for key, name in names.items()}
-    stacked, tall = len(names) > 4, 0.35 + 0.31 * part["category"].nunique()
-    size = (PAGE, 0.6 + len(arms) * tall if stacked else 0.6 * len(arms) + tall)
-    what: dict[str, Any] = {"across": "adversary", "value": "advantage", "label": "advantage"}
-    fig = heat_maps(part, names, size=size, stacked=stacked, **what)
-    said = {"title": pair_title(pair), "first": ARMS[arms[0]].name}
+    what: dict[str, Any] = {
+        "across": "adversary",
+        "value": "advantage",
+        "label": "advantage of each adversary",
+    }
+    fig = heat_maps(part, names, stacked=len(names) > 4, **what)
     ends = (EXACT if exact else JOINT).format(level=confidence)
-    fig.set_label(CAPTION.format(game=game, ends=ends, **said) + (LIMIT if len(top) else ""))
+    said = {"title": pair_title(pair), "game": GAMES[game]}
+    fig.set_label(CAPTION.format(ends=ends, papers=starred(part), **said))
     return fig

@@ -16,11 +16,9 @@ ADVANTAGES = {
 }
 SHARES = {"kept_fraction": "kept (consistent)", "first_position_rate": 'verdicts "A"'}
 CAPTION = (
-    "A judge of another model family sees both answers and names the teacher's, asked in both orders. "
-    "Top: its advantage, 2 Pr[correct] - 1, in each order, over all pairs with an inconsistent verdict "
-    "counted one half, and on consistent verdicts only; dashed: chance. Bottom: the share of pairs with "
-    'one verdict in both orders, and of verdicts "A" (dashed: one half, a judge without position bias). '
-    "{level:.0%} intervals over prompts."
+    "How a judge of another model family names the teacher's answer of two, asked in both orders: its "
+    'advantage (top) and the share of its verdicts that agree in both orders or say "A" (bottom). Lines '
+    "are {level:.0%} intervals over prompts; dashed is a judge that tosses a coin."
 )
 
 

@@ -6,19 +6,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from bbi_utils.report.figures.panels import LIMITS, forest_figure, over_all
+from bbi_utils.report.figures.panels import forest_figure, over_all
 from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, limit_handles, use_style
-from bbi_utils.report.labels import LIKELIHOOD, counted, pairs_in, words
+from bbi_utils.report.labels import LIKELIHOOD, counted, listed, pairs_in, words
 
 RUNGS = ("teacher_resample", "teacher_4bit", "distilled", "base")
 FLOOR = RUNGS[:2]
 FLOOR_COLOUR = "#e3ece6"
 CAPTION = (
-    "Calibration ladder in the pairwise game: the advantage of each adversary against, from top to bottom, "
-    "{rungs}. {n} held-out prompts. Lines are {level:.0%} intervals over prompts, simultaneous over all "
-    "adversaries and games of a pair and contrast. Shaded: the floor, from the smallest lower to the "
-    "largest upper bound of the teacher against {floor}, over all adversaries. A student inside it is not "
-    "shown to differ from the teacher by more than that. Dashed: chance."
+    "Calibration ladder: the advantage of each adversary that sees two answers against, from the top down, "
+    "{rungs}, on {n} held-out prompts. Lines are {level:.0%} intervals that hold together over the rows of "
+    "one colour; the floor is as far as those of the teacher against {floor} reach."
 )
 
 
@@ -46,15 +44,15 @@ def ladder_figure(
             ax.axhline(row - 0.5, color="#dddddd", linewidth=0.6, zorder=1)
     floor = Patch(color=FLOOR_COLOUR, label="the teacher's own floor")
     legend_below(fig, [ARMS[rung] for rung in rungs], floor, *limit_handles(top), chance_handle())
-    fig.set_label(_caption(table, rungs, confidence) + (LIMITS if len(top) else ""))
+    fig.set_label(_caption(table, rungs, confidence))
     return fig
 
 
 def _caption(table: pd.DataFrame, rungs: list[str], confidence: float) -> str:
     names = {"teacher_resample": "itself", "teacher_4bit": "its own 4-bit form"}
     floor = " and ".join(names[rung] for rung in FLOOR if rung in rungs) or "itself (not in this table)"
-    said = ", ".join(ARMS[rung].name for rung in rungs)
-    return CAPTION.format(rungs=said, floor=floor, n=counted(table["n"]), level=confidence)
+    said = {"rungs": listed(ARMS[rung].name for rung in rungs), "floor": floor}
+    return CAPTION.format(n=counted(table["n"]), level=confidence, **said)
 
 
 def _weakest_first(table: pd.DataFrame, rung: str) -> list[str]:

@@ -11,9 +11,8 @@ from bbi_utils.report.figures.style import ARMS, COLUMN, canvas, use_style
 from bbi_utils.report.labels import in_order
 
 CAPTION = (
-    "Share of answers with at most so many words; {n} prompts an arm. Words rather than tokens, since arms "
-    "may have different tokenizers. Bands: {level:.0%} interval at all lengths together (Dvoretzky, Kiefer "
-    "and Wolfowitz), each arm by itself{grouped}."
+    "Share of answers with at most so many words, {n} prompts per arm. Each band is a {level:.0%} interval "
+    "at all lengths together (Dvoretzky, Kiefer and Wolfowitz){grouped}."
 )
 
 

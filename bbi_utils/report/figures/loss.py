@@ -10,13 +10,10 @@ from bbi_utils.report.figures.style import ARMS, COLUMN, pair_columns, use_style
 from bbi_utils.report.labels import pairs_in
 
 CAPTION = (
-    "Distillation loss (cross-entropy in nats a token, on the answer's tokens only) by optimiser step. "
-    "Thin: each step. Thick: median of the {window} steps around it. One run, so no interval: the spread "
-    "of the thin line is from batch to batch.{held_out}"
+    "Distillation loss by optimiser step, cross-entropy in nats per answer token. Thin is each step, thick "
+    "the median of the {window} around it{held_out}; one run, so no interval."
 )
-
-
-HELD_OUT = " Dashed: the loss, without dropout, on prompts that are neither lessons nor ever scored."
+HELD_OUT = ", dashed the loss on prompts that are neither lessons nor ever scored"
 
 
 @use_style()

@@ -7,19 +7,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bbi_utils.report.figures.style import PAGE, canvas, use_style
+from bbi_utils.report.figures.style import PAGE, SMALLEST, canvas, use_style
 from bbi_utils.report.labels import as_drawn
 
 CAPTION = (
-    "Advantage, 2 Pr[correct] - 1, in the pairwise game between every two of {models} models on {n} prompts, "
-    "cross-fitted: white is where nobody tells two models apart (estimates below 0 count as 0), dark where "
-    "nearly everybody does. {tree}Numbers with intervals that hold over all pairs are in advantages.csv."
+    "Advantage between every two of {models} models, two answers side by side, on {n} prompts{tree}. White "
+    "is where nobody tells two models apart, dark where nearly everybody does; intervals are in "
+    "advantages.csv."
 )
-TREE = (
-    "The tree joins what is told apart least (average linkage), the scale above it is the advantage at which "
-    "two branches join. "
-)
+TREE = ", with the tree that joins them by it (average linkage)"
 MOST_WRITTEN = 24  # models; with more the numbers in the cells cannot be read
+MOST_NAMED = 60  # models; with more every second, third, ... has its name
 
 
 def tree_of(distances: pd.DataFrame) -> np.ndarray:
@@ -69,8 +67,10 @@ def _cells(ax: Axes, square: pd.DataFrame) -> Any:
     values = square.to_numpy(float)
     drawn = ax.imshow(values, cmap="Purples", vmin=0, vmax=1, aspect="auto")
     names = [as_drawn(name) for name in square]
-    ax.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor", fontsize=6)
-    ax.set_yticks(range(len(names)), names, fontsize=6)
+    every = slice(None, None, 1 + len(names) // MOST_NAMED)
+    at = range(len(names))[every]
+    ax.set_xticks(at, names[every], rotation=60, ha="right", rotation_mode="anchor", fontsize=SMALLEST)
+    ax.set_yticks(at, names[every], fontsize=SMALLEST)
     ax.yaxis.tick_right()
     ax.grid(visible=False)
     ax.tick_params(length=0)
@@ -80,5 +80,5 @@ def _cells(ax: Axes, square: pd.DataFrame) -> Any:
             if x != y and value == value:
                 written = f"{value:.2f}".removeprefix("0")
                 ink = "white" if value > 0.55 else "black"
-                ax.text(x, y, written, ha="center", va="center", color=ink, fontsize=5)
+                ax.text(x, y, written, ha="center", va="center", color=ink, fontsize=SMALLEST)
     return drawn

@@ -4,14 +4,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bbi_utils.report.figures.style import ARMS, COLUMN, PAGE, canvas, use_style
+from bbi_utils.report.figures.style import ARMS, COLUMN, PAGE, SMALLEST, canvas, use_style
 from bbi_utils.report.labels import in_order
 
 CAPTION = (
-    "Every pair of answers as one point, no interval: the judge's log-odds for the teacher's answer when it "
-    "is shown as A (across) and when it is shown as B (up). Upper right: right in both orders. Lower left: "
-    "wrong in both. The two shaded quarters are inconsistent: upper left, always B; lower right, "
-    "always A. Dotted: no preference for a position. {n} pairs a contrast."
+    "The judge's log-odds for the teacher's answer when it is shown as A (across) and as B (up), a point "
+    "per prompt ({n} per panel, no interval). Upper right is right both times, lower left wrong both "
+    "times; in a shaded quarter the judge sticks to a letter."
 )
 
 
@@ -34,7 +33,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, arm: str, *, far: float) -> None:
     for left, bottom in ((-far, 0.0), (0.0, -far)):
         ax.fill_between([left, left + far], bottom, bottom + far, color="#ececec", linewidth=0, zorder=0)
     for corner, align, said in (((0.03, 0.95), "left", "always B"), ((0.97, 0.03), "right", "always A")):
-        ax.text(*corner, said, transform=ax.transAxes, ha=align, fontsize=6.5, color="#666666")
+        ax.text(*corner, said, transform=ax.transAxes, ha=align, fontsize=SMALLEST, color="#666666")
     ax.plot([-far, far], [-far, far], color="#777777", linewidth=0.8, linestyle=":")
     mark = ARMS[arm]
     # The log-odds are those of "A", which is the student's answer when the teacher's is shown as B.

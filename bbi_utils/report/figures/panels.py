@@ -7,20 +7,31 @@ import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
-from matplotlib.collections import Collection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from bbi_utils.report.figures.style import ARMS, CHANCE, Mark, Marks, Size, canvas, pair_columns
-from bbi_utils.report.labels import LIKELIHOOD, as_drawn, heading, in_order, pairs_in, words
+from bbi_utils.report.figures.style import (
+    ARMS,
+    CHANCE,
+    COLUMN,
+    PAGE,
+    SMALLEST,
+    Mark,
+    Marks,
+    canvas,
+    pair_columns,
+)
+from bbi_utils.report.labels import LIKELIHOOD, as_drawn, categories_in, heading, in_order, pairs_in, words
+from bbi_utils.report.summaries import PAPERS_THREE
 
 RowNames = Mapping[Any, str]  # what identifies a row of a forest plot -> its name
-LIMITS = (
-    " Upright bars in an arm's colour, and the row 'the limit' with its interval: what the best possible "
-    "adversary has in that game, one that knows how likely each answer is under both models."
-)
 STUDENTS = ("base", "distilled", "student")
 TOP = 1.0  # the colour scale of heat maps ends at perfect distinction, so that figures compare
+DARK = 0.65  # of it, from where on white letters are easier to read than black ones
+ENDS_ROOM = 39.0  # points: the widest interval on one line; where cells are narrower it takes two
+# What stands between the ends of an interval -> the height of a row in inches, and how far down they begin.
+ROWS = {" ": (0.33, 0.5), "\n": (0.43, 0.39)}
+LONGEST_NAME = 14  # characters of a category on one line
 
 
 def limit_rows(limit: pd.DataFrame | None, like: pd.DataFrame) -> pd.DataFrame:
@@ -164,56 +175,68 @@ def heat_map(
     columns: Mapping[str, str],
     across: str,
     value: str,
+    gap: str,
     framed: bool = False,
-) -> Collection:
+) -> None:
     """Cells of category x `across` with the estimate, darker for more, and below it the interval.
 
-    columns: value of `across` -> its name. Bold is what lies above 0; framed: what excludes 0 on either side
-    is bold and has a frame. Returns the coloured cells, for the colour bar.
+    columns: value of `across` -> its name. gap: between the ends of an interval, one of ROWS. Bold is what
+    lies above 0; framed: what excludes 0 on either side is bold and has a frame.
     """
     names = list(columns)
     grid = table.pivot(index="category", columns=across, values=value).reindex(categories)[names]
     bare = {"cbar": False, "xticklabels": False, "yticklabels": False}  # names are written below, as words
-    seaborn.heatmap(grid.astype(float), ax=ax, cmap="Purples", vmin=0, vmax=TOP, **bare)
+    seaborn.heatmap(grid.astype(float), ax=ax, cmap="Purples", vmin=0, vmax=TOP, linewidths=0.8, **bare)
     for cell in table.to_dict("records"):
         x, y = names.index(cell[across]), categories.index(cell["category"])
         marked = cell["lower"] > 0 or (framed and cell["upper"] < 0)
-        ink = "white" if cell[value] > 0.55 * TOP else "black"
-        text: dict[str, Any] = {"ha": "center", "va": "center", "color": ink}
-        ax.text(x + 0.5, y + 0.34, _signed(cell[value]), weight="bold" if marked else "normal", **text)
-        ends = f"{_signed(cell['lower'])} to {_signed(cell['upper'])}"
-        ax.text(x + 0.5, y + 0.74, ends, fontsize=min(5.6, 48 / len(names)), **text)
+        text: dict[str, Any] = {"ha": "center", "color": "white" if cell[value] > DARK * TOP else "black"}
+        at, ends = (x + 0.5, y + ROWS[gap][1]), f"{_signed(cell['lower'])},{gap}{_signed(cell['upper'])}"
+        ax.text(*at, _signed(cell[value]), va="bottom", weight="bold" if marked else "normal", **text)
+        ax.text(*at, ends, va="top", fontsize=SMALLEST, linespacing=1, **text)
         if framed and marked:
             ax.add_patch(Rectangle((x + 0.03, y + 0.04), 0.94, 0.92, fill=False, ec="black", linewidth=1.1))
     turned: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
     across_names = np.arange(len(names)) + 0.5
     ax.set_xticks(across_names, list(columns.values()), **(turned if len(names) > 6 else {"rotation": 0}))
-    labels = [as_drawn(words(category)) for category in categories]
-    ax.set_yticks(np.arange(len(labels)) + 0.5, labels, rotation=0)
+    ax.set_yticks(np.arange(len(categories)) + 0.5, [_row(name) for name in categories], rotation=0)
     ax.set(xlabel="", ylabel="")
     ax.grid(visible=False)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    return ax.collections[0]
 
 
 def heat_maps(
-    table: pd.DataFrame, columns: RowNames, *, size: Size, label: str, stacked: bool = False, **cells: Any
+    table: pd.DataFrame, columns: RowNames, *, label: str, stacked: bool = False, **cells: Any
 ) -> Figure:
-    """A heat map a student of one pair, side by side or stacked, and one colour bar with the label.
+    """A heat map per student of one pair, side by side or stacked; label: what the cells are, below them.
 
-    Categories with the first student's largest mean are on top; cells: as `heat_map` takes them.
+    Categories stand in the suite's order, so that any two maps compare; cells: as `heat_map` takes them.
     """
     arms, pair = students_in(table), table["pair"].iloc[0]
-    order = means_first(table[table["contrast"] == arms[0]], "category", cells["value"])
-    grid = (len(arms), 1) if stacked else (1, len(arms))
-    fig, axes = canvas(*grid, size=size, sharey=True, sharex=True)
+    down, along = (len(arms), 1) if stacked else (1, len(arms))
+    width = PAGE if len(arms) > 1 or stacked else COLUMN + 1.2
+    room = 72 * (width - 1.1) / (len(columns) * along)
+    cells |= {"categories": categories_in(table["category"]), "columns": columns}
+    cells["gap"] = " " if room >= ENDS_ROOM else "\n"
+    tall = 0.3 + ROWS[cells["gap"]][0] * len(cells["categories"])
+    fig, axes = canvas(down, along, size=(width, 0.75 + down * tall), sharey=True, sharex=True)
     for ax, arm in zip(axes.flat, arms, strict=True):
-        drawn = heat_map(ax, table[table["contrast"] == arm], categories=order, columns=columns, **cells)
+        heat_map(ax, table[table["contrast"] == arm], **cells)
         ax.set_title(heading(pair, ARMS[arm].name), color=ARMS[arm].colour)
-    bar = fig.colorbar(drawn, ax=axes, label=label, fraction=0.025, pad=0.015)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    fig.supxlabel(label, fontsize="medium")
     return fig
+
+
+def starred(table: pd.DataFrame) -> str:
+    """What a star means, in a caption, where a category has one."""
+    return " (* the paper names it)" if set(PAPERS_THREE) & set(table["category"]) else ""
+
+
+def _row(category: str) -> str:
+    """A category's name, on two lines where it is long, with a star where the paper found artifacts."""
+    name = as_drawn(words(category)) + ("*" if category in PAPERS_THREE else "")
+    return name.replace(" ", "\n", 1) if len(name) > LONGEST_NAME else name
 
 
 def students_in(table: pd.DataFrame) -> list[str]:
@@ -221,11 +244,6 @@ def students_in(table: pd.DataFrame) -> list[str]:
     return [arm for arm in STUDENTS if arm in set(table["contrast"])]
 
 
-def means_first(table: pd.DataFrame, column: str, value: str) -> list[str]:
-    """Values of the column, the one with the largest mean first."""
-    return list(table.groupby(column)[value].mean().sort_values(ascending=False, kind="stable").index)
-
-
 def _signed(value: float) -> str:
-    """Two decimals with a true minus sign, and no negative zero."""
-    return f"{value + 0.0:.2f}".replace("-0.00", "0.00").replace("-", "\N{MINUS SIGN}")
+    """Two decimals with a true minus sign, no negative zero, and no 0 before the point."""
+    return f"{value + 0.0:.2f}".replace("-0.00", "0.00").replace("0.", ".").replace("-", "\N{MINUS SIGN}")

@@ -9,26 +9,17 @@ from matplotlib.lines import Line2D
 
 from bbi_utils.report.figures.panels import along_steps, name_steps
 from bbi_utils.report.figures.style import ARMS, CHANCE, chance_handle, legend_below, pair_columns, use_style
-from bbi_utils.report.labels import counted, heading, in_order, pairs_in, words
+from bbi_utils.report.labels import GAMES, counted, heading, in_order, pairs_in, words
 from bbi_utils.responses.answers import NULL
 
-BOUND: dict[str, Any] = {"linewidth": 1.0, "linestyle": "--", "alpha": 0.75, "zorder": 2}
+BOUND: dict[str, Any] = {
+    "linewidth": 1.0, "linestyle": "--", "markersize": 3, "markerfacecolor": "white", "zorder": 2
+}  # fmt: skip
 CAPTION = (
-    "Advantage in the {game} game when q prompts are answered by the same oracle and their scores are "
-    "summed, by the adversary named above each panel{chosen}. {n} prompts in disjoint groups of q within a "
-    "fold, averaged over random divisions into groups. Bars are {level:.0%} intervals, valid at any number "
-    "of prompts, each by itself; they widen with q, as fewer groups are left, and leave 0 only by more than "
-    "cross-fitting may cause. Dashed in black: chance."
+    "Advantage with {game} when one oracle is asked q of {n} prompts and its scores are summed, for the "
+    "adversary above each panel{chosen}. Bars and bands are {level:.0%} intervals, each by itself."
 )
-LIMIT_CAPTION = (
-    " Dashed in an arm's colour: the limit, what the best possible adversary has with q queries, who "
-    "knows how likely each answer is under both models; shaded is its {level:.0%} interval, for each q by "
-    "itself."
-)
-CHOSEN = (
-    ", of those on all prompts the one with the largest estimate on the base student at q = 1, which "
-    "flatters that curve a little"
-)
+CHOSEN = " (the strongest on the base student at q = 1, which flatters it a little)"
 
 
 @use_style()
@@ -59,11 +50,14 @@ def queries_figure(
     lowest = min(-0.1, float(table["lower"].min())) - 0.04
     axes[0, 0].set(ylabel="distinguishing advantage", ylim=(lowest, 1.04))
     dashed = [ARMS[arm] for arm in in_order(top["contrast"], ARMS) if arm != NULL]
-    limits = [Line2D([], [], color=m.colour, label=f"the limit, {m.name}", **BOUND) for m in dashed]
+    named: list[dict[str, Any]] = [
+        {"color": m.colour, "marker": m.marker, "label": f"the limit, {m.name}"} for m in dashed
+    ]
+    limits = [Line2D([], [], **BOUND, **look) for look in named]
     legend_below(fig, [ARMS[arm] for arm in arms], *limits, chance_handle())
     n = counted(table.loc[table["q"] == sizes[0], "n"] * sizes[0])
-    caption = CAPTION.format(game=game, chosen="" if adversary else CHOSEN, n=n, level=confidence)
-    fig.set_label(caption + (LIMIT_CAPTION.format(level=confidence) if len(top) else ""))
+    chosen = "" if adversary else CHOSEN
+    fig.set_label(CAPTION.format(game=GAMES[game], n=n, level=confidence, chosen=chosen))
     return fig
 
 
@@ -76,9 +70,9 @@ def _strongest(table: pd.DataFrame) -> str:
 def _limits(ax: Axes, limit: pd.DataFrame, sizes: list[int]) -> None:
     """The limit's curves, but for the null control, of which it is chance."""
     for arm, part in limit[limit["contrast"] != NULL].groupby("contrast"):
-        x, colour = [sizes.index(q) for q in part["q"]], ARMS[str(arm)].colour
-        ax.plot(x, part["advantage"], color=colour, **BOUND)
-        ax.fill_between(x, part["lower"], part["upper"], color=colour, alpha=0.13, linewidth=0, zorder=1)
+        x, mark = [sizes.index(q) for q in part["q"]], ARMS[str(arm)]
+        ax.plot(x, part["advantage"], color=mark.colour, marker=mark.marker, **BOUND)
+        ax.fill_between(x, part["lower"], part["upper"], color=mark.colour, alpha=0.13, linewidth=0, zorder=1)
 
 
 def _panel(ax: Axes, table: pd.DataFrame, sizes: list[int]) -> None:

@@ -12,12 +12,10 @@ from bbi_utils.report.labels import counted, heading, in_order, pairs_in, words
 REMOVED = {
     "length": "length", "markup": "markup and\npunctuation", "case": "letter case", "order": "word order"
 }  # fmt: skip
-OVERLAP = "Removals overlap and may destroy content, so costs do not add up."
 CAPTION = (
-    "What a removal costs an adversary in the pairwise game: its advantage on the answers as they are minus "
-    "that of the same adversary trained and tested on answers without the named kind of difference, {n} "
-    "prompts. Lines are {level:.0%} intervals over paired prompts, simultaneous over all adversaries and "
-    "removals of a pair and contrast. Dashed: no cost. " + OVERLAP
+    "Advantage lost when one kind of difference is taken out of all answers and the adversary, who sees "
+    "two, is trained anew; {n} prompts. Lines are {level:.0%} intervals over paired prompts that hold "
+    "together over the rows of one colour; removals overlap, so losses do not add up."
 )
 
 
@@ -36,7 +34,7 @@ def removal_figure(costs: pd.DataFrame, *, confidence: float = 0.95) -> Figure:
     if alone:
         for ax, pair in zip(axes, pairs_in(table["pair"]), strict=True):
             ax.set_title(heading(pair, words(rows[0][0])))
-    legend_below(fig, [ARMS[arm] for arm in arms], chance_handle("no cost"))
+    legend_below(fig, [ARMS[arm] for arm in arms], chance_handle("no loss"))
     fig.set_label(CAPTION.format(n=counted(table["n"]), level=confidence))
     return fig
 

@@ -1,6 +1,7 @@
 """Save figures and tables with bytes that repeat, and say in MANIFEST.json where each came from."""
 
 import json
+import re
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -22,10 +23,17 @@ NO_METADATA = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None},
 
 
 def show(fig: Figure) -> None:
-    """The figure in a notebook, and its caption below it."""
+    """The figure in a notebook, with its alternative text, and its caption below it."""
     from IPython.display import Markdown, display
 
-    display(fig, Markdown(f"**Figure.** {fig.get_label()}"))
+    caption = str(fig.get_label())
+    display(fig, metadata={"image/png": {"alt": alternative(caption)}})
+    display(Markdown(f"**Figure.** {caption}"))
+
+
+def alternative(caption: str) -> str:
+    """The text in place of a figure, for who cannot see it: the first sentence of its caption."""
+    return re.split(r"(?<=[.?!])\s", caption.strip(), maxsplit=1)[0].rstrip(".")
 
 
 def save_figure(
@@ -44,9 +52,20 @@ def save_figure(
             # A letter of a user's category that the font lacks is drawn as a box, and seen to be one.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             fig.savefig(partial, format=suffix, metadata=metadata)
+            if suffix == "png":
+                _with_palette(partial)
     caption = str(fig.get_label()).strip()
     _write_text(files[-1], caption)
     _record(Path(folder), name, files, caption=caption, **row)
+
+
+def _with_palette(png: Path) -> None:
+    """The same picture in 256 colours, a third of the bytes: a few pixels at the edge of letters change."""
+    from PIL import Image
+
+    with Image.open(png) as picture:
+        small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    small.save(png, "PNG", optimize=True)
 
 
 def save_table(

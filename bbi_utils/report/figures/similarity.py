@@ -8,14 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bbi_utils.report.figures.panels import name_rows, point
-from bbi_utils.report.figures.style import ARMS, COLUMN, legend_below, pair_columns, use_style
+from bbi_utils.report.figures.style import ARMS, COLUMN, SMALLEST, legend_below, pair_columns, use_style
 from bbi_utils.report.labels import in_order, pairs_in
 
 CAPTION = (
-    "Semantic similarity of each arm's answers with the teacher's, {n} held-out prompts a pair. Top: "
-    "empirical distribution, the share of prompts at or below each similarity; further right is more "
-    "alike. Bottom: means with {level:.0%} intervals over prompts. 'Teacher again' compares two samples "
-    "of the teacher itself, which is what a perfect copy would reach."
+    "Semantic similarity with the teacher's answers: the share of {n} held-out prompts at or below each "
+    "value (top) and means with {level:.0%} intervals over prompts (bottom). Further right is more alike; "
+    "'teacher again' is as far as a perfect copy would come."
 )
 
 
@@ -59,7 +58,7 @@ def _means(ax: Axes, summary: pd.DataFrame, arms: list[str]) -> None:
         side = -1 if row.mean > sum(ax.get_xlim()) / 2 else 1  # towards the wider half, so that it fits
         text = f"{row.mean:.3f} [{row.lower:.3f}, {row.upper:.3f}]"
         place: dict[str, Any] = {"xytext": (6 * side, 0), "textcoords": "offset points", "va": "center"}
-        place |= {"ha": "right" if side < 0 else "left", "fontsize": 7, "color": mark.colour}
+        place |= {"ha": "right" if side < 0 else "left", "fontsize": SMALLEST}
         ax.annotate(text, (row.lower if side < 0 else row.upper, y), **place)
     name_rows(ax, [""] * len(arms))
     ax.set(xlabel="cosine similarity with the teacher's answer", ylim=(len(arms) - 0.4, -0.6))

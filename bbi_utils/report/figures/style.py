@@ -16,6 +16,7 @@ from bbi_utils.report.labels import as_drawn, pair_title
 
 COLUMN = 3.35  # inches: one column of a two-column page
 PAGE = 6.9  # inches: both columns
+SMALLEST = 7.0  # points: no letter is smaller
 Size = tuple[float, float]  # of a figure: width and height in inches
 LEGEND_COLUMN = 1.3  # inches: the longest name of an arm or strategy
 
@@ -51,7 +52,7 @@ ARMS = Marks(
         "base": Mark("base student", "#D55E00", "o"),
         "distilled": Mark("distilled student", "#0072B2", "s"),
         # The grey that stands for black in some prints of the palette; its yellow is lost on white paper.
-        "teacher_4bit": Mark("teacher, 4-bit", "#999999", "d"),
+        "teacher_4bit": Mark("4-bit teacher", "#999999", "d"),
         "teacher_resample": Mark("teacher again (null)", "#009E73", "^"),
         # The student of a user's own file, of whom nothing more is known.
         "student": Mark("student", "#882255", "h"),
@@ -100,7 +101,7 @@ def legend_below(fig: Figure, marks: Iterable[Mark], *extra: Any) -> None:
 def limit_handles(drawn: Sized) -> list[Line2D]:
     """The upright bars of the limit as a legend entry, if any of its rows are drawn."""
     look: dict[str, Any] = {"marker": "|", "markersize": 8, "markeredgewidth": 1.6}
-    bar = Line2D([], [], color="#333333", linestyle="none", label="the limit", **look)
+    bar = Line2D([], [], color="#333333", linestyle="none", label="the limit (best possible)", **look)
     return [bar] if len(drawn) else []
 
 

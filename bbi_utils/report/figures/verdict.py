@@ -7,17 +7,17 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from bbi_utils.games.certificate import Certificate
-from bbi_utils.report.figures.panels import LIMITS, forest_figure, over_all
+from bbi_utils.report.figures.panels import forest_figure, over_all
 from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, limit_handles, use_style
 from bbi_utils.report.labels import GAMES, LIKELIHOOD, game_of, heading, in_order
 
 ASKED: dict[str, Any] = {"color": "#333333", "linewidth": 1.1, "linestyle": ":", "zorder": 1}
 CAPTION = (
-    "{verdict} at epsilon = {0.epsilon:g}: distinguishing advantage, 2 Pr[correct] - 1, of each adversary on "
-    "{0.prompts:,} prompts it was not trained on, the strongest first. Lines are exact {0.confidence:.0%} "
-    "bounds, simultaneous over all rows of one colour. Dashed: chance. Dotted: epsilon.{null}"
+    "{verdict} at ε = {0.epsilon:.3g}: advantage of each adversary on {0.prompts:,} prompts that it was "
+    "not trained on, the strongest first. Lines are exact {0.confidence:.0%} bounds that hold together "
+    "over the rows of one colour{null}."
 )
-NULL = " 'Teacher again', the floor to compare with: the teacher against its own second answer, {n} prompts."
+NULL = "; 'teacher again' is the floor, the teacher against its own second answer on {n} prompts"
 
 
 @use_style()
@@ -38,10 +38,10 @@ def verdict_figure(
     names = {row: game_of(*row) for row in [*((row.adversary, row.game) for row in best), *played]}
     height = 1.1 + 0.36 * len(names)
     fig, (ax,) = forest_figure(table, names, arms=arms, limit=top, shaded=False, height=height)
-    asked = ax.axvline(certificate.epsilon, label=f"ε = {certificate.epsilon:g}", **ASKED)
+    asked = ax.axvline(certificate.epsilon, label=f"ε = {certificate.epsilon:.3g}", **ASKED)
     ax.set_title(heading(certificate.pair, f"{certificate.verdict} at {asked.get_label()}", ":"))
     legend_below(fig, [ARMS[arm] for arm in arms], *limit_handles(top), chance_handle(), asked)
     floor = "" if null is None else NULL.format(n=f"{null.prompts:,}")
-    caption = CAPTION.format(certificate, verdict=certificate.verdict.capitalize(), null=floor)
-    fig.set_label(caption + (LIMITS if len(top) else ""))
+    verdict = certificate.verdict.capitalize()
+    fig.set_label(CAPTION.format(certificate, verdict=verdict, null=floor))
     return fig

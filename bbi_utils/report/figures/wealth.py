@@ -6,19 +6,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from bbi_utils.report.figures.style import ARMS, CHANCE, chance_handle, legend_below, pair_columns, use_style
 from bbi_utils.report.labels import in_order, pairs_in
 
 START: dict[str, Any] = {"color": "#999999", "linewidth": 0.7, "zorder": 1}
 CAPTION = (
-    "Wealth of a gambler who starts with 1 and before each prompt stakes on the adversary being right, {n} "
-    "prompts, in one random order. If teacher and student answer alike, it ever reaches {threshold:g} "
-    "(dashed) with probability at most {error:g}, however often one looks, so there is no interval to draw: "
-    "the crossing is the test. Marked with its number: the query at which a difference was established. "
-    "Grey: the 1 it starts with. {cut}"
+    "Wealth of a gambler who starts with 1 and bets before each of {n} prompts that the adversary will be "
+    "right. If two models answer alike it ever reaches {threshold:.3g} with probability at most "
+    "{error:.3g}, so there is no interval: that crossing, marked with its number, is the test{cut}."
 )
-CUT = "Curves go on beyond the axis, which ends at {low:.2g} and {top:,.0f}."
+CUT = "; curves go on beyond the axis"
 LOWEST = 1e-3
 
 
@@ -38,11 +37,11 @@ def wealth_figure(wealth: pd.DataFrame, *, error: float = 0.05) -> Figure:
     axes[0, 0].set(yscale="log", ylabel="wealth", ylim=(low, top))
     axes[0, 0].yaxis.set_major_formatter(lambda value, _: f"{value:,g}")  # the default writes formulas
     axes[0, 0].yaxis.set_minor_formatter("")
-    dashed = chance_handle(f"{threshold:g} = 1 / {error:g}")
-    legend_below(fig, [ARMS[arm] for arm in arms], dashed)
-    cut = CUT.format(low=low, top=top) if most > top or least < low else ""
+    dashed = chance_handle(f"{threshold:.3g} = 1 / {error:.3g}")
+    legend_below(fig, [ARMS[arm] for arm in arms], dashed, Line2D([], [], label="at the start", **START))
+    cut = CUT if most > top or least < low else ""
     n = int(wealth.groupby(["pair", "contrast"])["query"].max().min())
-    fig.set_label(CAPTION.format(n=n, threshold=threshold, error=error, cut=cut).strip())
+    fig.set_label(CAPTION.format(n=n, threshold=threshold, error=error, cut=cut))
     return fig
 
 
