@@ -226,22 +226,20 @@ def lengths(answers: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) ->
     from bbi_utils.report.figures.length import half_width
     from bbi_utils.report.figures.style import ARMS
 
-    (first, reference), *others = answers.items()
-    words_in = {arm: np.sort(table["answer"].str.split().str.len()) for arm, table in answers.items()}
-    said = [f"The median answer has {np.median(words_in[first]):.0f} words ({ARMS[first].name})"]
-    for arm, table in others:
-        at = np.union1d(words_in[first], words_in[arm])
-        shares = [
-            np.searchsorted(words_in[one], at, side="right") / len(answers[one]) for one in (first, arm)
-        ]
+    counts = {arm: np.sort(table["answer"].str.split().str.len()) for arm, table in answers.items()}
+    first, *others = answers
+    said = [", ".join(f"{ARMS[arm].name} {np.median(counts[arm]):.0f}" for arm in answers)]
+    for arm in others:
+        at = np.union1d(counts[first], counts[arm])
+        shares = [np.searchsorted(counts[one], at, side="right") / len(counts[one]) for one in (first, arm)]
         gaps = np.abs(shares[0] - shares[1])
-        bands = half_width(reference, confidence) + half_width(table, confidence)
+        bands = sum(half_width(answers[one], confidence) for one in (first, arm))
         found = (
-            "**the bands come apart there**" if gaps.max() > bands else "the bands meet everywhere: undecided"
+            "**the bands come apart**" if gaps.max() > bands else "the bands overlap everywhere, undecided"
         )
-        far = f"{gaps.max():.1%} of answers from that curve at {at[gaps.argmax()]} words"
-        said.append(f"{np.median(words_in[arm]):.0f} ({ARMS[arm].name}), at most {far}, and {found}")
-    return f"{'; '.join(said)}."
+        far = f"at most {gaps.max():.1%} of answers (at {at[gaps.argmax()]} words)"
+        said.append(f"The curve of {ARMS[arm].name} lies {far} from that of {ARMS[first].name}: {found}")
+    return f"Words in the median answer: {'. '.join(said)}."
 
 
 @each_pair
