@@ -334,6 +334,10 @@ def highest() -> float:
 def measured(step: Step, study: Study) -> tuple[float, float, float, float]:
     """Units done and of how many, seconds of computing, peak memory."""
     one_thread()
+    import sentence_transformers  # noqa: F401  (loading the libraries is no part of a step, and no share of it)
+    import sklearn.linear_model  # noqa: F401
+    from transformers import BertModel, LlamaForCausalLM  # noqa: F401
+
     began = time.process_time()
     done, of = step(study)
     return done, of, time.process_time() - began, highest()

@@ -109,6 +109,18 @@ def test_what_cannot_be_read_here_never_answers(
     assert "take its unquantised original" in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.int32])
+def test_integers_that_nothing_explains_are_not_taken_for_weights(
+    kind: torch.dtype, tiny_qwen: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_qwen, tmp_path / "few"))
+    tensors = load_file(folder / "model.safetensors")
+    whole = {name: (100 * value).to(kind) if "proj" in name else value for name, value in tensors.items()}
+    save_file(whole, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(BadInput, match="proj.weight holds integers .*no quantization_config; .*unquantised"):
+        LocalOracle(folder, sampling=GREEDY, device="cpu").answer(ASKED)
+
+
 def respelled(file: Path, old: str, new: str | None) -> None:
     """A tensor under another name, or gone."""
     tensors = load_file(file)

@@ -94,6 +94,18 @@ def test_an_outage_ends_the_run_however_many_prompts_wait(
     assert server.seen <= 20 + 8 + 7 + 4  # those that flew, then one at a time; it may see another order
 
 
+def test_a_server_that_asks_for_a_long_pause_ends_the_run_which_can_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    later = every(monkeypatch, lambda proxy, handler, body: respond(handler, 429, b"", Retry_After="301"))
+    with Canned(lambda n: later(n) if n == 3 else None) as server, ResponseStore(tmp_path / "r") as store:
+        with pytest.raises(BadInput, match=r"asks for a pause of 301 s \(http 429\); run again after that"):
+            sample(canned_oracle(server.reference), [Asked(n) for n in range(20)], store, progress=False)
+        kept = store.spending().answered
+        table = sample(canned_oracle(server.reference), [Asked(n) for n in range(20)], store, progress=False)
+        assert 3 <= kept < 20 == len(table) and server.seen == 21  # nothing that was answered is asked again
+
+
 @pytest.mark.parametrize("short", [0.0, 1e-6])
 def test_a_limit_waits_for_replies_that_make_room(
     short: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

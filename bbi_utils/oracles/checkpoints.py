@@ -114,6 +114,7 @@ def check_files(folder: Path, *, name: str) -> None:
         raise BadInput(f"model {name}: {found}; expected *.safetensors {WRITER}.")
     for file in weights:
         count_numbers(file)
+    quantised.refuse_bare_integers(weights, folder, name=name)
 
 
 def count_numbers(file: Path) -> int:

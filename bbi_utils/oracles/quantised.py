@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from safetensors import safe_open
 
 from bbi_utils.errors import BadInput
 from bbi_utils.files import json_object
@@ -49,6 +52,22 @@ def refuse_unknown(folder: Path, *, name: str) -> None:
     if place and (place != SETTINGS[0] or not AutoHfQuantizer.supports_quant_method(settings)):
         what = f"is quantised already ({own(folder)}), as transformers does not read it ({place})"
         raise BadInput(f"model {name} {what}; take its unquantised original.")
+
+
+def refuse_bare_integers(files: Iterable[Path], folder: Path, *, name: str) -> None:
+    """Raise BadInput for weights that are integers where the configuration does not say what they stand for.
+
+    Loading would take them for the numbers themselves. Buffers, such as positions, may be integers.
+    """
+    if own(folder):
+        return
+    for file in files:
+        with safe_open(file, framework="numpy") as tensors:
+            for key in tensors.keys():  # noqa: SIM118
+                kind = tensors.get_slice(key).get_dtype()
+                if key.endswith("weight") and kind[0] in "IU":
+                    found = f"{key} holds integers ({kind}) and config.json has no quantization_config"
+                    raise BadInput(f"model {name}: {found}; get its files anew, or its unquantised original.")
 
 
 def check(folder: Path, *, name: str) -> None:

@@ -72,12 +72,12 @@ def kernel_of_this_environment() -> Iterator[None]:
     """Kernels start from this environment alone: no other of the same name, and nothing of the user's own.
 
     Start-up files and settings of IPython would run before the notebook, and another backend than its own
-    would keep figures out of it.
+    would keep figures out of it. A date for files is not needed: figures have none.
     """
     with tempfile.TemporaryDirectory(prefix="bbi-ipython-", ignore_cleanup_errors=True) as empty:
         own = {"JUPYTER_PATH": str(Path(sys.prefix) / "share" / "jupyter"), "IPYTHONDIR": empty}
         os.environ |= own
-        for name in ("PYTHONSTARTUP", "MPLBACKEND", "MATPLOTLIBRC"):
+        for name in ("PYTHONSTARTUP", "MPLBACKEND", "MATPLOTLIBRC", "SOURCE_DATE_EPOCH"):
             os.environ.pop(name, None)
         yield
 
