@@ -86,7 +86,9 @@ def test_what_lies_beyond_the_floor_is_counted_and_a_rounding_that_shows_comes_f
     )  # the floor ends at 0.2; of two rows each, 0.2 and 0.5 on base, -0.1 and 0.2 after
     said = reading.ladder(rows)
     assert "**" not in said.removeprefix("- **Qwen pair.**") and "The floor ends at 0.200" in said
-    assert "1 of 2 of the base student's, 1 with their interval; 0 of 2 of the distilled student's, 0" in said
+    assert (
+        "Beyond it lie 1 of the base student's 2 estimates (1 with their interval) and 0 of the dist" in said
+    )
     four = table(
         "contrast adversary game advantage lower upper", ("teacher_4bit", "a", "pairwise", 0.6, 0.5, 0.7)
     )
@@ -104,7 +106,7 @@ def test_removals_are_counted_over_all_prompts_and_the_dearest_is_named() -> Non
     costs = pd.concat([costs, costs.assign(category="safety", cost=0.9)])
     said = reading.removals(costs)
     assert (
-        "base: 1 of 2 removals cost advantage; dearest is markup to stylometric, 0.200 [0.100, 0.300]."
+        "Removals, base: 1 of 2 cost advantage; most lost stylometric without markup, 0.200 [0.100, 0.300]."
         in said
     )
 

@@ -136,13 +136,12 @@ def ladder(advantage: pd.DataFrame) -> str:
         return ""
     top, said = floor["upper"].max(), []
     for name in ("base", "distilled"):
-        beyond = (arms[name]["advantage"] > top).sum(), (arms[name]["lower"] > top).sum()
-        said.append(
-            f"{beyond[0]} of {len(arms[name])} of the {name} student's, {beyond[1]} with their interval"
-        )
+        rows = arms[name]
+        beyond, whole = (rows["advantage"] > top).sum(), (rows["lower"] > top).sum()
+        said.append(f"{beyond} of the {name} student's {len(rows)} estimates ({whole} with their interval)")
     seen = (arms[ROUNDED]["lower"] > 0).sum() if ROUNDED in arms else 0
     more = f"**Rounding alone is told in {seen} of {len(arms[ROUNDED])} rows.** " if seen else ""
-    return f"{more}The floor ends at {top:.3f}. Of the estimates there lie beyond it {'; '.join(said)}."
+    return f"{more}The floor ends at {top:.3f}. Beyond it lie {' and '.join(said)}."
 
 
 @each_pair
@@ -151,9 +150,9 @@ def removals(costs: pd.DataFrame) -> str:
     said = []
     for contrast, rows in costs[costs["category"] == "all"].groupby("contrast"):
         most, above = rows.loc[rows["cost"].idxmax()], (rows["lower"] > 0).sum()
-        dearest = f"dearest is {most['removed']} to {words(most['adversary'])}, {value(most, 'cost')}"
-        said.append(f"{words(str(contrast))}: {above} of {len(rows)} removals cost advantage; {dearest}")
-    return f"{'. '.join(said)}."
+        loss = f"{words(most['adversary'])} without {most['removed']}, {value(most, 'cost')}"
+        said.append(f"{words(str(contrast))}: {above} of {len(rows)} cost advantage; most lost {loss}")
+    return f"Removals, {'; '.join(said)}."
 
 
 @each_pair
