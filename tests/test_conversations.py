@@ -194,7 +194,7 @@ def test_a_judge_that_is_certain_is_not_undecided(letter: str, sign: int, tmp_pa
 @pytest.mark.parametrize("name", MARKED)
 def test_a_judge_s_letters_are_those_of_its_template(name: str, tmp_path: Path) -> None:
     judge = load_judge(str(word_marking(tmp_path / "m", MARKED[name])), device="cpu")
-    tokenizer = judge._tokenizer
+    tokenizer = judge.tokenizer
     for text, ids in zip("AB", judge.letter_ids, strict=True):
         said = conversation_ids(tokenizer, "?", text, ended=False)[1]
         assert said[: len(judge.lead)] == judge.lead and said[len(judge.lead)] in ids

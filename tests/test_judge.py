@@ -118,9 +118,9 @@ def test_log_odds_are_those_of_the_letters(tiny_qwen):
     assert judge(["Name three fruits."], ["Apples"], ["Pears"])[0] == pytest.approx(
         float(first - second), abs=1e-4
     )
-    assert "Answer A: Apples" in judge._tokenizer.decode(ids)
+    assert "Answer A: Apples" in judge.tokenizer.decode(ids)
     text = judge.rendered("Name three fruits.", "Apples", "Pears")
-    assert text == judge._tokenizer.decode(ids) and text.index("Apples") < text.index("Pears")
+    assert text == judge.tokenizer.decode(ids) and text.index("Apples") < text.index("Pears")
     assert all(set(map(str.strip, texts)) == {letter} for letter, texts in judge.letters.items())
 
 

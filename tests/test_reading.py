@@ -245,8 +245,8 @@ def test_a_judge_is_read_on_all_pairs_beside_the_filter_and_the_null_comes_first
 def test_what_a_judge_lost_is_read_from_its_interval() -> None:
     rows = [("all_pairs_advantage", 0.2, 0.1, 0.3), ("consistent_advantage", 0.1, -0.1, 0.3)]
     said = judging.drop(table("quantity drop lower upper", *rows))
-    assert "by all pairs advantage: lost advantage (0.200 [0.100, 0.300]);" in said
-    assert "by consistent advantage: undecided (0.100 [-0.100, 0.300])." in said
+    assert "all pairs advantage 0.200 [0.100, 0.300], it fell; consistent advantage 0.100" in said
+    assert said.endswith("[-0.100, 0.300], undecided.")
     nothing = table("quantity drop lower upper", ("all_pairs_advantage", np.nan, np.nan, np.nan))
     assert judging.drop(nothing) == ""
 

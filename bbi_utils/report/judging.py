@@ -52,11 +52,11 @@ def advantage(verdicts: pd.DataFrame) -> str:
         flattered = f"{firm['estimate']:.3f} on the {kept['estimate']:.1%} of verdicts that are consistent"
         leans = verdict(first[["lower", "upper"]] - 0.5, up="leans to A", down="leans to B")
         said.append(
-            f"{mark}{arm}: {value(every, 'estimate')} on all pairs, {found}{mark}; "
+            f"\n  - {mark}{arm}: {value(every, 'estimate')} on all pairs, {found}{mark}; "
             f"{flattered if firm['n'] else 'no verdict is consistent'}; "
-            f"it picks A {first['estimate']:.1%} of the time ({leans})"
+            f"it picks A {first['estimate']:.1%} of the time ({leans})."
         )
-    return f"Advantage of the judge. {'. '.join(said)}."
+    return f"Advantage of the judge:{''.join(said)}"
 
 
 @each_pair
@@ -64,9 +64,9 @@ def drop(lost: pd.DataFrame) -> str:
     """What the judge lost through distillation; the frame is that of `summaries.judge_drop`."""
     said = []
     for row in lost.dropna().to_dict("records"):
-        found = verdict(pd.Series(row), up="lost advantage", down="**gained advantage**")
-        said.append(f"{words(row['quantity'])}: {found} ({value(pd.Series(row), 'drop')})")
-    return f"Through distillation the judge, by {'; by '.join(said)}." if said else ""
+        went = verdict(pd.Series(row), up="it fell", down="**it rose**")
+        said.append(f"{words(row['quantity'])} {value(pd.Series(row), 'drop')}, {went}")
+    return f"What the judge lost through distillation: {'; '.join(said)}." if said else ""
 
 
 def _least_share(right: pd.Series, unit: pd.Series, *, error: float) -> float:

@@ -49,7 +49,7 @@ class LanguageModelJudge:
         self, name: str, model: Any, tokenizer: Any, *, batch_size: int = 32, progress: bool = False
     ) -> None:
         self.name = name
-        self.model, self._tokenizer = model, tokenizer
+        self.model, self.tokenizer = model, tokenizer
         self._batch_size, self._progress = batch_size, progress
         self.lead, self.letter_ids = letter_tokens(tokenizer)
         vocabulary = tokenizer.get_vocab()
@@ -80,16 +80,16 @@ class LanguageModelJudge:
 
     def question(self, prompt: str, a: str, b: str) -> list[int]:
         """Token ids of the question as one user turn of the judge's chat template, up to where it answers."""
-        return prompt_ids(self._tokenizer, JUDGE_TEMPLATE.format(prompt=prompt, a=a, b=b))
+        return prompt_ids(self.tokenizer, JUDGE_TEMPLATE.format(prompt=prompt, a=a, b=b))
 
     def rendered(self, prompt: str, a: str, b: str) -> str:
         """The same as the text that the judge reads."""
-        return render(self._tokenizer, JUDGE_TEMPLATE.format(prompt=prompt, a=a, b=b))
+        return render(self.tokenizer, JUDGE_TEMPLATE.format(prompt=prompt, a=a, b=b))
 
     @property
     def letters(self) -> dict[str, list[str]]:
         """The tokens that count as "A" and as "B", as texts."""
-        decode = self._tokenizer.decode
+        decode = self.tokenizer.decode
         return {x: [decode([i]) for i in ids] for x, ids in zip("AB", self.letter_ids, strict=True)}
 
     def _said(self, tokens: list[list[int]]) -> np.ndarray:
@@ -102,7 +102,7 @@ class LanguageModelJudge:
 
         tokens = [row + self.lead for row in tokens]
         width, steps = max(map(len, tokens)), len(self.lead) + 1
-        filler = self._tokenizer.pad_token_id or 0
+        filler = self.tokenizer.pad_token_id or 0
         ids = torch.tensor([[filler] * (width - len(row)) + row for row in tokens])
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in tokens])
         inputs = {"input_ids": ids, "attention_mask": mask}
