@@ -98,7 +98,7 @@ class RunPaths:
     likelihoods = RunFile("likelihoods.parquet")
     """How likely each model finds the teacher's and each contrast's answers; empty without the weights."""
     similarity = RunFile("similarity.parquet")
-    """Semantic similarity of teacher and student answers, one row a prompt and contrast."""
+    """Semantic similarity of teacher and student answers, one row per prompt and contrast."""
     learned_scores = RunFile("learned_scores.parquet")
     """Scores of the learned adversaries alone, as 04 leaves them."""
     costs = RunFile("costs.parquet")

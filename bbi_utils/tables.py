@@ -82,7 +82,7 @@ def columns_of(
         if empty := sum(not (text or "").strip() for text in columns[name]):
             raise BadInput(f"{path.name}: {empty} rows have no {name}; give each one")
     if twice := repeated(columns[keys[0]]):
-        raise BadInput(f"{path.name}: {keys[0]} {twice!r:.60} occurs more than once; one row a prompt")
+        raise BadInput(f"{path.name}: {keys[0]} {twice!r:.60} occurs more than once; one row per prompt")
     for name, row in ((name, at) for name in columns for at in range(len(rows))):
         if (size := len(columns[name][row] or "")) > LONGEST:
             whose = f"{keys[0]} {columns[keys[0]][row]!r:.60}, row {row + 1}, column {name}"
@@ -99,7 +99,7 @@ def read_rows(path: Path) -> Rows:
     expect_file(path, give=ANSWERS)
     kind = check_kind(unpacked(path), SUFFIXES)
     if not (data := _bytes(path)):
-        raise BadInput(f"{path.name} is empty; expected one row a prompt")
+        raise BadInput(f"{path.name} is empty; expected one row per prompt")
     if kind in (".parquet", ".eval"):
         with readable(path):
             rows = _parquet(path, data) if kind == ".parquet" else _eval_log(data)
@@ -107,7 +107,7 @@ def read_rows(path: Path) -> Rows:
         text = _decoded(path, data)
         rows = _csv(path, text) if kind in (".csv", ".tsv") else _json(path, text)
     if not rows:
-        raise BadInput(f"{path.name} has no rows; expected one row a prompt")
+        raise BadInput(f"{path.name} has no rows; expected one row per prompt")
     return rows
 
 

@@ -381,7 +381,7 @@ def test_certify_takes_one_pair_and_contrast_with_its_costs(
         ({"correct": 0.7}, "not 0, 0.5 or 1"),
         ({"correct": np.nan}, "not 0, 0.5 or 1"),
         ({"score": np.nan}, "finite"),
-        ({"prompt_id": "same"}, "one row a prompt"),
+        ({"prompt_id": "same"}, "one row per prompt"),
     ],
 )
 def test_certify_gives_no_verdict_on_broken_scores(

@@ -81,7 +81,7 @@ def results(rows: Sequence[Row], tolerances: Mapping[str, Any], *, order: Sequen
 
 
 def one_table(rows: Sequence[Row], tolerances: Mapping[str, Any]) -> str:
-    """A Markdown table of one line a claim, the pairs side by side where they differ."""
+    """A Markdown table of one line per claim, the pairs side by side where they differ."""
     pairs = list(dict.fromkeys(row["pair"] for row in rows))
     lines = [["claim", "reported", *(f"this run, {pair}" for pair in pairs), "asked", "verdict", "tolerance"]]
     lines.append(["---"] * len(lines[0]))
