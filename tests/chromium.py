@@ -75,13 +75,17 @@ class Tab:
 
     def open(self, address: str, *, width: int = 1100, dark: bool = False) -> None:
         """Load a page, for a reader with such a screen."""
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        self.call("Emulation.setDeviceMetricsOverride", **size)
+        self.resize(width)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.value("window.before = true")
         self.call("Page.navigate", url=address)
         self.wait("!window.before && document.readyState === 'complete'")
+
+    def resize(self, width: int) -> None:
+        """Give the screen another width."""
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        self.call("Emulation.setDeviceMetricsOverride", **size)
 
     def picture(self, path: Path) -> None:
         """The page as a PNG."""

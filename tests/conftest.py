@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with whole notebooks in them come first, so that no worker is left alone with one at the end."""
     long = {item.path for item in items if item.get_closest_marker("smoke")}
     items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What new modules brought with them stays: no collection of garbage need walk through it again.
+
+    Where a model is let go all garbage is collected, which beside all libraries takes most of a second.
+    """
+    if len(sys.modules) > loaded.get("modules", 0):
+        gc.collect()
+        gc.freeze()
+        loaded["modules"] = len(sys.modules)
+
+
+loaded: dict[str, int] = {}
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import warnings
 from pathlib import Path
@@ -203,6 +204,27 @@ def test_frozen_states_are_read_once_and_shared_by_folds(tiny_encoder, monkeypat
         *zip(pairs["prompt"], pairs["student"], strict=True),
     }
     assert sum(seen) == len(texts)
+
+
+def test_a_fitted_reader_is_gone_when_it_is_let_go(tiny_encoder):
+    """And its optimizer's moments: a collection of all garbage takes longer than a small training."""
+    import torch
+
+    def tensors() -> int:
+        return sum(isinstance(thing, torch.Tensor) for thing in gc.get_objects())
+
+    make, pairs = single_reader(settings(tiny_encoder, epochs=1)), make_pairs(20)
+    make().fit(pairs, seed=0)
+    gc.collect()
+    gc.disable()
+    try:
+        before = tensors()
+        reader = make().fit(pairs, seed=1)
+        assert tensors() > before
+        del reader
+        assert tensors() == before
+    finally:
+        gc.enable()
 
 
 def test_cut_texts_are_counted(tiny_encoder):

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import make_llama
@@ -23,44 +24,59 @@ SIZES: dict[str, int] = {
     "n_test": 32, "n_judge": 20, "folds": 2, "n_budget_test": 20,
     "encoder_max_length": 128, "encoder_epochs": 1,
 }  # fmt: skip
-PARTLY = {"encoder_layers": 2, "encoder_trainable_layers": 1}
-# A process of its own: what another test has left on the heap would hide what this one takes.
+LAYERS: dict[str, dict[str, int]] = {
+    "all": {},
+    "one of two": {"encoder_layers": 2, "encoder_trainable_layers": 1},
+}
+# Processes of their own: what another test has left on the heap would hide what this one takes.
 CODE = """
-import json, sys
+import json, os, sys
+import torch
 from benchmarks.rehearsal import highest, pairs_of, stand_ins
 from bbi_utils.adversaries import EncoderSettings, encoder_adversaries
 from bbi_utils.games.player import held_out
 from bbi_utils.study.params import load_study
 from pathlib import Path
 
-folder, sizes = Path(sys.argv[1]), json.loads(sys.argv[2])
-study = load_study("laptop", "qwen", {**stand_ins(folder, "laptop", "qwen"), **sizes})
-(model,) = study.encoders
-shape = {"layers": study.encoder_layers, "trainable_layers": study.encoder_trainable_layers}
-settings = EncoderSettings(model=model, max_length=study.encoder_max_length, epochs=1, device="cpu", **shape)
-make, pairs = encoder_adversaries(settings)[settings.name], pairs_of(study)
-Path("/proc/self/clear_refs").write_text("5")  # the highest so far is what there is now
-before = highest()
-held_out(make, pairs, [0], seed=0)
-print(json.dumps([model, highest() - before]))
+def grown(sizes):
+    study = load_study("laptop", "qwen", {**made, **sizes})
+    (model,) = study.encoders
+    shape = {"layers": study.encoder_layers, "trainable_layers": study.encoder_trainable_layers}
+    limits = {"max_length": study.encoder_max_length, "epochs": 1, "device": "cpu"}
+    settings = EncoderSettings(model=model, **limits, **shape)
+    make, pairs = encoder_adversaries(settings)[settings.name], pairs_of(study)
+    Path("/proc/self/clear_refs").write_text("5")  # the highest so far is what there is now
+    before = highest()
+    held_out(make, pairs, [0], seed=0)
+    print(json.dumps([model, highest() - before]), flush=True)
+
+torch.set_num_threads(1)  # or a child would wait for its parent's threads
+made = stand_ins(Path(sys.argv[1]), "laptop", "qwen")
+for sizes in json.loads(sys.argv[2]):
+    if (child := os.fork()) == 0:
+        grown(sizes)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
-@pytest.mark.parametrize(
-    "layers", [{}, {"encoder_layers": 2, "encoder_trainable_layers": 1}], ids=["all", "one of two"]
-)
-def test_an_encoders_memory_is_about_what_the_plan_says(tmp_path: Path, layers: dict[str, int]) -> None:
-    sizes = {**SIZES, **layers}
-    command = [sys.executable, "-c", CODE, str(tmp_path), json.dumps(sizes)]
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+    """The encoder and the bytes by which a process grew that trained it, for each choice of layers."""
+    sizes = json.dumps([{**SIZES, **layers} for layers in LAYERS.values()])
+    command = [sys.executable, "-c", CODE, str(tmp_path_factory.mktemp("needs")), sizes]
     said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=paths.ROOT).stdout
-    model, grown = json.loads(said.splitlines()[-1])
-    study, shape = (
-        load_study("laptop", "qwen", {**sizes, "encoders": [model], "device": "cpu"}),
-        shape_of(model),
-    )
+    return dict(zip(LAYERS, map(json.loads, said.splitlines()[-len(LAYERS) :]), strict=True))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+@pytest.mark.parametrize("layers", LAYERS)
+def test_an_encoders_memory_is_about_what_the_plan_says(measured: dict[str, list[Any]], layers: str) -> None:
+    model, grown = measured[layers]
+    sizes: dict[str, Any] = {**SIZES, **LAYERS[layers], "encoders": [model], "device": "cpu"}
+    shape = shape_of(model)
     assert shape is not None
-    foretold = Sizes(study).fine_tuning(shape, joint=False)[0] - BASE
+    foretold = Sizes(load_study("laptop", "qwen", sizes)).fine_tuning(shape, joint=False)[0] - BASE
     assert 1e8 < foretold / WITHIN < grown < foretold * WITHIN, (foretold, grown)
 
 

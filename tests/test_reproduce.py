@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import tiny_study
+from tiny_study import in_this_process
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
@@ -25,6 +26,7 @@ from bbi_utils.study.stages import STAGES, make_task, reason_to_run, rows_in
 from tools.refresh import check_defaults, refresh_notebooks
 
 PAIRS = ("qwen", "llama")
+KERNELS = ("01", "02", "09")
 # What a killed run leaves on the way, and what carries times or machine facts, is not compared.
 VOLATILE = ("stages", "executed", "manifest.json", "settings.json", ".lock")
 
@@ -76,31 +78,22 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "1")
 
 
-def without_kernels() -> pytest.MonkeyPatch:
-    """From now on notebooks run in this process; `undo()` ends it."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr("bbi_utils.study.run.spawn", lambda job, log, environment: tiny_study.Ended(job))
-    return patch
-
-
 @pytest.fixture
 def quick() -> Iterator[None]:
     """Notebooks run without kernels in this test."""
-    patch = without_kernels()
-    yield
-    patch.undo()
+    with in_this_process():
+        yield
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """One complete run of both pairs."""
     run = Run(tmp_path_factory.mktemp("study"))
     tiny_study.write_notebooks(run.notebooks)
     tiny_study.models(run.folder / "models")
-    patch = without_kernels()
-    run.said = run.reproduce()
-    patch.undo()
-    yield run
+    with in_this_process():
+        run.said = run.reproduce()
+    return run
 
 
 @pytest.fixture
@@ -111,11 +104,11 @@ def copy(finished: Run, tmp_path: Path) -> Run:
 
 
 @pytest.fixture
-def empty(finished: Run, tmp_path: Path) -> Iterator[Run]:
+def empty(finished: Run, tmp_path: Path) -> Run:
     """The notebooks and models without results."""
     for name in ("notebooks", "models"):
         shutil.copytree(finished.folder / name, tmp_path / "study" / name)
-    yield Run(tmp_path / "study")
+    return Run(tmp_path / "study")
 
 
 def test_every_stage_runs_once_and_leaves_an_executed_copy(finished: Run) -> None:
@@ -149,12 +142,14 @@ def test_only_declared_parameters_are_passed_with_the_study_s_values(finished: R
 
 
 def test_a_run_in_real_kernels_makes_the_same_files(finished: Run, empty: Run) -> None:
-    said = empty.reproduce(("qwen",))
+    # Kernels take seconds each: one of each scope is started.
+    with in_this_process(but=KERNELS):
+        said = empty.reproduce(("qwen",))
     assert len(empty.stages_run(said)) == len(STAGES)
     mine, theirs = empty.files(), finished.files()
     assert mine.keys() == {name for name in theirs if not name.startswith("llama")}
     assert all(data == theirs[name] for name, data in mine.items() if not name.startswith("figures"))
-    executed = json.loads((empty.results / "executed" / "qwen" / "03_distill_student.ipynb").read_text())
+    executed = json.loads((empty.results / "executed" / "qwen" / "02_sample_teacher.ipynb").read_text())
     assert any("injected-parameters" in cell["metadata"].get("tags", []) for cell in executed["cells"])
 
 
@@ -374,9 +369,8 @@ def test_a_failing_notebook_is_named_with_its_last_lines_only(empty: Run) -> Non
     assert (empty.results / "executed" / "qwen" / "02_sample_teacher.partial.ipynb").is_file()
     assert not (empty.results / "executed" / "qwen" / "02_sample_teacher.ipynb").exists()
     tiny_study.write_notebooks(empty.notebooks)
-    patch = without_kernels()
-    assert empty.stages_run(empty.reproduce(("qwen",)))[0] == "qwen 02"  # 01 is not run again
-    patch.undo()
+    with in_this_process():
+        assert empty.stages_run(empty.reproduce(("qwen",)))[0] == "qwen 02"  # 01 is not run again
 
 
 @pytest.mark.parametrize(
@@ -488,11 +482,10 @@ def test_a_stopped_run_leaves_no_process_behind_and_continues(finished: Run, emp
     while is_running(kernel):
         assert time.monotonic() < deadline, "the kernel outlived its driver"
         time.sleep(0.1)
-    patch = without_kernels()
-    assert empty.stages_run(empty.reproduce(("qwen",)))[0] == "qwen 02"
+    with in_this_process():
+        assert empty.stages_run(empty.reproduce(("qwen",)))[0] == "qwen 02"
     stages = empty.results / "qwen" / "stages"
     assert [json.loads((stages / f"0{n}.json").read_text())["again"] for n in (2, 3)] == [True, False]
-    patch.undo()
     mine = {name: data for name, data in empty.files().items() if name.startswith("qwen") or "/" not in name}
     theirs = finished.files()
     assert {name: data for name, data in mine.items() if name != "marker"} == {

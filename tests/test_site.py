@@ -128,14 +128,16 @@ def test_no_link_is_broken(site: Path, pages: list[str]) -> None:
 def test_every_page_is_sound_in_a_browser_at_both_widths(address: str, pages: list[str], tab: Tab) -> None:
     pictures = maths = 0
     for page in (page for page in pages if page != "index.html"):  # that one leads on at once
+        tab.errors.clear()
+        tab.requests.clear()
+        tab.open(f"{address}/{page}", width=WIDTHS[0])
         for width in WIDTHS:
-            tab.errors.clear()
-            tab.requests.clear()
-            tab.open(f"{address}/{page}", width=width)
+            tab.resize(width)
+            tab.wait(f"innerWidth === {width}")
             said = tab.value(FAULTS)
             assert (said["found"], tab.errors) == ([], []), f"{page} at {width} px"
-            elsewhere = [each for each in tab.requests if not each.startswith((address, "data:"))]
-            assert elsewhere == [], page
+        elsewhere = [each for each in tab.requests if not each.startswith((address, "data:"))]
+        assert elsewhere == [], page
         pictures, maths = pictures + said["pictures"], maths + said["maths"]
     assert pictures >= 30 and maths >= 10  # or nothing has been looked at
 

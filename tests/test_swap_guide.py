@@ -18,12 +18,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import tiny_study
 from canary import assert_nowhere
 from conftest import make_adapter, make_llama, make_qwen, put_in_hub_cache
 from gguf_files import write_gguf
 from serving import sampling_copy, served
 from test_study import SMALL
+from tiny_study import in_this_process
 
 from bbi_utils.paths import ROOT, RunPaths
 from bbi_utils.probes import build_suite
@@ -34,7 +34,6 @@ from bbi_utils.study.params import parse_setting
 from bbi_utils.study.stages import STAGES
 
 COMMIT = "c0ffee" * 6 + "0000"
-SPAWN = driver.spawn
 CANARY = "sk-canary-7d1c2f9b"
 FEW = {
     **SMALL,
@@ -98,22 +97,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(folder, names)
 
 
-def stay_in_this_process(monkeypatch: pytest.MonkeyPatch, *, but: tuple[str, ...] = ()) -> None:
-    """Run the real notebooks where the model libraries are loaded already, some in kernels of their own."""
-
-    def start(job: Path, log: Path, environment: dict[str, str]) -> Any:
-        in_kernel = job.name[:2] in but
-        return SPAWN(job, log, environment) if in_kernel else tiny_study.Ended(job)
-
-    monkeypatch.setattr(driver, "spawn", start)
-
-
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Notebooks run without kernels in this test, and leave no display option behind."""
-    stay_in_this_process(monkeypatch)
-    yield
-    pd.reset_option("^display")
+def quick() -> Iterator[None]:
+    """Notebooks run without kernels in this test."""
+    with in_this_process():
+        yield
 
 
 @pytest.fixture
@@ -142,6 +130,7 @@ def test_every_line_of_the_table_has_its_test() -> None:
 
 
 @pytest.mark.smoke
+@pytest.mark.filterwarnings("default")
 def test_hub_models(world: World, until: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for role in ("teacher", "student"):
         model = Path(world.names[f"models/{role}"])
@@ -149,7 +138,8 @@ def test_hub_models(world: World, until: Any, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     # The hub's client has read its environment when the tests began; a run's own processes read it anew.
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    run = until(world.settings("two models on the hub"), "03")
+    with in_this_process(but=("02",)):
+        run = until(world.settings("two models on the hub"), "03")
     models = json.loads(run.manifest.read_text())["models"]
     assert models["teacher"]["commit"] == COMMIT == models["student"]["commit"]
     assert {each["model"] for each in oracles(run).values()} == {
@@ -245,7 +235,6 @@ def judge(world: World) -> Iterator[str]:
 
 
 @pytest.mark.smoke
-@pytest.mark.usefixtures("quick")
 @pytest.mark.filterwarnings("default")
 def test_the_whole_study_with_teacher_and_judge_behind_endpoints(
     world: World,
@@ -267,8 +256,8 @@ def test_the_whole_study_with_teacher_and_judge_behind_endpoints(
     }
     # What endpoints do not change is played small; the key goes by the environment into real kernels.
     settings |= {"encoders": [], "budgets": [10], "budget_seeds": 1}
-    stay_in_this_process(monkeypatch, but=("02", "05"))
-    driver.reproduce("pocket", ["qwen"], settings)
+    with in_this_process(but=("02", "05")):
+        driver.reproduce("pocket", ["qwen"], settings)
     run = RunPaths(settings["run_dir"], "qwen")
     remote = [each for each in oracles(run).values() if each.get("kind") == "endpoint"]
     here = [name for name, each in oracles(run).items() if "kind" not in each]

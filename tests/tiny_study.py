@@ -6,11 +6,17 @@ import ast
 import contextlib
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pytest
+
+from bbi_utils.study import run as driver
 from bbi_utils.study.stages import STAGES
 
+SPAWN = driver.spawn
 HEAD = """
 import json, os, sqlite3, time
 from pathlib import Path
@@ -122,6 +128,19 @@ class Ended:
 
     def poll(self) -> int:
         return 0
+
+
+@contextlib.contextmanager
+def in_this_process(*, but: tuple[str, ...] = ()) -> Iterator[None]:
+    """Notebooks run here, where the libraries are loaded already; those named `but` have their kernels."""
+
+    def start(job: Path, log: Path, environment: dict[str, str]) -> Any:
+        return SPAWN(job, log, environment) if job.name[:2] in but else Ended(job)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(driver, "spawn", start)
+        yield
+    pd.reset_option("^display")
 
 
 def execute_here(job: Path) -> None:

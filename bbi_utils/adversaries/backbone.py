@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles.checkpoints import check_complete, empty_cache, loading, pick_device
+from bbi_utils.oracles.checkpoints import check_complete, loading, pick_device
 from bbi_utils.oracles.sentence_encoder import encoder_folder
 
 Text = tuple[str, str]  # an answer, after what is read before it
@@ -106,7 +106,6 @@ class Trunk:
 
     def read(self, texts: list[Text]) -> list[Item]:
         """The items of all texts, in order."""
-        empty_cache(self.device.type)  # of what was trained before
         if self._frozen is None:  # token ids are cheap: no need to keep them
             return [self._tokenize(text) for text in texts]
         fresh = [(text, self._tokenize(text)) for text in dict.fromkeys(texts) if text not in self._items]

@@ -23,6 +23,7 @@ import pandas as pd
 
 from bbi_utils.adversaries.backbone import EncoderSettings, Text, Trunk
 from bbi_utils.games.player import Maker
+from bbi_utils.oracles.checkpoints import trim
 
 
 def readers(settings: EncoderSettings) -> dict[str, Maker]:
@@ -53,6 +54,7 @@ class FineTunedEncoder(ABC):
         """Trains on all pairs; the same seed gives the same weights on one CPU."""
         import torch
 
+        trim(self._trunk.device.type)  # the memory of what was trained before
         prompts, teacher, student = (list(pairs[name]) for name in ("prompt", "teacher", "student"))
         teachers = self._trunk.read(self._texts(prompts, teacher, student))
         students = self._trunk.read(self._texts(prompts, student, teacher))
@@ -90,6 +92,9 @@ class FineTunedEncoder(ABC):
                 torch.nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], 1.0)
                 optimizer.step()
                 schedule.step()
+        # Optimizer and schedule are a circle: what they hold would stay until all garbage is collected.
+        optimizer.state.clear()
+        optimizer.param_groups.clear()
 
     def _forward(self, items: list[Any]) -> Any:
         """Scores of read texts, shape (len(items),)."""

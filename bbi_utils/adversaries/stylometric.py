@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from contextlib import AbstractContextManager
+from functools import cache, lru_cache
 
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from bbi_utils.games.player import Maker
 
@@ -105,8 +106,15 @@ class StylometricAdversary:
         return alone + beside / 2
 
 
-# Tables this small gain nothing from threads, whose sums would also differ in their last bits.
-_one_thread = partial(threadpool_limits, limits=1, user_api="openmp")
+@cache
+def _threads() -> ThreadpoolController:
+    """Looking for the libraries that have threads takes longer than a small table does."""
+    return ThreadpoolController()
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Tables this small gain nothing from threads, whose sums would also differ in their last bits."""
+    return _threads().limit(limits=1, user_api="openmp")
 
 
 def _boost(table: np.ndarray, labels: np.ndarray, *, seed: int) -> HistGradientBoostingClassifier:

@@ -267,13 +267,19 @@ def check_complete(missing: Iterable[str], unexpected: Iterable[str] = (), *, na
 
 
 def empty_cache(device: str) -> None:
+    """Let go of what only refers to itself, as models may, and give the memory back."""
+    import gc
+
+    gc.collect()
+    trim(device)
+
+
+def trim(device: str) -> None:
     """Give freed memory back: a GPU's next model needs it in one piece, and glibc would keep most of it."""
     import ctypes
-    import gc
 
     import torch
 
-    gc.collect()
     if device.startswith("cuda"):
         torch.cuda.empty_cache()
     elif sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):

@@ -27,7 +27,7 @@ from bbi_utils.responses.answers import NULL
 from bbi_utils.responses.recorded import Recorded
 
 STUDENT = "student"  # the contrast of a file, which does not say whether its student was distilled
-GAMES = {"both": ("single", "pairwise"), "single": ("single",), "pairwise": ("pairwise",)}
+PLAYED = {"both": ("single", "pairwise"), "single": ("single",), "pairwise": ("pairwise",)}
 GAMBLER = "together"  # the adversary that the sequential test bets on
 REST = 2.0  # it is trained anew at so many times as many prompts: it has several members to train
 MOST_FOR_KERNEL = 2000  # prompts; the kernel's memory grows with their square
@@ -56,8 +56,8 @@ class Settings:
         for key, value in (("epsilon", self.epsilon), ("confidence", round(self.confidence, 12))):
             if not 0 < value < 1:
                 raise BadInput(f"{key} {value:g}; expected a number between 0 and 1, both excluded")
-        if self.game not in GAMES:
-            raise BadInput(f"game {self.game!r}; expected one of {', '.join(GAMES)}")
+        if self.game not in PLAYED:
+            raise BadInput(f"game {self.game!r}; expected one of {', '.join(PLAYED)}")
         if not self.name.isprintable():
             raise BadInput(f"name {self.name!r}; expected text without control characters")
         if self.folds < 2:
@@ -137,7 +137,7 @@ def attack(
         how: dict[str, Any] = {"pair": settings.name, "folds": folds, "seed": settings.seed}
         for make in makers.values():
             table, cost = games.play(make, pairs, contrast=contrast, **how)
-            scores.append(table[table["game"].isin(GAMES[settings.game])])
+            scores.append(table[table["game"].isin(PLAYED[settings.game])])
             costs.append(cost)
             done()
     return pd.concat(scores, ignore_index=True), pd.concat(costs, ignore_index=True)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from bbi_utils.probes.forms.reading import Choice
     from bbi_utils.report.audit import Settings
 
-GAMES = ("single", "pairwise")
 EXIT = {"certified": 0, "refuted": 1, "inconclusive": 3}
 STATUS = "0 certified, 1 refuted, 3 inconclusive, 2 bad input (one line on stderr, nothing written)"
 AUDIT_EPILOG = f"""\
@@ -208,8 +207,10 @@ def _plan(options: argparse.Namespace) -> int:
     """Prints how many prompts a certificate takes."""
     from bbi_utils.adversaries import cheap_adversaries
     from bbi_utils.games.certificate import prompts_for
+    from bbi_utils.report.audit import PLAYED
 
-    rows = options.rows if options.rows is not None else len(GAMES) * len(cheap_adversaries())
+    every = len(PLAYED["both"]) * len(cheap_adversaries())
+    rows = every if options.rows is None else options.rows
     if rows < 1 or options.q != 1 or options.scores is not None:
         raise BadInput("--plan is for games of one prompt and one row or more; drop SCORES, --queries")
     about = f"ε = {options.epsilon:g}, {options.confidence:.0%} confidence, {rows} rows of adversaries"
