@@ -13,6 +13,7 @@ from bbi_utils import paths
 from bbi_utils.study.cells import code_cells, read
 
 SOLUTIONS = sorted((paths.NOTEBOOKS / "solutions").glob("*.ipynb"))
+EXERCISE = re.compile(r"^\*\*Exercise (\d)\.\*\*.*\]\(solutions/((\d)_\w+)\.ipynb\)", re.MULTILINE)
 NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 
 
@@ -30,3 +31,13 @@ def test_a_solution_runs_and_prints_what_is_kept(path: Path) -> None:
         kept = "".join(output["text"] for output in cell["outputs"])
         assert NUMBER.sub("#", printed.getvalue()) == NUMBER.sub("#", kept)
         assert numbers(printed.getvalue()) == pytest.approx(numbers(kept), rel=0.05, abs=0.02)
+
+
+def test_every_exercise_has_its_solution_and_every_solution_its_exercise() -> None:
+    """Numbered in the order of the notebooks."""
+    found = []
+    for path in sorted(paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
+        text = "\n".join(cell["source"] for cell in read(path)["cells"] if cell["cell_type"] == "markdown")
+        found += EXERCISE.findall(text)
+    assert [number for number, *_ in found] == [number for *_, number in found] == list("1234")
+    assert [name for _, name, _ in found] == [path.stem for path in SOLUTIONS]
