@@ -38,6 +38,10 @@ def check_rules(path: Path | str) -> list[str]:
         found += check(notebook)
     if name.startswith(FOLLOWED):
         found += _opening(notebook)
+        if not any(_has(cell, ast.Assert) for cell in code_cells(notebook)):
+            found.append(
+                "asserts nothing: what it is about is first built by hand, and agrees with the package"
+            )
     return [f"{name}: {line}" for line in found]
 
 

@@ -270,6 +270,15 @@ def test_a_function_may_be_built_by_hand_where_an_assert_shows_what_it_agrees_wi
     assert [line for line in check_rules(committed) if "stale" not in line] == []
 
 
+def test_a_notebook_that_compares_nothing_built_by_hand_with_the_package_is_seen(committed: Path) -> None:
+    lesson = committed.rename(committed.with_name("07_certify.ipynb"))
+    assert not any("asserts nothing" in line for line in check_rules(lesson))
+    content = notebooks.read(lesson)
+    content["cells"][8]["source"] = "print(PAIR)"
+    write(lesson, content)
+    assert any("asserts nothing" in line for line in check_rules(lesson))
+
+
 def test_an_opening_that_outweighs_the_rest_is_seen(committed: Path) -> None:
     lesson = committed.rename(committed.with_name("03_distill_student.ipynb"))
     assert any(
