@@ -315,7 +315,7 @@ def test_the_verdict_figure_draws_every_bound_and_epsilon() -> None:
     for row in (*student.rows, *null.rows):
         assert (row.lower, row.upper) in drawn and (row.advantage,) in drawn
     assert (0.15, 0.15) in drawn and (0.0, 0.0) in drawn
-    assert "Refuted at ε = 0.15" in figure.get_label() and "teacher again" in figure.get_label()
+    assert "student: refuted at ε = 0.15" in figure.get_label() and "teacher again" in figure.get_label()
     assert "teacher again" not in verdict_figure(student).get_label()
 
 

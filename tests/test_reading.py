@@ -259,6 +259,18 @@ def test_categories_are_ordered_only_where_they_differ() -> None:
     assert "creative" not in said  # the null is told by null_p_values
 
 
+def test_where_artifacts_sit_is_read_from_both_tails_and_of_the_paper_alone() -> None:
+    three = "style_format, safety"
+    rows = [("base", "paper", three, 0.27, 0.001, 1.0), ("distilled", "paper", three, -0.3, 0.99, 0.01)]
+    rows += [("base", "planted", "x", 0.5, 0.0001, 1.0), (NULL, "paper", three, 0.1, 0.2, 0.8)]
+    said = reading.concentrated(table("contrast named_by named statistic p p_below", *rows))
+    assert "Advantage in style format, safety: teacher again: undecided (+0.100, p = 0.2000)" in said
+    assert "base: more than elsewhere (+0.270, p = 0.0010)" in said and "+0.500" not in said
+    assert "distilled: **less than elsewhere** (-0.300, p = 0.0100)" in said
+    found = table("contrast named_by named statistic p p_below", (NULL, "paper", three, 0.1, 0.01, 0.99))
+    assert "teacher again: **more than elsewhere**" in reading.concentrated(found)
+
+
 def test_buying_is_read_from_the_mean_over_the_budgets() -> None:
     rows = [("a", 0, 0.02, 0.01, 0.03), ("a", 16, 0.02, -1.0, 1.0), ("a", 32, -0.1, -1.0, 1.0)]
     rows += [("b", 0, 0.0, -0.1, 0.1), ("b", 16, 0.1, -1.0, 1.0), ("b", 32, 0.1, -1.0, 1.0)]

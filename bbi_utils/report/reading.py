@@ -292,6 +292,19 @@ def categories(heterogeneity: pd.DataFrame, *, confidence: float = 0.95) -> str:
 
 
 @each_pair
+def concentrated(concentration: pd.DataFrame, *, confidence: float = 0.95) -> str:
+    """Whether artifacts sit where the paper found them; the frame is that of `summaries.concentrations`."""
+    rows, said = concentration[concentration["named_by"] == "paper"].dropna(subset="p"), list[str]()
+    for row in rows.sort_values("contrast", key=lambda names: names != NULL, kind="stable").itertuples():
+        found = [side for p, side in ((row.p, "more"), (row.p_below, "less")) if p <= 1 - confidence]
+        mark = "**" if found and (row.contrast == NULL or found == ["less"]) else ""
+        there = f"{mark}{found[0]} than elsewhere{mark}" if found else "undecided"
+        who, p = "teacher again" if row.contrast == NULL else words(row.contrast), min(row.p, row.p_below)
+        said.append(f"{who}: {there} ({row.statistic:+.3f}, {p_value(p)})")
+    return f"Advantage in {words(rows['named'].iloc[0])}: {'; '.join(said)}." if said else ""
+
+
+@each_pair
 def bought(gain: pd.DataFrame) -> str:
     """How each strategy compares with buying at random; the frame is that of `summaries.budget_gain`."""
     said = []

@@ -11,13 +11,12 @@ from bbi_utils.report.labels import GAMES, in_order, pair_title, words
 
 CAPTION = (
     "{title}: advantage of each adversary that sees {game}, by category of prompt{papers}. Darker is "
-    "easier to tell from the teacher; below each estimate stands its {ends}, in bold where it lies above "
-    "chance (0)."
+    "easier to tell from the teacher, and bold lies above chance (0); below each estimate stands {ends}."
 )
-JOINT = "{level:.0%} interval over prompts, which holds together over a column"
+JOINT = "its {level:.0%} interval over prompts, which holds together over a column"
 EXACT = (
-    "exact one-sided {level:.0%} bounds, the lower ones together over all categories, adversaries and "
-    "games, and so the upper ones"
+    "its pair of exact one-sided {level:.0%} bounds, the lower ones together over all categories, "
+    "adversaries and games, and so the upper ones"
 )
 
 

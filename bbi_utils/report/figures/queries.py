@@ -39,7 +39,7 @@ def queries_figure(
     table = queries[queries["game"] == game]
     pairs, arms = pairs_in(table["pair"]), in_order(table["contrast"], ARMS)
     sizes = sorted(int(q) for q in table["q"].unique())
-    drawn = {pair: adversary or _strongest(table[table["pair"] == pair]) for pair in pairs}
+    drawn = {pair: adversary or strongest(table[table["pair"] == pair]) for pair in pairs}
     table = table[table["adversary"] == table["pair"].map(drawn)]
     fig, axes = pair_columns(pairs, height=3.0, sharey=True)
     top = table.iloc[:0] if limit is None else limit[(limit["game"] == game) & limit["q"].isin(sizes)]
@@ -61,7 +61,8 @@ def queries_figure(
     return fig
 
 
-def _strongest(table: pd.DataFrame) -> str:
+def strongest(table: pd.DataFrame) -> str:
+    """The adversary of one pair and game with the largest advantage on the base student at the first q."""
     first = table[(table["q"] == table["q"].min()) & (table["contrast"] == "base")]
     first = first[first["n"] == first["n"].max()]  # a judge of a few prompts would end the curves early
     return str(first.sort_values(["advantage", "adversary"], ascending=[False, True])["adversary"].iloc[0])

@@ -38,7 +38,9 @@ def wealth_figure(wealth: pd.DataFrame, *, error: float = 0.05) -> Figure:
     axes[0, 0].yaxis.set_major_formatter(lambda value, _: f"{value:,g}")  # the default writes formulas
     axes[0, 0].yaxis.set_minor_formatter("")
     dashed = chance_handle(f"{threshold:.3g} = 1 / {error:.3g}")
-    legend_below(fig, [ARMS[arm] for arm in arms], dashed, Line2D([], [], label="at the start", **START))
+    legend_below(
+        fig, [ARMS[arm] for arm in arms], dashed, Line2D([], [], label="wealth at the start", **START)
+    )
     cut = CUT if most > top or least < low else ""
     n = int(wealth.groupby(["pair", "contrast"])["query"].max().min())
     fig.set_label(CAPTION.format(n=n, threshold=threshold, error=error, cut=cut))
