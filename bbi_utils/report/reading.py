@@ -18,6 +18,7 @@ from bbi_utils.report.labels import GAMES, p_value, pair_title, pairs_in, words
 from bbi_utils.responses.answers import NULL
 
 ROUNDED = "teacher_4bit"
+FEW = 0.03  # of the answers may be cut off; notebook 02 says so before it counts
 
 
 def each_pair(say: Callable[..., str]) -> Callable[..., str]:
@@ -236,21 +237,22 @@ def lengths(answers: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) ->
         found = (
             "**the bands come apart**" if gaps.max() > bands else "the bands overlap everywhere, undecided"
         )
-        far = f"at most {gaps.max():.1%} of answers (at {at[gaps.argmax()]} words)"
+        far = f"at most {gaps.max():.1%} of answers (at length {at[gaps.argmax()]})"
         said.append(f"The curve of {ARMS[arm].name} lies {far} from that of {ARMS[first].name}: {found}")
     return f"Words in the median answer: {'. '.join(said)}."
 
 
 @each_pair
 def stopped(rates: pd.DataFrame) -> str:
-    """Whether the students end their answers as the teacher does; the frame is that of `answer_rates`."""
+    """Whether answers end, and the students' as the teacher's do; the frame is that of `answer_rates`."""
     ends = rates[rates["quantity"] == "stopped"].set_index("arm")
     short = [arm for arm in ends.index if ends.loc[arm, "upper"] < ends.loc["teacher", "lower"]]
     shares = ", ".join(f"{words(arm)} {ends.loc[arm, 'rate']:.1%}" for arm in ends.index)
     found = (
         f"**{' and '.join(short)} run on more often than the teacher**" if short else "none falls behind it"
     )
-    return f"Answers that end by themselves: {shares}; {found}."
+    cut = "**Many answers are cut off.** " if ends["rate"].min() < 1 - FEW else ""
+    return f"{cut}Answers that end by themselves: {shares}; {found}."
 
 
 @each_pair
