@@ -46,7 +46,7 @@ def checked(scores: pd.DataFrame, *needed: str, key: Sequence[str] = ()) -> pd.D
     if len(twice := table[table.duplicated([*ROW, *key, "shown", "prompt_id"])]):
         first = twice.iloc[0]
         who = f"{first['adversary']} ({first['game']})"
-        raise BadInput(f"prompt {first['prompt_id']} has {who} twice; one row a prompt")
+        raise BadInput(f"prompt {first['prompt_id']} has {who} twice; one row per prompt")
     return table
 
 

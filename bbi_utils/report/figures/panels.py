@@ -230,7 +230,7 @@ def heat_maps(
 
 def starred(table: pd.DataFrame) -> str:
     """What a star means, in a caption, where a category has one."""
-    return " (* the paper names it)" if set(PAPERS_THREE) & set(table["category"]) else ""
+    return " (* is named in the paper)" if set(PAPERS_THREE) & set(table["category"]) else ""
 
 
 def _row(category: str) -> str:

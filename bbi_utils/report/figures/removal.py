@@ -13,9 +13,9 @@ REMOVED = {
     "length": "length", "markup": "markup and\npunctuation", "case": "letter case", "order": "word order"
 }  # fmt: skip
 CAPTION = (
-    "Advantage lost when one kind of difference is taken out of all answers and the adversary, who sees "
-    "two, is trained anew; {n} prompts. Lines are {level:.0%} intervals over paired prompts that hold "
-    "together over the rows of one colour; removals overlap, so losses do not add up."
+    "Advantage with two answers that is lost when one kind of difference is taken out of all answers and "
+    "the adversary is trained anew; {n} prompts. Lines are {level:.0%} intervals over paired prompts that "
+    "hold together over the rows of one colour; removals overlap, so losses do not add up."
 )
 
 
