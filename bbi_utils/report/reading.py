@@ -152,7 +152,7 @@ def removals(costs: pd.DataFrame) -> str:
     for contrast, rows in costs[costs["category"] == "all"].groupby("contrast"):
         most, above = rows.loc[rows["cost"].idxmax()], (rows["lower"] > 0).sum()
         loss = f"{words(most['adversary'])} without {most['removed']}, {value(most, 'cost')}"
-        said.append(f"{words(str(contrast))}: {above} of {len(rows)} cost advantage; most lost {loss}")
+        said.append(f"{words(str(contrast))}: {above} of {len(rows)} cost advantage; most is lost by {loss}")
     return f"Removals, {'; '.join(said)}."
 
 
