@@ -105,7 +105,7 @@ def test_removals_are_counted_over_all_prompts_and_the_dearest_is_named() -> Non
     costs = table("contrast adversary removed category cost lower upper", *rows)
     costs = pd.concat([costs, costs.assign(category="safety", cost=0.9)])
     said = reading.removals(costs)
-    assert "Removals, base: 1 of 2 cost advantage; most is lost by stylometric without markup, 0.200 [" in said
+    assert "Removals, base: 1 of 2 cost advantage; most is lost by stylometric without markup, 0.200" in said
 
 
 def test_who_comes_nearest_to_the_limit_is_named_and_where_there_is_none_nobody_is() -> None:
