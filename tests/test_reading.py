@@ -58,6 +58,9 @@ def test_the_strongest_is_chosen_on_the_base_student_and_length_stands_beside_it
     assert "Strongest on the base student is word n-grams (two answers) with 0.500 [0.400, 0.600]" in said
     assert "has 0.200 [0.100, 0.300], and 1 of 2 rows lie above chance" in said
     assert "Length alone has 0.200 and -0.100 in that game." in said
+    assert "Strongest on the distilled" not in said
+    other = advantages(0.0).replace({"advantage": {-0.1: 0.9}})  # length on the distilled student
+    assert "Strongest on the distilled one is length (two answers) with 0.900 [" in reading.told_apart(other)
 
 
 @pytest.mark.parametrize(

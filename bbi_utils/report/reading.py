@@ -98,11 +98,16 @@ def told_apart(advantage: pd.DataFrame) -> str:
     had, left = (value(part.loc[(adversary, game)], "advantage") for part in (base, other))
     length = ("length", game)
     alone = [f"{part.loc[length, 'advantage']:.3f}" for part in (base, other) if length in part.index]
-    return (
+    said = (
         f"Strongest on the base student is {_name(adversary, game)} with {had}. On the distilled one it has "
         f"{left}, and {(other['lower'] > 0).sum()} of {len(other)} rows lie above chance."
         + (f" Length alone has {' and '.join(alone)} in that game." if alone else "")
     )
+    if (most := other["advantage"].idxmax()) != (adversary, game):
+        said += (
+            f" Strongest on the distilled one is {_name(*most)} with {value(other.loc[most], 'advantage')}."
+        )
+    return said
 
 
 @each_pair
