@@ -144,6 +144,7 @@ def test_the_page_holds_picture_and_tables_and_models_of_any_name(tmp_path: Path
     page, *files = write_matrix(compare_all(table), tmp_path / "out", sources=[source])
     text = page.read_text(encoding="utf-8")
     assert page.name == "matrix.html" and "data:image/png;base64," in text
+    assert '<img alt="Advantage between every two of' in text
     assert "&lt;b&gt;terse&lt;/b&gt;" in text and "<b>terse" not in text and "polite too" in text
     assert {"advantages.csv", "nearest.csv", "scores.parquet", "manifest.json"} <= {
         file.name for file in files
