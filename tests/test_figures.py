@@ -117,7 +117,7 @@ def test_all_maps_have_the_categories_in_one_order(drawn: dict[str, Figure]) -> 
     maps += [figures.removal_category_figure(costs, pair=pair, adversary="ngrams") for pair in made.PAIRS]
     orders = {tuple(label.get_text() for label in fig.axes[0].get_yticklabels()) for fig in maps}
     assert len(orders) == 1
-    assert [name.rstrip("*").replace("\n", "_").replace(" ", "_") for name in orders.pop()] == [*CATEGORIES]
+    assert [name.rstrip("†").replace("\n", "_").replace(" ", "_") for name in orders.pop()] == [*CATEGORIES]
 
 
 def test_a_figure_is_shown_with_its_alternative_text(

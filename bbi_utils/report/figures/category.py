@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bbi_utils.report.figures.panels import heat_maps, limit_rows, starred, students_in, with_limit
+from bbi_utils.report.figures.panels import daggers, heat_maps, limit_rows, students_in, with_limit
 from bbi_utils.report.figures.style import use_style
 from bbi_utils.report.labels import GAMES, in_order, pair_title, words
 
@@ -54,5 +54,5 @@ def category_figure(
     fig = heat_maps(part, names, stacked=len(names) > 4, **what)
     ends = (EXACT if exact else JOINT).format(level=confidence)
     said = {"title": pair_title(pair), "game": GAMES[game]}
-    fig.set_label(CAPTION.format(ends=ends, papers=starred(part), **said))
+    fig.set_label(CAPTION.format(ends=ends, papers=daggers(part), **said))
     return fig

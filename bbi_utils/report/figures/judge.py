@@ -14,7 +14,7 @@ ADVANTAGES = {
     "all_pairs_advantage": "all pairs, inconsistent = ½",
     "consistent_advantage": "consistent verdicts only",
 }
-SHARES = {"kept_fraction": "kept (consistent)", "first_position_rate": 'verdicts "A"'}
+SHARES = {"kept_fraction": "agree in both orders", "first_position_rate": 'say "A"'}
 CAPTION = (
     "How a judge of another model family names the teacher's answer of two, asked in both orders: its "
     'advantage (top) and the share of its verdicts that agree in both orders or say "A" (bottom). Lines '

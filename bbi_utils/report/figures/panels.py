@@ -228,14 +228,14 @@ def heat_maps(
     return fig
 
 
-def starred(table: pd.DataFrame) -> str:
-    """What a star means, in a caption, where a category has one."""
-    return " (* is named in the paper)" if set(PAPERS_THREE) & set(table["category"]) else ""
+def daggers(table: pd.DataFrame) -> str:
+    """What a dagger means, in a caption, where a category has one."""
+    return " († is named in the paper)" if set(PAPERS_THREE) & set(table["category"]) else ""
 
 
 def _row(category: str) -> str:
-    """A category's name, on two lines where it is long, with a star where the paper found artifacts."""
-    name = as_drawn(words(category)) + ("*" if category in PAPERS_THREE else "")
+    """A category's name, on two lines where it is long, with a dagger where the paper found artifacts."""
+    name = as_drawn(words(category)) + ("†" if category in PAPERS_THREE else "")
     return name.replace(" ", "\n", 1) if len(name) > LONGEST_NAME else name
 
 
