@@ -21,6 +21,10 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SECONDS = 40.0
 
 
+class Refused(Exception):
+    """The browser does not do what it was told."""
+
+
 class Tab:
     """One page: what it evaluates, which keys it gets, and everything that it asked the network for."""
 
@@ -39,7 +43,8 @@ class Tab:
         while True:
             said = json.loads(self._socket.recv())
             if said.get("id") == number:
-                assert "error" not in said, said
+                if "error" in said:
+                    raise Refused(said["error"]["message"])
                 return dict(said["result"])
             self._keep(said)
 
@@ -63,10 +68,12 @@ class Tab:
     def wait(self, expression: str) -> Any:
         """The expression's value, once it is true."""
         end = time.monotonic() + SECONDS
-        while not (found := self.value(expression)):
+        while True:
+            with contextlib.suppress(Refused):  # the page goes on to another at this moment
+                if found := self.value(expression):
+                    return found
             assert time.monotonic() < end, f"{expression} never came; errors: {self.errors}"
             time.sleep(0.005)
-        return found
 
     def press(self, key: str) -> None:
         """Press and release a key, as a keyboard does."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_study import in_this_process, keep_modules
 
 
 def pytest_configure() -> None:
@@ -31,17 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """What new modules brought with them stays: no collection of garbage need walk through it again.
-
-    Where a model is let go all garbage is collected, which beside all libraries takes most of a second.
-    """
-    if len(sys.modules) > loaded.get("modules", 0):
-        gc.collect()
-        gc.freeze()
-        loaded["modules"] = len(sys.modules)
-
-
-loaded: dict[str, int] = {}
+    """Whatever a test loads is loaded for good."""
+    keep_modules()
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -264,6 +255,21 @@ def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny Llama-shaped checkpoint (do not write into it)."""
     return make_llama(tmp_path_factory.mktemp("models") / "tiny-llama")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A probe as sampling needs it."""
+
+    id: str
+    prompt: str
+
+
+@pytest.fixture
+def quick() -> Iterator[None]:
+    """Notebooks run without kernels in this test."""
+    with in_this_process():
+        yield
 
 
 @pytest.fixture

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import Asked
 
 from bbi_utils.distillation import budget
 from bbi_utils.distillation.acquisition import STRATEGIES
@@ -18,13 +19,6 @@ from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Sampling
 from bbi_utils.progress import Progress
 from bbi_utils.responses.store import ResponseStore
-
-
-@dataclass(frozen=True)
-class Asked:
-    id: str
-    prompt: str
-
 
 TEST = [Asked(f"t{i}", f"What is {i} more?") for i in range(3)]
 N = 80

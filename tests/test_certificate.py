@@ -12,6 +12,7 @@ import pytest
 from bbi_utils.errors import BadInput
 from bbi_utils.games.certificate import certify, prompts_for
 from bbi_utils.games.inference.exact import Counts, Record, bounds, lower_bound
+from bbi_utils.games.scores import checked, records
 from bbi_utils.report.text import render
 from bbi_utils.study.cli.main import main
 
@@ -63,13 +64,15 @@ def test_more_prompts_and_less_confidence_tighten() -> None:
     assert bounds([side], error=0.2)[1] < high
 
 
-@pytest.mark.parametrize("n", [200, 1000])
-def test_all_intervals_cover_together_and_are_narrower_than_hoeffdings(n: int) -> None:
-    rng, covered, widths, runs = np.random.default_rng(n), 0, [], 150
+@pytest.mark.parametrize(("n", "runs"), [(200, 150), (1000, 60)])
+def test_all_intervals_cover_together_and_are_narrower_than_hoeffdings(n: int, runs: int) -> None:
+    """Where they held together in 0.88 of runs only, both would pass once in a thousand times."""
+    rng, covered, widths = np.random.default_rng(n), 0, []
     for _ in range(runs):
         advantage = rng.uniform(0, 0.5, 8)
         outcomes = world(rng, n, advantage, rng.choice([0.0, 0.1, 0.4], 8), rng.choice([0.0, 0.5, 0.9]))
-        rows = certify(scores(outcomes), epsilon=0.1).rows
+        # Neither categories nor a plan, which have bounds of their own and take longer.
+        rows = certify(scores(outcomes).drop(columns="category"), epsilon=0.9).rows
         covered += all(row.lower <= truth <= row.upper for row, truth in zip(rows, advantage, strict=True))
         widths += [(row.upper - row.lower) / 2 for row in rows]
     assert covered / runs >= 0.95
@@ -244,11 +247,18 @@ def cross_fitted_worlds(folds: int, worlds: int) -> list[pd.DataFrame]:
     return found
 
 
+def floor_of(table: pd.DataFrame) -> float:
+    """That of the only row; a whole certificate takes ten times as long."""
+    (record,) = records(checked(table)).values()
+    return record.bounds(error=1 - 0.95)[0]
+
+
 def test_folds_that_err_together_do_not_refute_too_often() -> None:
     """The certificate knows of folds; the same table without them would be refuted far too often."""
     worlds = cross_fitted_worlds(5, 400)
-    known = np.mean([certify(table, epsilon=0.0).verdict == "refuted" for table in worlds])
-    unknown = np.mean([certify(table.assign(fold=0), epsilon=0.0).verdict == "refuted" for table in worlds])
+    assert certify(worlds[0], epsilon=0.0).rows[0].floor == floor_of(worlds[0])
+    known = np.mean([floor_of(table) > 0 for table in worlds])
+    unknown = np.mean([floor_of(table.assign(fold=0)) > 0 for table in worlds])
     assert known <= 0.05 < 0.07 < unknown
 
 

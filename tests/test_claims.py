@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,15 +22,27 @@ from bbi_utils.report.claims_text import read_claims
 from bbi_utils.study.cli.main import main
 
 
+@cache
+def usual() -> summaries.Tables:
+    """All tables of a run; nobody may write into them."""
+    found: dict[str, Any] = {"similarity": made.similarity(300), "budget": made.budget(20)}
+    found |= {"answers": made.answers(), "likelihoods": made.likelihoods(), "wealth": pd.DataFrame()}
+    found |= {"removals": made.removals(60), "tests": watched(40.0, 0.01)}
+    return summaries.Tables(**found, **played(made.scores(300), made.judgements(200)))
+
+
+def played(scores: pd.DataFrame, verdicts: pd.DataFrame) -> dict[str, Any]:
+    """The scores with the judge's among them, its verdicts, and the certificates of both."""
+    scores = pd.concat([scores, judge.to_scores(verdicts)])
+    return {"scores": scores, "judgements": verdicts, "certificates": certificates(scores)}
+
+
 def tables(**changes: pd.DataFrame) -> summaries.Tables:
     """All tables of a run, some of them exchanged; the certificates are those of the scores."""
-    verdicts = changes.pop("judgements", made.judgements(200))
-    scores = pd.concat([changes.pop("scores", made.scores(300)), judge.to_scores(verdicts)])
-    found = {"similarity": made.similarity(300), "budget": made.budget(20), "answers": made.answers()}
-    found |= {"removals": made.removals(60), "tests": watched(40.0, 0.01), "wealth": pd.DataFrame()}
-    found |= {"likelihoods": made.likelihoods()}
-    found |= {"scores": scores, "judgements": verdicts, "certificates": certificates(scores)}
-    return summaries.Tables(**(found | changes))
+    if changes.keys() & {"scores", "judgements"}:
+        games = {"scores": made.scores(300), "judgements": made.judgements(200), **changes}
+        changes |= played(games["scores"], games["judgements"])
+    return replace(usual(), **changes)
 
 
 def certificates(scores: pd.DataFrame, *, epsilon: float = 0.05) -> list[Certificate]:
@@ -48,7 +62,7 @@ def watched(queries: float, p: float) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def frames() -> dict[str, pd.DataFrame]:
-    return summaries.summarise(tables())
+    return summaries.summarise(usual())
 
 
 def row(table: pd.DataFrame, claim: str, pair: str = "qwen") -> pd.Series:
@@ -126,9 +140,11 @@ def test_a_null_that_is_told_apart_fails_and_is_shown() -> None:
     ("guided", "seeds", "verdict"),
     [(0.05, 12, "contradicted"), (-0.05, 12, "supported"), (0.0, 3, "undecided"), (0.05, 3, "undecided")],
 )
-def test_guided_buying_is_judged_at_every_budget_and_by_its_margin(guided, seeds, verdict) -> None:
-    budget = made.budget(20, guided=guided, seeds=seeds)
-    found = row(claims.claim_table(summaries.summarise(tables(budget=budget))), "does not consistently beat")
+def test_guided_buying_is_judged_at_every_budget_and_by_its_margin(frames, guided, seeds, verdict) -> None:
+    bought = made.budget(20, guided=guided, seeds=seeds)
+    kinds = {"": summaries.budget_summary, "_gain": summaries.budget_gain, "_joint": summaries.budget_joint}
+    changed = {f"budget{name}": kind(bought) for name, kind in kinds.items()}
+    found = row(claims.claim_table(frames | changed), "does not consistently beat")
     assert found["verdict"] == verdict and found["asked"] == "below 0.01"
 
 
@@ -151,10 +167,8 @@ def test_a_run_without_checked_content_or_null_has_a_dash_there(frames: dict[str
     assert row(table, "end by themselves, base")["verdict"] == "undecided"  # 199 of 200
 
 
-def test_certificates_of_base_and_distilled_stand_among_the_claims_with_their_bounds() -> None:
-    whole = tables()
-    found = whole.certificates
-    table = claims.claim_table(summaries.summarise(whole))
+def test_certificates_of_base_and_distilled_stand_among_the_claims_with_their_bounds(frames) -> None:
+    found, table = usual().certificates, claims.claim_table(frames)
     for arm in ("base", "distilled"):
         line = row(table, f"certificate for ε = 0.05 at q = 1, {arm} student")
         one = next(c for c in found if (c.pair, c.contrast) == ("qwen", arm))
@@ -168,8 +182,8 @@ def test_certificates_of_base_and_distilled_stand_among_the_claims_with_their_bo
     ("queries", "p", "student", "null"),
     [(40.0, 0.01, "supported", "failed"), (np.nan, 0.3, "undecided", "passed")],
 )
-def test_a_difference_is_to_be_established_for_students_only(queries, p, student, null) -> None:
-    table = claims.claim_table(summaries.summarise(tables(tests=watched(queries, p))))
+def test_a_difference_is_to_be_established_for_students_only(frames, queries, p, student, null) -> None:
+    table = claims.claim_table(frames | {"tests": watched(queries, p)})
     assert row(table, "prompt by prompt: distilled")["verdict"] == student
     assert row(table, "are not established")["verdict"] == row(table, "no kernel test")["verdict"] == null
 

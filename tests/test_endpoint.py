@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Asked
 from serving import FAULTS, Proxy, random_plan, sampling_copy, served
 
 from bbi_utils.errors import BadInput
@@ -23,12 +23,6 @@ SAMPLING = Sampling(temperature=0.7, top_p=1.0, max_new_tokens=24, seed=3)
 GREEDY = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=12)
 CANARY = "sk-canary-0123456789"
 PASSING = [name for name in FAULTS if name not in ("unauthorised", "unknown model")]
-
-
-@dataclass(frozen=True)
-class Asked:
-    id: str
-    prompt: str
 
 
 PROBES = [

@@ -71,11 +71,11 @@ def test_no_emphasis_is_the_common_voice() -> None:
     assert emphasis_on(["safety"])["safety"] > emphasis_on(["safety"])["factual"] > 0
 
 
-@pytest.mark.parametrize("world", ["three", "another_three"])
-def test_the_study_finds_the_planted_three(world: str) -> None:
-    found = [study(seed, world, family="qwen", prompts=1200) for seed in (2000, 2001)]
-    assert sum(len(one.first & set(PLANTED_IN[world])) for one in found) >= 5  # of 6; 1.8 by chance
-    assert all(one.p <= 0.05 and one.p_named <= 0.05 and one.refuted for one in found)
+def test_the_study_finds_the_planted_three_in_both_worlds() -> None:
+    found = {world: study(2000, world, family="qwen", prompts=1200) for world in ("three", "another_three")}
+    right = sum(len(one.first & set(PLANTED_IN[world])) for world, one in found.items())
+    assert right >= 5  # of 6; by chance 1.8, and 5 in 1 of 330 samples
+    assert all(one.p <= 0.05 and one.p_named <= 0.05 and one.refuted for one in found.values())
 
 
 def test_the_study_finds_nothing_where_nothing_is_planted() -> None:

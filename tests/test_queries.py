@@ -176,7 +176,8 @@ def null_world(seed: int, *, n: int = 400, folds: int = 10) -> pd.DataFrame:
 
 @pytest.mark.parametrize("q", [1, 4])
 def test_folds_that_err_together_do_not_move_intervals_off_zero_too_often(q):
-    worlds, folded, alone = 200, 0, 0
+    """Were intervals of level 0.8 wrong in 0.3 of worlds, a hundred worlds would show it 98 times of 100."""
+    worlds, folded, alone = 100, 0, 0
     for world in range(worlds):
         made = null_world(world)
         table = advantage_of_queries(made, sizes=(q,), confidence=0.8)

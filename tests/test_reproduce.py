@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,13 +76,6 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test starts from an environment that says nothing about the hub, and restores it."""
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         monkeypatch.setenv(name, "1")
-
-
-@pytest.fixture
-def quick() -> Iterator[None]:
-    """Notebooks run without kernels in this test."""
-    with in_this_process():
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy
 import pandas
 import pytest
+from conftest import Asked
 from test_store import registered
 
 from bbi_utils import paths
@@ -28,12 +29,6 @@ from bbi_utils.responses.store import ResponseStore
 
 SAMPLING = Sampling(temperature=0.9, top_p=0.95, max_new_tokens=6, seed=3)
 SAME = ["prompt_id", "answer", "finish_reason", "prompt_tokens", "answer_tokens"]
-
-
-@dataclass(frozen=True)
-class Asked:
-    id: str
-    prompt: str
 
 
 PROBES = [Asked(f"p{i}", f"What is {i} plus {i * i}?" + " Please." * (i % 5)) for i in range(13)]

@@ -98,13 +98,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture
-def quick() -> Iterator[None]:
-    """Notebooks run without kernels in this test."""
-    with in_this_process():
-        yield
-
-
-@pytest.fixture
 def until(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Carries out a line of the table with the real notebooks, up to the one named."""
 
@@ -138,6 +131,7 @@ def test_hub_models(world: World, until: Any, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     # The hub's client has read its environment when the tests began; a run's own processes read it anew.
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with in_this_process(but=("02",)):
         run = until(world.settings("two models on the hub"), "03")
     models = json.loads(run.manifest.read_text())["models"]
@@ -254,9 +248,9 @@ def test_the_whole_study_with_teacher_and_judge_behind_endpoints(
     settings |= {
         k: v for k, v in judging.settings("a judge behind an endpoint").items() if k.startswith("judge")
     }
-    # What endpoints do not change is played small; the key goes by the environment into real kernels.
+    # What endpoints do not change is played small; the key goes by the environment into a real kernel.
     settings |= {"encoders": [], "budgets": [10], "budget_seeds": 1}
-    with in_this_process(but=("02", "05")):
+    with in_this_process(but=("02",)):
         driver.reproduce("pocket", ["qwen"], settings)
     run = RunPaths(settings["run_dir"], "qwen")
     remote = [each for each in oracles(run).values() if each.get("kind") == "endpoint"]

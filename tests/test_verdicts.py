@@ -155,7 +155,7 @@ def test_what_was_planted_is_asked_of_planted_pairs_and_the_paper_s_claims_are_n
     assert set(asked.loc["qwen"].query("table == 'paper'")["verdict"]) == {claims.NOTHING}
     assert asked.loc[("qwen", "planted_base"), "verdict"] == claims.NOTHING
     wrong = {"qwen": ["factual", "arithmetic", "instruction_following"]}
-    other = summaries.summarise(tables(), planted=wrong)["concentration"]
+    other = summaries.concentrations(summaries.learned(tables().scores), wrong)
     assert (other.query("named_by == 'planted' and contrast == 'base'")["p_below"] < 0.05).all()
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import io
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -120,6 +122,20 @@ def write_notebooks(folder: Path, **changed: str) -> Path:
     return folder
 
 
+_kept: set[str] = set()
+
+
+def keep_modules() -> None:
+    """No collection of garbage need walk again through what new modules brought with them.
+
+    Where a model is let go all garbage is collected, which beside all libraries takes most of a second.
+    """
+    if new := sys.modules.keys() - _kept:
+        gc.collect()
+        gc.freeze()
+        _kept.update(new)
+
+
 class Ended:
     """A process that has run a job: in truth this one did, without a kernel, which is much faster."""
 
@@ -153,6 +169,7 @@ def execute_here(job: Path) -> None:
             said = io.StringIO()
             with contextlib.redirect_stdout(said):
                 run_cell("".join(cell["source"]), names)
+            keep_modules()
             cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": said.getvalue()}]
             names |= task["parameters"] if "parameters" in cell["metadata"].get("tags", []) else {}
     Path(task["output"]).write_text(json.dumps(notebook))

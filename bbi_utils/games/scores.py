@@ -77,7 +77,7 @@ def _labelled(scores: pd.DataFrame, name: str) -> None:
 
 
 def _plain(scores: pd.DataFrame, name: str) -> None:
-    if not scores[name].map(pd.api.types.is_hashable).all():
+    if scores[name].dtype == object and not scores[name].map(pd.api.types.is_hashable).all():
         raise BadInput(f"the scores' column {name} holds lists; expected text or numbers")
 
 

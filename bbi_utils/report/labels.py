@@ -68,7 +68,7 @@ def listed(names: Iterable[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def counted(counts: Iterable[int]) -> str:
+def how_many(counts: Iterable[int]) -> str:
     """How many units the rows of a figure rest on: one number, or the fewest and the most."""
     fewest, most = min(found := list(counts)), max(found)
     return f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"

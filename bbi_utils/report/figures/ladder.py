@@ -8,7 +8,7 @@ from matplotlib.patches import Patch
 
 from bbi_utils.report.figures.panels import forest_figure, over_all
 from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, limit_handles, use_style
-from bbi_utils.report.labels import LIKELIHOOD, counted, listed, pairs_in, words
+from bbi_utils.report.labels import LIKELIHOOD, how_many, listed, pairs_in, words
 
 RUNGS = ("teacher_resample", "teacher_4bit", "distilled", "base")
 FLOOR = RUNGS[:2]
@@ -52,7 +52,7 @@ def _caption(table: pd.DataFrame, rungs: list[str], confidence: float) -> str:
     names = {"teacher_resample": "itself", "teacher_4bit": "its own 4-bit form"}
     floor = " and ".join(names[rung] for rung in FLOOR if rung in rungs) or "itself (not in this table)"
     said = {"rungs": listed(ARMS[rung].name for rung in rungs), "floor": floor}
-    return CAPTION.format(n=counted(table["n"]), level=confidence, **said)
+    return CAPTION.format(n=how_many(table["n"]), level=confidence, **said)
 
 
 def _weakest_first(table: pd.DataFrame, rung: str) -> list[str]:

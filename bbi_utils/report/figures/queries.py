@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from bbi_utils.report.figures.panels import along_steps, name_steps
 from bbi_utils.report.figures.style import ARMS, CHANCE, chance_handle, legend_below, pair_columns, use_style
-from bbi_utils.report.labels import GAMES, counted, heading, in_order, pairs_in, words
+from bbi_utils.report.labels import GAMES, heading, how_many, in_order, pairs_in, words
 from bbi_utils.responses.answers import NULL
 
 BOUND: dict[str, Any] = {
@@ -55,7 +55,7 @@ def queries_figure(
     ]
     limits = [Line2D([], [], **BOUND, **look) for look in named]
     legend_below(fig, [ARMS[arm] for arm in arms], *limits, chance_handle())
-    n = counted(table.loc[table["q"] == sizes[0], "n"] * sizes[0])
+    n = how_many(table.loc[table["q"] == sizes[0], "n"] * sizes[0])
     chosen = "" if adversary else CHOSEN
     fig.set_label(CAPTION.format(game=GAMES[game], n=n, level=confidence, chosen=chosen))
     return fig

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from bbi_utils.report.figures.panels import forest_figure
 from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, use_style
-from bbi_utils.report.labels import counted, heading, in_order, pairs_in, words
+from bbi_utils.report.labels import heading, how_many, in_order, pairs_in, words
 
 REMOVED = {
     "length": "length", "markup": "markup and\npunctuation", "case": "letter case", "order": "word order"
@@ -35,7 +35,7 @@ def removal_figure(costs: pd.DataFrame, *, confidence: float = 0.95) -> Figure:
         for ax, pair in zip(axes, pairs_in(table["pair"]), strict=True):
             ax.set_title(heading(pair, words(rows[0][0])))
     legend_below(fig, [ARMS[arm] for arm in arms], chance_handle("no loss"))
-    fig.set_label(CAPTION.format(n=counted(table["n"]), level=confidence))
+    fig.set_label(CAPTION.format(n=how_many(table["n"]), level=confidence))
     return fig
 
 

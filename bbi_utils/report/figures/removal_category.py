@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from bbi_utils.report.figures.panels import daggers, heat_maps
 from bbi_utils.report.figures.removal import REMOVED, kind_of
 from bbi_utils.report.figures.style import use_style
-from bbi_utils.report.labels import counted, in_order, pair_title, words
+from bbi_utils.report.labels import how_many, in_order, pair_title, words
 
 CAPTION = (
     "{title}, {adversary}: advantage lost when one kind of difference is taken out of all answers, by "
@@ -30,6 +30,6 @@ def removal_category_figure(
     what: dict[str, Any] = {"across": "removed", "value": "cost", "label": "advantage lost without"}
     fig = heat_maps(part, columns, framed=True, **what)
     named = {"title": pair_title(pair), "adversary": words(adversary)}
-    said = {**named, "n": counted(part["n"]), "papers": daggers(part)}
+    said = {**named, "n": how_many(part["n"]), "papers": daggers(part)}
     fig.set_label(CAPTION.format(level=confidence, **said))
     return fig
