@@ -223,7 +223,10 @@ def judging(study: Study, *, of: int) -> Done:
     checkpoint = checkpoints.resolve_model(str(study.judge))
     model = checkpoints.load_model(checkpoint, quantisation="none", dtype=study.dtype, device=study.device)
     tokenizer, size = checkpoints.load_tokenizer(checkpoint), study.batch_size
-    judge, some = LanguageModelJudge("stand-in", model, tokenizer, batch_size=size), pairs_of(study).head(size)
+    judge, some = (
+        LanguageModelJudge("stand-in", model, tokenizer, batch_size=size),
+        pairs_of(study).head(size),
+    )
     try:
         judge(list(some["prompt"]), list(some["teacher"]), list(some["student"]))
     except BadInput as refusal:  # after all of its work: random weights say neither A nor B

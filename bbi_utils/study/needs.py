@@ -121,7 +121,7 @@ class Sizes:
         embedded = shape.numbers - shape.layers * shape.layer
         learns = trained * shape.layer + (embedded if trained == layers else 0)
         heads, batch = max(1, shape.width // 64), 2 * EncoderSettings.batch_size
-        kept: float = batch * tokens * trained * 4 * (30 * shape.width + 6 * tokens * heads)
+        kept: float = batch * tokens * trained * 4 * (34 * shape.width + 8 * tokens * heads)
         kept = max(kept / (2.0 if self.gpu else 1.0), self.reading(shape, tokens, 64))
         states = 4.0 * tokens * shape.width
         texts = min(KEPT, n * (1 + 3 * self.contrasts))  # one by one, and each answer after the other
@@ -148,7 +148,7 @@ class Sizes:
         """Questions that hold a prompt and two answers; only what comes next is asked."""
         length, batch = PROMPT + 50 + 2 * self.new, self.study.batch_size
         memory = BASE + shape.numbers * BYTES[self.dtype] + batch * shape.words * 24
-        return memory + batch * length * 4 * 12 * shape.width, self.passes(shape, times * length)
+        return memory + self.reading(shape, length, batch), self.passes(shape, times * length)
 
     def buying(self, shape: Shape, kind: str) -> Cost:
         """Every student on a budget: distilled, then asked."""
