@@ -56,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     teacher = load_study("pocket", options.pair).teacher.removeprefix("pocket/")
     with tempfile.TemporaryDirectory() as folder:
         copy = sampling_copy(teacher, Path(folder) / teacher)
-        with served(copy, Path(folder) / "server.log") as reference:
-            settings = {"teacher": reference, "teacher_4bit": False, "run_dir": options.run_dir}
+        with served(Path(folder) / "server.log") as serve:
+            settings = {"teacher": serve(copy), "teacher_4bit": False, "run_dir": options.run_dir}
             reproduce("pocket", [options.pair], settings)
     remote = RunPaths(options.run_dir, options.pair)
     with ResponseStore(remote.responses) as store:

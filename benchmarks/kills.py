@@ -167,8 +167,8 @@ def endpoint_part(options: argparse.Namespace, folder: Path) -> None:
     from tests.serving import sampling_copy, served
 
     model = sampling_copy(options.model.removeprefix("pocket/"), folder / "model")
-    with served(model, folder / "server.log") as server:
-        bought_part(options, folder, server)
+    with served(folder / "server.log") as serve:
+        bought_part(options, folder, serve(model))
 
 
 def bought_part(options: argparse.Namespace, folder: Path, server: str) -> None:

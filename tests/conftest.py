@@ -7,12 +7,13 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from serving import served
 from tiny_study import in_this_process, keep_modules
 
 
@@ -255,6 +256,13 @@ def tiny_qwen(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a tiny Llama-shaped checkpoint (do not write into it)."""
     return make_llama(tmp_path_factory.mktemp("models") / "tiny-llama")
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], str]]:
+    """Puts a model's folder behind a real server, of which one is enough: starting it takes seconds."""
+    with served(tmp_path_factory.mktemp("serving") / "server.log") as serve:
+        yield serve
 
 
 @dataclass(frozen=True)

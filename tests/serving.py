@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -45,16 +46,10 @@ def sampling_copy(name: str, folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def served(model: Path, log: Path) -> Iterator[str]:
-    """The model behind `transformers serve`; yields its endpoint reference."""
+def served(log: Path) -> Iterator[Callable[[Path], str]]:
+    """`transformers serve`; yields what has it load a model and says how the model is referred to."""
     port = free_port()
-    command = [
-        str(Path(sys.executable).with_name("transformers")),
-        "serve",
-        str(model),
-        "--host",
-        "127.0.0.1",
-    ]
+    command = [str(Path(sys.executable).with_name("transformers")), "serve", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--device", "cpu", "--dtype", "float32"]
     with log.open("wb") as stream:
         server = subprocess.Popen(
@@ -69,10 +64,22 @@ def served(model: Path, log: Path) -> Iterator[str]:
         while not answers(port):
             assert server.poll() is None and time.monotonic() < deadline, log.read_text()[-2000:]
             time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}/v1#{model}"
+        yield partial(loaded, port)
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
+
+
+def loaded(port: int, model: Path) -> str:
+    """The endpoint reference of a model; its first answer takes longer than others and is had here."""
+    asked = {"model": str(model), "messages": [{"role": "user", "content": "Hello."}], "max_tokens": 1}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS_TO_START)
+    with contextlib.closing(connection):
+        about = {"Content-Type": "application/json"}
+        connection.request("POST", "/v1/chat/completions", json.dumps(asked), about)
+        reply = connection.getresponse()
+        assert reply.status == 200, reply.read()
+    return f"http://127.0.0.1:{port}/v1#{model}"
 
 
 def answers(port: int) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Asked
-from serving import FAULTS, Proxy, random_plan, sampling_copy, served
+from serving import FAULTS, Proxy, random_plan, sampling_copy
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Request, Sampling, Terms
@@ -32,10 +32,8 @@ PROBES = [
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("served")
-    with served(sampling_copy("qwen-teacher", folder / "teacher"), folder / "server.log") as reference:
-        yield reference
+def server(serve: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    return serve(sampling_copy("qwen-teacher", tmp_path_factory.mktemp("served") / "teacher"))
 
 
 @pytest.fixture(autouse=True)

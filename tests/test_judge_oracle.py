@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from serving import FAULTS, Proxy, respond, served
+from serving import FAULTS, Proxy, respond
 
 from bbi_utils.adversaries.judge.local import JUDGE_TEMPLATE
 from bbi_utils.adversaries.judge.remote import log_odds
@@ -176,15 +177,14 @@ def test_recorded_verdicts_are_a_judge_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.smoke
-def test_a_real_server_judges_as_the_model_here_does(tmp_path: Path) -> None:
+def test_a_real_server_judges_as_the_model_here_does(serve: Callable[[Path], str], tmp_path: Path) -> None:
     """`transformers serve` gives no log-probabilities: its letters are compared with the signs here."""
     prompts = ["What is the capital of Peru?", "Name a fruit.", "Say hello.", "What is 2 + 3?"]
     a = ["The capital of Peru is Lima.", "Certainly. A pear is a fruit.", "Hello.", "The answer is **5**."]
     b = ["Lima", "pear!", "Okay, hello! Hope that helps!", "5"]
     here = load_judge("pocket/llama-judge", device="cpu", dtype="float32")(prompts, a, b)
-    with served(WEIGHTS / "llama-judge", tmp_path / "server.log") as reference:
-        judge = load_judge(reference, answers=tmp_path / "r.sqlite", terms=Terms(concurrency=2))
-        found = judge(prompts, a, b)
-    with ResponseStore(tmp_path / "r.sqlite") as store:
+    reference, kept = serve(WEIGHTS / "llama-judge"), tmp_path / "r.sqlite"
+    found = load_judge(reference, answers=kept, terms=Terms(concurrency=2))(prompts, a, b)
+    with ResponseStore(kept) as store:
         assert store.spending().answered == 4
     assert np.sign(found).tolist() == np.sign(here).tolist()

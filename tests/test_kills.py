@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import fill
-from serving import sampling_copy, served
+from serving import sampling_copy
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Terms
@@ -40,10 +40,8 @@ def test_local_sampling_under_kills(
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("served")
-    with served(sampling_copy("qwen-student", folder / "model"), folder / "server.log") as reference:
-        yield reference
+def server(serve: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    return serve(sampling_copy("qwen-student", tmp_path_factory.mktemp("served") / "model"))
 
 
 @pytest.mark.smoke

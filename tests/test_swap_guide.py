@@ -11,7 +11,7 @@ import io
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import pytest
 from canary import assert_nowhere
 from conftest import make_adapter, make_llama, make_qwen, put_in_hub_cache
 from gguf_files import write_gguf
-from serving import sampling_copy, served
+from serving import sampling_copy
 from test_study import SMALL
 from tiny_study import in_this_process
 
@@ -211,21 +211,15 @@ def test_a_recorded_teacher(world: World, until: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def endpoint(world: World) -> Iterator[str]:
+def endpoint(world: World, serve: Callable[[Path], str]) -> str:
     """A pocket teacher behind a real server, whose key is a canary."""
-    with served(
-        sampling_copy("qwen-teacher", world.folder / "served"), world.folder / "server.log"
-    ) as reference:
-        yield reference
+    return serve(sampling_copy("qwen-teacher", world.folder / "served"))
 
 
 @pytest.fixture
-def judge(world: World) -> Iterator[str]:
+def judge(world: World, serve: Callable[[Path], str]) -> str:
     """A pocket judge behind a real server, which gives no log-probabilities: its text is read."""
-    with served(
-        sampling_copy("qwen-judge", world.folder / "judging"), world.folder / "judge.log"
-    ) as reference:
-        yield reference
+    return serve(sampling_copy("qwen-judge", world.folder / "judging"))
 
 
 @pytest.mark.smoke
