@@ -34,7 +34,7 @@ def test_a_null_control_that_rejects_is_said_in_bold_and_one_that_does_not_is_no
     both = pd.concat([advantages(-0.1, pair="llama"), advantages(0.02, pair="qwen")])
     bad, good = reading.null_control(both).split("\n")  # the paper's pairs in the paper's order
     assert bad.startswith("- **Qwen pair.** **The null control rejects")
-    assert "1 of its 2 rows lie above chance" in bad and "word n-grams (two answers) with 0.100" in bad
+    assert "1 of 2 rows lies above chance" in bad and "word n-grams (two answers) with 0.100" in bad
     assert good.startswith("- **Llama pair.** None of the 2 rows of the null control lies above chance")
 
 
@@ -56,7 +56,7 @@ def test_a_run_without_a_null_control_says_nothing_of_it() -> None:
 def test_the_strongest_is_chosen_on_the_base_student_and_length_stands_beside_it() -> None:
     said = reading.told_apart(advantages(0.0))
     assert "Strongest on the base student is word n-grams (two answers) with 0.500 [0.400, 0.600]" in said
-    assert "has 0.200 [0.100, 0.300], and 1 of 2 rows lie above chance" in said
+    assert "has 0.200 [0.100, 0.300], and 1 of 2 rows lies above chance" in said
     assert "Length alone has 0.200 and -0.100 in that game." in said
     assert "Strongest on the distilled" not in said
     other = advantages(0.0).replace({"advantage": {-0.1: 0.9}})  # length on the distilled student
@@ -75,12 +75,12 @@ def test_a_gain_in_similarity_is_read_from_its_interval(ends: tuple[float, float
     rows = [(name, mean, 0.0, 1.0) for name, mean in (("base", 0.6), ("distilled", 0.7), (NULL, 0.8))]
     frame = table("quantity mean lower upper", *rows, ("distilled - base", sum(ends) / 2, *ends))
     assert f"{says}: " in (said := reading.similarity_gain(frame))
-    assert "the teacher again lies +0.200 from the base student" in said
+    assert "where a perfect copy would have gained +0.200." in said
 
 
 def test_rows_that_fell_rose_or_are_undecided_are_counted() -> None:
     said = reading.falls(table("lower upper", (0.1, 0.2), (-0.1, 0.2), (-0.2, -0.1)))
-    assert "**In 1 of 3 rows the advantage rose.**" in said and "fell in 1 of 3 rows; 1 are undecided" in said
+    assert "**In 1 of 3 rows the advantage rose.**" in said and "fell in 1 of 3 rows; undecided: 1." in said
 
 
 def test_what_lies_beyond_the_floor_is_counted_and_a_rounding_that_shows_comes_first() -> None:
@@ -108,7 +108,9 @@ def test_removals_are_counted_over_all_prompts_and_the_dearest_is_named() -> Non
     costs = table("contrast adversary removed category cost lower upper", *rows)
     costs = pd.concat([costs, costs.assign(category="safety", cost=0.9)])
     said = reading.removals(costs)
-    assert "Removals, base: 1 of 2 cost advantage; most is lost by stylometric without markup, 0.200" in said
+    assert (
+        "Removals, base: 1 of 2 found to cost advantage; largest: stylometric without markup, 0.200" in said
+    )
 
 
 def test_who_comes_nearest_to_the_limit_is_named_and_where_there_is_none_nobody_is() -> None:
@@ -144,7 +146,7 @@ def test_tests_are_counted_and_one_that_stays_open_says_so() -> None:
         (NULL, "kernel", 90, 0.0, 1),
     ]
     tests = table("contrast test n p queries", *rows)
-    assert reading.tested(tests).endswith("base: 1 of 2 tests reject; watched, open after 90 queries.")
+    assert reading.tested(tests).endswith("base: 1 of 2 tests rejects; watched, undecided after 90 queries.")
     told = tests.replace({"p": {0.2: 0.04}}).fillna({"queries": 40.0})
     assert reading.tested(told).endswith("2 of 2 tests reject; watched, two models after 40 queries.")
 
@@ -216,10 +218,10 @@ def test_students_that_run_on_are_named() -> None:
     rows = [("teacher", 0.99, 0.97, 1.0), ("base", 0.5, 0.4, 0.6), ("distilled", 0.98, 0.95, 1.0)]
     frame = table("arm rate lower upper", *rows).assign(quantity="stopped")
     said = reading.stopped(frame)
-    assert "teacher 99.0%, base 50.0%, distilled 98.0%; **base run on more often than the teacher**." in said
+    assert "teacher 99.0%, base 50.0%, distilled 98.0%; **run on more often than the teacher: base**." in said
     assert said.startswith("- **Qwen pair.** **Many answers are cut off.** ")
     fine = reading.stopped(frame[frame["arm"] != "base"])
-    assert "none falls behind it" in fine and "cut off" not in fine
+    assert "no student is found to run on more often" in fine and "cut off" not in fine
 
 
 def quantities(contrast: str, every: tuple[float, float, float], *, kept: int = 80) -> pd.DataFrame:
@@ -255,9 +257,11 @@ def test_what_a_judge_lost_is_read_from_its_interval() -> None:
 
 def test_categories_are_ordered_only_where_they_differ() -> None:
     rows = [("base", 0.001, "safety, style_format"), ("distilled", 0.3, "factual"), (NULL, 0.02, "creative")]
+    rows += [("teacher_4bit", 0.4, "factual")]
     said = reading.categories(table("contrast p most", *rows))
     assert "base: they differ (p = 0.0010), most in safety, style format" in said
     assert "distilled: undecided whether they differ (p = 0.30)" in said and "factual" not in said
+    assert "; 4-bit teacher: undecided whether" in said
     assert "creative" not in said  # the null is told by null_p_values
 
 
@@ -266,21 +270,25 @@ def test_where_artifacts_sit_is_read_from_both_tails_and_of_the_paper_alone() ->
     rows = [("base", "paper", three, 0.27, 0.001, 1.0), ("distilled", "paper", three, -0.3, 0.99, 0.01)]
     rows += [("base", "planted", "x", 0.5, 0.0001, 1.0), (NULL, "paper", three, 0.1, 0.2, 0.8)]
     said = reading.concentrated(table("contrast named_by named statistic p p_below", *rows))
-    assert "Advantage in style format, safety: teacher again: undecided (+0.100, p = 0.2000)" in said
-    assert "base: more than elsewhere (+0.270, p = 0.0010)" in said and "+0.500" not in said
-    assert "distilled: **less than elsewhere** (-0.300, p = 0.0100)" in said
+    assert (
+        "Advantage in style format, safety: teacher again: undecided (+0.100, one-sided p = 0.2000)" in said
+    )
+    assert "base: more than elsewhere (+0.270, one-sided p = 0.0010)" in said and "+0.500" not in said
+    assert "distilled: **less than elsewhere** (-0.300, one-sided p = 0.0100)" in said
     found = table("contrast named_by named statistic p p_below", (NULL, "paper", three, 0.1, 0.01, 0.99))
     assert "teacher again: **more than elsewhere**" in reading.concentrated(found)
 
 
 def test_buying_is_read_from_the_mean_over_the_budgets() -> None:
-    rows = [("a", 0, 0.02, 0.01, 0.03), ("a", 16, 0.02, -1.0, 1.0), ("a", 32, -0.1, -1.0, 1.0)]
-    rows += [("b", 0, 0.0, -0.1, 0.1), ("b", 16, 0.1, -1.0, 1.0), ("b", 32, 0.1, -1.0, 1.0)]
+    a, b = "disagreement_known", "diversity"
+    rows = [(a, 0, 0.02, 0.01, 0.03), (a, 16, 0.02, -1.0, 1.0), (a, 32, -0.1, -1.0, 1.0)]
+    rows += [(b, 0, 0.0, -0.1, 0.1), (b, 16, 0.1, -1.0, 1.0), (b, 32, 0.1, -1.0, 1.0)]
     said = reading.bought(table("strategy budget gain lower upper", *rows))
-    assert "a: better than random on average (0.020 [0.010, 0.030]), above it at 1 of 2 budgets" in said
-    assert "b: undecided on average (0.000 [-0.100, 0.100]), above it at 2 of 2 budgets" in said
-    alone = table("strategy budget gain lower upper", ("a", 0, 0.1, np.nan, np.nan))
-    assert "a: undecided on average (0.100, no interval)" in reading.bought(alone)
+    assert "disagreement, all known: better than random on average (0.020 [0.010, 0.030]), above " in said
+    assert "random at 1 of 2 budgets" in said
+    assert "diversity: undecided on average (0.000 [-0.100, 0.100]), above random at 2 of 2 budgets" in said
+    alone = table("strategy budget gain lower upper", (a, 0, 0.1, np.nan, np.nan))
+    assert "all known: undecided on average (0.100, no interval)" in reading.bought(alone)
 
 
 def test_texts_are_shown_in_a_notebook_and_empty_ones_are_not(capsys: pytest.CaptureFixture[str]) -> None:

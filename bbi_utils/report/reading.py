@@ -50,6 +50,14 @@ def _name(adversary: str, game: str) -> str:
     return f"{words(adversary)} ({GAMES[game]})"
 
 
+def _arm(contrast: str) -> str:
+    return {NULL: "teacher again", ROUNDED: "4-bit teacher"}.get(contrast, words(contrast))
+
+
+def _lie(count: int, of: int) -> str:
+    return f"{count} of {of} rows {'lies' if count == 1 else 'lie'} above chance"
+
+
 def verdict(row: pd.Series, up: str, down: str) -> str:
     return up if row["lower"] > 0 else down if row["upper"] < 0 else "undecided"
 
@@ -65,8 +73,8 @@ def null_control(advantage: pd.DataFrame, *, confidence: float = 0.95) -> str:
     if not above:
         return f"None of the {len(rows)} rows of the null control lies above chance; {most}."
     return (
-        f"**The null control rejects, though there is nothing to find:** {above} of its {len(rows)} rows lie "
-        f"above chance; {most}. About one pair in {1 / (1 - confidence):.0f} does so by luck."
+        f"**The null control rejects, though there is nothing to find:** {_lie(above, len(rows))}; "
+        f"{most}. About one pair in {1 / (1 - confidence):.0f} does so by luck."
     )
 
 
@@ -100,7 +108,7 @@ def told_apart(advantage: pd.DataFrame) -> str:
     alone = [f"{part.loc[length, 'advantage']:.3f}" for part in (base, other) if length in part.index]
     said = (
         f"Strongest on the base student is {_name(adversary, game)} with {had}. On the distilled one it has "
-        f"{left}, and {(other['lower'] > 0).sum()} of {len(other)} rows lie above chance."
+        f"{left}, and {_lie((other['lower'] > 0).sum(), len(other))}."
         + (f" Length alone has {' and '.join(alone)} in that game." if alone else "")
     )
     if (most := other["advantage"].idxmax()) != (adversary, game):
@@ -116,7 +124,7 @@ def falls(difference: pd.DataFrame) -> str:
     fell, rose = (difference["lower"] > 0).sum(), (difference["upper"] < 0).sum()
     more = f"**In {rose} of {len(difference)} rows the advantage rose.** " if rose else ""
     open_ = len(difference) - fell - rose
-    return f"{more}The advantage fell in {fell} of {len(difference)} rows; {open_} are undecided."
+    return f"{more}The advantage fell in {fell} of {len(difference)} rows; undecided: {open_}."
 
 
 @each_pair
@@ -128,8 +136,7 @@ def similarity_gain(similarity: pd.DataFrame) -> str:
     found = verdict(gain, up=f"{made} more alike", down=f"**{made} less alike**")
     if found == "undecided":
         found = "Whether distillation made the answers more alike is undecided"
-    left = f"the teacher again lies {room:+.3f} from the base student"
-    return f"{found}: {value(gain, 'mean')}, where {left}."
+    return f"{found}: {value(gain, 'mean')}, where a perfect copy would have gained {room:+.3f}."
 
 
 @each_pair
@@ -157,7 +164,7 @@ def removals(costs: pd.DataFrame) -> str:
     for contrast, rows in costs[costs["category"] == "all"].groupby("contrast"):
         most, above = rows.loc[rows["cost"].idxmax()], (rows["lower"] > 0).sum()
         loss = f"{words(most['adversary'])} without {most['removed']}, {value(most, 'cost')}"
-        said.append(f"{words(str(contrast))}: {above} of {len(rows)} cost advantage; most is lost by {loss}")
+        said.append(f"{_arm(str(contrast))}: {above} of {len(rows)} found to cost advantage; largest: {loss}")
     return f"Removals, {'; '.join(said)}."
 
 
@@ -168,7 +175,7 @@ def reached(shares: pd.DataFrame) -> str:
     for contrast, rows in shares.dropna(subset="share").groupby("contrast"):
         best = rows.loc[rows["share"].idxmax()]
         who, share = _name(best["adversary"], best["game"]), value(best, "share")
-        said.append(f"{words(str(contrast))}: {who} reaches {share} of it")
+        said.append(f"{_arm(str(contrast))}: {who} reaches {share} of it")
     return f"Nearest to the limit, {'; '.join(said)}." if said else ""
 
 
@@ -186,7 +193,7 @@ def grows(growth: pd.DataFrame) -> str:
         )
         first, last = rows.iloc[0], rows.iloc[-1]
         ends = f"{first['advantage']:.3f} at q = {first['q']}, {value(last, 'advantage')} at {last['q']}"
-        said.append(f"{words(str(contrast))}: {ends}, {when}")
+        said.append(f"{_arm(str(contrast))}: {ends}, {when}")
     return f"{'; '.join(said)}."
 
 
@@ -199,10 +206,11 @@ def tested(tests: pd.DataFrame, *, confidence: float = 0.95) -> str:
     said = []
     for contrast, rows in tests[tests["contrast"] != NULL].groupby("contrast", sort=False):
         when, n = rows["queries"].min(), rows["n"].max()
-        watched = f"open after {n}" if np.isnan(when) else f"two models after {when:.0f}"
+        watched = f"undecided after {n}" if np.isnan(when) else f"two models after {when:.0f}"
         count = (rows["p"] <= 1 - confidence).sum()
         said.append(
-            f"{words(str(contrast))}: {count} of {len(rows)} tests reject; watched, {watched} queries"
+            f"{_arm(str(contrast))}: {count} of {len(rows)} tests {'rejects' if count == 1 else 'reject'}; "
+            f"watched, {watched} queries"
         )
     return f"{'. '.join(said)}."
 
@@ -254,7 +262,9 @@ def stopped(rates: pd.DataFrame) -> str:
     short = [arm for arm in ends.index if ends.loc[arm, "upper"] < ends.loc["teacher", "lower"]]
     shares = ", ".join(f"{words(arm)} {ends.loc[arm, 'rate']:.1%}" for arm in ends.index)
     found = (
-        f"**{' and '.join(short)} run on more often than the teacher**" if short else "none falls behind it"
+        f"**run on more often than the teacher: {' and '.join(short)}**"
+        if short
+        else "no student is found to run on more often"
     )
     cut = "**Many answers are cut off.** " if ends["rate"].min() < 1 - FEW else ""
     return f"{cut}Answers that end by themselves: {shares}; {found}."
@@ -294,7 +304,7 @@ def categories(heterogeneity: pd.DataFrame, *, confidence: float = 0.95) -> str:
     for row in heterogeneity[heterogeneity["contrast"] != NULL].itertuples():
         differ = f"they differ ({p_value(row.p)}), most in {words(row.most)}"
         open_ = f"undecided whether they differ (p = {row.p:.2f}), so do not read their order"
-        said.append(f"{words(row.contrast)}: {differ if row.p <= 1 - confidence else open_}")
+        said.append(f"{_arm(row.contrast)}: {differ if row.p <= 1 - confidence else open_}")
     return f"Categories, {'; '.join(said)}."
 
 
@@ -306,18 +316,20 @@ def concentrated(concentration: pd.DataFrame, *, confidence: float = 0.95) -> st
         found = [side for p, side in ((row.p, "more"), (row.p_below, "less")) if p <= 1 - confidence]
         mark = "**" if found and (row.contrast == NULL or found == ["less"]) else ""
         there = f"{mark}{found[0]} than elsewhere{mark}" if found else "undecided"
-        who, p = "teacher again" if row.contrast == NULL else words(row.contrast), min(row.p, row.p_below)
-        said.append(f"{who}: {there} ({row.statistic:+.3f}, {p_value(p)})")
+        p = p_value(min(row.p, row.p_below))
+        said.append(f"{_arm(row.contrast)}: {there} ({row.statistic:+.3f}, one-sided {p})")
     return f"Advantage in {words(rows['named'].iloc[0])}: {'; '.join(said)}." if said else ""
 
 
 @each_pair
 def bought(gain: pd.DataFrame) -> str:
     """How each strategy compares with buying at random; the frame is that of `summaries.budget_gain`."""
+    from bbi_utils.report.figures.style import STRATEGIES
+
     said = []
     for name, part in gain.groupby("strategy"):
         overall, single = part[part["budget"] == 0].iloc[0], part[part["budget"] > 0]
         found = verdict(overall, up="better than random", down="worse than random")
-        above = f"above it at {(single['gain'] > 0).sum()} of {len(single)} budgets"
-        said.append(f"{words(str(name))}: {found} on average ({value(overall, 'gain')}), {above}")
+        above = f"above random at {(single['gain'] > 0).sum()} of {len(single)} budgets"
+        said.append(f"{STRATEGIES[str(name)].name}: {found} on average ({value(overall, 'gain')}), {above}")
     return f"{'; '.join(said)}."
