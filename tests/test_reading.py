@@ -43,7 +43,7 @@ def test_a_small_p_on_the_null_is_told_with_and_without_what_many_tests_cost() -
     assert "**On the null control a test rejects" in (said := reading.null_p_values(tests))
     assert "p = 0.0260 (kernel), the smallest of 2. With all 2 paid for (Bonferroni) it does not." in said
     assert "it rejects still" in reading.null_p_values(tests.replace({"p": {0.026: 0.002}}))
-    assert "no test rejects: p = 0.5000" in reading.null_p_values(tests.replace({"p": {0.026: 0.6}}))
+    assert "no test rejects: p = 0.50 (" in reading.null_p_values(tests.replace({"p": {0.026: 0.6}}))
     alone = tests.iloc[[1]].drop(columns="test")
     assert "p = 0.0260 (categories). About one such test in 20" in reading.null_p_values(alone)
 
@@ -57,7 +57,7 @@ def test_the_strongest_is_chosen_on_the_base_student_and_length_stands_beside_it
     said = reading.told_apart(advantages(0.0))
     assert "Strongest on the base student is word n-grams (two answers) with 0.500 [0.400, 0.600]" in said
     assert "has 0.200 [0.100, 0.300], and 1 of 2 rows lies above chance" in said
-    assert "Length alone has 0.200 and -0.100 in that game." in said
+    assert "Length alone has 0.200 and -0.100 on the two, in that game." in said
     assert "Strongest on the distilled" not in said
     other = advantages(0.0).replace({"advantage": {-0.1: 0.9}})  # length on the distilled student
     assert "Strongest on the distilled one is length (two answers) with 0.900 [" in reading.told_apart(other)
@@ -196,6 +196,7 @@ def test_a_judge_that_takes_the_longer_answer_is_shown_by_where_length_misleads(
     assert "longer in 75.0%; where it was the shorter, the judge was right in 0 of 10." in said
     fair = judging.length(judged(*[long_teacher] * 20, *[("short", "long answer", True, 1.0)] * 20))
     assert "50.0% of 40" in fair and "right in 20 of 20" in fair and fair.count("**") == 2
+    assert judging.length(judged(*[long_teacher] * 20)).endswith("The teacher's was the longer in 100.0%.")
     assert "No verdict" in judging.length(judged(("a", "b", True, 1.0)))
 
 
@@ -249,7 +250,7 @@ def test_a_judge_is_read_on_all_pairs_beside_the_filter_and_the_null_comes_first
 def test_what_a_judge_lost_is_read_from_its_interval() -> None:
     rows = [("all_pairs_advantage", 0.2, 0.1, 0.3), ("consistent_advantage", 0.1, -0.1, 0.3)]
     said = judging.drop(table("quantity drop lower upper", *rows))
-    assert "all pairs advantage 0.200 [0.100, 0.300], it fell; consistent advantage 0.100" in said
+    assert "all-pairs advantage 0.200 [0.100, 0.300], it fell; consistent advantage 0.100" in said
     assert said.endswith("[-0.100, 0.300], undecided.")
     nothing = table("quantity drop lower upper", ("all_pairs_advantage", np.nan, np.nan, np.nan))
     assert judging.drop(nothing) == ""
@@ -270,9 +271,7 @@ def test_where_artifacts_sit_is_read_from_both_tails_and_of_the_paper_alone() ->
     rows = [("base", "paper", three, 0.27, 0.001, 1.0), ("distilled", "paper", three, -0.3, 0.99, 0.01)]
     rows += [("base", "planted", "x", 0.5, 0.0001, 1.0), (NULL, "paper", three, 0.1, 0.2, 0.8)]
     said = reading.concentrated(table("contrast named_by named statistic p p_below", *rows))
-    assert (
-        "Advantage in style format, safety: teacher again: undecided (+0.100, one-sided p = 0.2000)" in said
-    )
+    assert "Advantage in style format, safety: teacher again: undecided (+0.100, one-sided p = 0.20)" in said
     assert "base: more than elsewhere (+0.270, one-sided p = 0.0010)" in said and "+0.500" not in said
     assert "distilled: **less than elsewhere** (-0.300, one-sided p = 0.0100)" in said
     found = table("contrast named_by named statistic p p_below", (NULL, "paper", three, 0.1, 0.01, 0.99))

@@ -27,12 +27,12 @@ def length(judged: pd.DataFrame, *, confidence: float = 0.95) -> str:
     if not (n := len(longer)):
         return "No verdict on answers of different length is consistent."
     least = _least_share(right == longer, units(judged)[firm], error=1 - confidence)
-    mark = "**" if least > 0.5 else ""
+    mark, misled = "**" if least > 0.5 else "", right[~longer]
+    there = f"; where it was the shorter, the judge was right in {misled.sum()} of {len(misled)}"
     return (
         f"{mark}{(right == longer).mean():.1%} of {n} consistent verdicts on answers of different length "
         f"went to the longer one{mark} (at least {least:.1%}). The teacher's was the longer in "
-        f"{longer.mean():.1%}; where it was the shorter, the judge was right in "
-        f"{right[~longer].sum()} of {(~longer).sum()}."
+        f"{longer.mean():.1%}{there if len(misled) else ''}."
     )
 
 
@@ -65,7 +65,8 @@ def drop(lost: pd.DataFrame) -> str:
     said = []
     for row in lost.dropna().to_dict("records"):
         went = verdict(pd.Series(row), up="it fell", down="**it rose**")
-        said.append(f"{words(row['quantity'])} {value(pd.Series(row), 'drop')}, {went}")
+        quantity = words(row["quantity"]).replace("all pairs", "all-pairs")
+        said.append(f"{quantity} {value(pd.Series(row), 'drop')}, {went}")
     return f"What the judge lost through distillation: {'; '.join(said)}." if said else ""
 
 

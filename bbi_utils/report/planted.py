@@ -18,10 +18,11 @@ from bbi_utils.report.labels import words
 # The pocket world's, read as data: this room stands beside `pocket`.
 PLANTED = WEIGHTS.parent / "planted.yaml"
 NOTE = """**What was planted.** Teacher and student are pocket models, which learned from scripts that we
-wrote. How they differ in manner was put there: each has a voice of its own, of which so much is left:
-{emphasis}. No wrong answer was planted in them; they err where a model of their size did not learn. So these
-numbers answer *does the study recover what was planted?*, and never *does the paper's claim hold?* In the
-profile `smol`, with a real language model, nothing is planted. All of it is in `docs/known_truth.md`."""
+wrote. How they differ in manner was put there: each speaks partly in a common voice, partly in one of its
+own. The own part is {emphasis}. No wrong answer was planted in them; they err where a model of their size
+did not learn. So these numbers answer *does the study recover what was planted?*, and never *does the
+paper's claim hold?* In the profile `smol`, with a real language model, nothing is planted. All of it is in
+`docs/known_truth.md`."""
 JUDGE = """**The judge is no stranger.** `{name}` is a pocket model too, schooled on the scripted voice of the
 other pocket family's teacher, the one that it judges in the shipped pairs, against a voice up to
 {nearest:.0%} of the way nearer to it. There {teacher:.0%} of the teacher's answers and {other:.0%} of the

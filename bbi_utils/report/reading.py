@@ -58,6 +58,10 @@ def _lie(count: int, of: int) -> str:
     return f"{count} of {of} rows {'lies' if count == 1 else 'lie'} above chance"
 
 
+def _p(p: float) -> str:
+    return f"p = {p:.2f}" if p >= 0.1 else p_value(p)  # of a large one two digits say enough
+
+
 def verdict(row: pd.Series, up: str, down: str) -> str:
     return up if row["lower"] > 0 else down if row["upper"] < 0 else "undecided"
 
@@ -86,7 +90,7 @@ def null_p_values(tests: pd.DataFrame, *, confidence: float = 0.95) -> str:
         return ""
     least, several = rows.loc[rows["p"].idxmin()], len(rows) > 1
     name = least.get("test", "categories")
-    found = f"{p_value(least['p'])} ({name})" + (f", the smallest of {len(rows)}" if several else "")
+    found = f"{_p(least['p'])} ({name})" + (f", the smallest of {len(rows)}" if several else "")
     if least["p"] > error:
         return f"On the null control no test rejects: {found}."
     joint = "rejects still" if least["p"] * len(rows) <= error else "does not"
@@ -109,7 +113,7 @@ def told_apart(advantage: pd.DataFrame) -> str:
     said = (
         f"Strongest on the base student is {_name(adversary, game)} with {had}. On the distilled one it has "
         f"{left}, and {_lie((other['lower'] > 0).sum(), len(other))}."
-        + (f" Length alone has {' and '.join(alone)} in that game." if alone else "")
+        + (f" Length alone has {' and '.join(alone)} on the two, in that game." if alone else "")
     )
     if (most := other["advantage"].idxmax()) != (adversary, game):
         said += (
@@ -302,8 +306,8 @@ def categories(heterogeneity: pd.DataFrame, *, confidence: float = 0.95) -> str:
     """Where the order of categories may be read; the frame is that of `categories_differ`."""
     said = []
     for row in heterogeneity[heterogeneity["contrast"] != NULL].itertuples():
-        differ = f"they differ ({p_value(row.p)}), most in {words(row.most)}"
-        open_ = f"undecided whether they differ (p = {row.p:.2f}), so do not read their order"
+        differ = f"they differ ({_p(row.p)}), most in {words(row.most)}"
+        open_ = f"undecided whether they differ ({_p(row.p)}), so do not read their order"
         said.append(f"{_arm(row.contrast)}: {differ if row.p <= 1 - confidence else open_}")
     return f"Categories, {'; '.join(said)}."
 
@@ -316,7 +320,7 @@ def concentrated(concentration: pd.DataFrame, *, confidence: float = 0.95) -> st
         found = [side for p, side in ((row.p, "more"), (row.p_below, "less")) if p <= 1 - confidence]
         mark = "**" if found and (row.contrast == NULL or found == ["less"]) else ""
         there = f"{mark}{found[0]} than elsewhere{mark}" if found else "undecided"
-        p = p_value(min(row.p, row.p_below))
+        p = _p(min(row.p, row.p_below))
         said.append(f"{_arm(row.contrast)}: {there} ({row.statistic:+.3f}, one-sided {p})")
     return f"Advantage in {words(rows['named'].iloc[0])}: {'; '.join(said)}." if said else ""
 
