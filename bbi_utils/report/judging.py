@@ -31,8 +31,8 @@ def length(judged: pd.DataFrame, *, confidence: float = 0.95) -> str:
     there = f"; where it was the shorter, the judge was right in {misled.sum()} of {len(misled)}"
     return (
         f"{mark}{(right == longer).mean():.1%} of {n} consistent verdicts on answers of different length "
-        f"went to the longer one{mark} (at least {least:.1%}). The teacher's was the longer in "
-        f"{longer.mean():.1%}{there if len(misled) else ''}."
+        f"went to the longer one{mark} (at least {least:.1%}, at {confidence:.0%} confidence). The teacher's "
+        f"was the longer in {longer.mean():.1%}{there if len(misled) else ''}."
     )
 
 
