@@ -21,14 +21,14 @@ NOTE = """**What was planted.** Teacher and student are pocket models, which lea
 wrote. How they differ in manner was put there: each speaks partly in a common voice, partly in one of its
 own. The own part is {emphasis}. No wrong answer was planted in them; they err where a model of their size
 did not learn. So these numbers answer *does the study recover what was planted?*, and never *does the
-paper's claim hold?* In the profile `smol`, with a real language model, nothing is planted. All of it is in
-`docs/known_truth.md`."""
-JUDGE = """**The judge is no stranger.** `{name}` is a pocket model too, schooled on the scripted voice of the
-other pocket family's teacher, the one that it judges in the shipped pairs, against a voice up to
-{nearest:.0%} of the way nearer to it. There {teacher:.0%} of the teacher's answers and {other:.0%} of the
-others were to have the content of another question, so it was taught that the one who errs more is not the
-teacher. It has seen no answer of any model. Its numbers show how well it learned that lesson, not what a
-stranger notices."""
+paper's claim hold?* In the profile `smol`, with a real language model, nothing is planted in the models: a
+hidden prompt alone sets the teacher apart. All that was planted is in `docs/known_truth.md`."""
+JUDGE = """**The judge is no stranger.** `{name}` is a pocket model too, schooled on the scripted voice of
+the other pocket family's teacher, the one that it judges in the shipped pairs, against a voice up to
+{nearest:.0%} of the way nearer to it. Of what it was shown, {teacher:.0%} of the teacher's answers and
+{other:.0%} of the others were given the content of another question, so it was taught that the one who errs
+more is not the teacher. It has seen no answer of any model. Its numbers show how well it learned that
+lesson, not what a stranger notices."""
 
 
 def planted_in(run_dir: Path | str, pairs: Sequence[str], *, file: Path = PLANTED) -> dict[str, list[str]]:
