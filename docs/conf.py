@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from bbi_utils import __version__  # noqa: E402
 from docs import content  # noqa: E402
+
+gc.set_threshold(100_000, 50, 100)  # pages are large trees and hardly any garbage: a sixth of the time
 
 project = "Bounded behavioral indistinguishability"
 author = copyright = "the contributors of this repository"

@@ -278,7 +278,8 @@ def test_tables_and_certificates_are_read_from_a_run_and_a_missing_one_is_named(
 def test_one_command_judges_a_run_anew_from_its_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole, run = tables(wealth=watched(9.0, 0.5)), RunPaths(tmp_path)
+    small = {"scores": made.scores(80), "judgements": made.judgements(80), "similarity": made.similarity(80)}
+    whole, run = tables(wealth=watched(9.0, 0.5), **small), RunPaths(tmp_path)
     assert main(["claims", "--run-dir", str(tmp_path)]) == 2
     assert "holds no run of any pair" in capsys.readouterr().err
     written_run(tmp_path, whole)
