@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles.checkpoints import check_complete, loading, pick_device
+from bbi_utils.oracles.checkpoints import check_complete, loading, pick_device, trim
 from bbi_utils.oracles.sentence_encoder import encoder_folder
 
 Text = tuple[str, str]  # an answer, after what is read before it
@@ -110,8 +110,8 @@ class Trunk:
             return [self._tokenize(text) for text in texts]
         fresh = [(text, self._tokenize(text)) for text in dict.fromkeys(texts) if text not in self._items]
         fresh.sort(key=lambda pair: len(pair[1]["answer"]))
-        for start in range(0, len(fresh), 64):
-            self._freeze(fresh[start : start + 64])
+        if fresh:
+            self._freeze(fresh)
         found = [self._items[text] for text in texts]
         room = ROOM
         for place, text in enumerate(reversed(list(self._items))):
@@ -129,17 +129,24 @@ class Trunk:
         return item | {"truncated": bool(encoding.encodings[0].overflowing)}
 
     def _freeze(self, fresh: list[tuple[Text, Item]]) -> None:
-        """Runs the frozen layers on a batch and caches each text's states."""
+        """Runs the frozen layers on batches of texts and caches each text's states."""
         import torch
 
-        inputs, _ = self.batch([item for _, item in fresh])
-        with torch.no_grad(), self.autocast():
-            states = self._frozen(**inputs).last_hidden_state.float().cpu()
         lengths = [len(item["answer"]) for _, item in fresh]
-        # In one piece of memory: many small ones among a training's large ones would keep these from going.
-        kept = states[inputs["attention_mask"].cpu().bool()].split(lengths)
-        for (text, item), state in zip(fresh, kept, strict=True):
+        # One piece of memory for all, which goes with the last of them: many pieces, among what a training
+        # takes and frees, would keep that from going.
+        kept = torch.empty(sum(lengths), self._model.config.hidden_size)
+        rest = kept
+        for start in range(0, len(fresh), 64):
+            inputs, _ = self.batch([item for _, item in fresh[start : start + 64]])
+            with torch.no_grad(), self.autocast():
+                states = self._frozen(**inputs).last_hidden_state.float().cpu()
+            read = states[inputs["attention_mask"].cpu().bool()]
+            rest[: len(read)] = read
+            rest = rest[len(read) :]
+        for (text, item), state in zip(fresh, kept.split(lengths), strict=True):
             self._items[text] = {"inputs_embeds": state} | {k: item[k] for k in ("answer", "truncated")}
+        trim(self.device.type)
 
     def batch(self, items: list[Item]) -> tuple[Item, Any]:
         """Right-padded model inputs and the mask of the answers' tokens (batch x length)."""

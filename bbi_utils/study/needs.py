@@ -125,7 +125,7 @@ class Sizes:
         kept = max(kept / (2.0 if self.gpu else 1.0), self.reading(shape, tokens, 64))
         states = 4.0 * tokens * shape.width
         texts = min(KEPT, n * (1 + 3 * self.contrasts))  # one by one, and each answer after the other
-        held = max(min(texts * states, ROOM), 2 * n * states) if trained < layers else 0.0
+        held = max(min(texts * states, ROOM + n * states), 2 * n * states) if trained < layers else 0.0
         memory = BASE + 4 * (shape.numbers + embedded + 4 * learns) + kept + held
         seen = 2 * n * tokens * self.contrasts * self.trainings * (1 - 1.5 / study.folds)
         # A trained layer reads forward and back each epoch, a frozen one once a text, as long as it is kept.
