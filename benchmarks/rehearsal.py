@@ -193,7 +193,7 @@ def comparing(study: Study, *, of: int) -> Done:
 
 
 def playing(study: Study, *, name: str, of: int, steps: int = 4) -> Done:
-    """One training of an adversary and its scores; of an encoder on so many batches, of the ensemble all."""
+    """An adversary trained once, and its scores: an encoder on so many batches, the ensemble on a fold."""
     from bbi_utils.adversaries import EncoderSettings, all_adversaries, with_ensemble
     from bbi_utils.adversaries.features import LengthAdversary
     from bbi_utils.games.player import held_out
@@ -205,7 +205,7 @@ def playing(study: Study, *, name: str, of: int, steps: int = 4) -> Done:
     if name == "ensemble":
         members = with_ensemble({f"length {k}": LengthAdversary for k in range(len(makes) - 1)})
         held_out(members["ensemble"], pairs, [0], seed=0)
-        return 1, of * study.folds
+        return 1, len(CONTRASTS) * study.folds
     if name.removesuffix("_joint") in map(name_of, study.encoders):
         some = pairs.groupby("fold").head(-(-steps * EncoderSettings.batch_size // (study.folds - 1)))
     held_out(makes[name], some, [0], seed=0)

@@ -16,7 +16,7 @@ from bbi_utils.study.params import Study
 from bbi_utils.study.shapes import Shape, shape_of
 
 BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "nf4": 0.6}  # nf4 with its scales and embeddings
-BASE = 0.75e9  # a notebook's process with the model libraries loaded
+BASE = 0.8e9  # a notebook's process with the model libraries loaded
 PROMPT = 60  # tokens of a prompt in its template; the suite's have 20 to 40 of their own
 LETTERS = 5  # of a token
 # Operations a second, sustained: a core's as measured by the rehearsal, a GPU's only a guess.
