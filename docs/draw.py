@@ -159,16 +159,24 @@ def pipeline() -> str:
     return svg(606, "From prompts to a certificate", parts)
 
 
+def asked(top: int, *, dashed: bool = False) -> list[str]:
+    """A prompt, and both models that may get it; dashed: the student gets it instead of the teacher."""
+    y = top + 55
+    return [
+        box(24, top + 30, 84, 50, "prompt"),
+        box(148, top, 104, 46, "teacher", what="teacher"),
+        box(148, top + 64, 104, 46, "student", what="distilled"),
+        arrow((108, y), (128, y), (128, y - 32), (146, y - 32)),
+        arrow((108, y), (128, y), (128, y + 32), (146, y + 32), dashed=dashed),
+    ]
+
+
 def games() -> str:
     """One answer, or two: what the adversary sees and says."""
     parts = [
         text(24, 38, "One answer", size=18, bold=True, at="start"),
         text(24, 60, "A coin, unseen, picks who answers.", what="soft", at="start"),
-        box(24, 112, 84, 50, "prompt"),
-        box(148, 82, 104, 46, "teacher", what="teacher"),
-        box(148, 146, 104, 46, "student", what="distilled"),
-        arrow((108, 137), (128, 137), (128, 105), (146, 105)),
-        arrow((108, 137), (128, 137), (128, 169), (146, 169), dashed=True),
+        *asked(82, dashed=True),
         path("M252 105H276V137"),
         path("M252 169H276V137", dashed="5 4"),
         arrow((276, 137), (296, 137)),
@@ -180,11 +188,7 @@ def games() -> str:
         path("M24 238H536", what="edge"),
         text(24, 274, "Two answers", size=18, bold=True, at="start"),
         text(24, 296, "Both answer; a coin, unseen, picks the order.", what="soft", at="start"),
-        box(24, 348, 84, 50, "prompt"),
-        box(148, 318, 104, 46, "teacher", what="teacher"),
-        box(148, 382, 104, 46, "student", what="distilled"),
-        arrow((108, 373), (128, 373), (128, 341), (146, 341)),
-        arrow((108, 373), (128, 373), (128, 405), (146, 405)),
+        *asked(318),
         arrow((252, 341), (264, 341), (284, 405), (296, 405)),
         arrow((252, 405), (264, 405), (284, 341), (296, 341)),
         box(298, 318, 100, 46, "answer A"),

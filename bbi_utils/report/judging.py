@@ -9,7 +9,7 @@ from bbi_utils.games.inference.clusters import lowest
 from bbi_utils.games.inference.exact import Counts, binomial_lower
 from bbi_utils.games.scores import units
 from bbi_utils.report.labels import words
-from bbi_utils.report.reading import each_pair, value, verdict
+from bbi_utils.report.reading import arm_name, each_pair, value, verdict
 from bbi_utils.responses.answers import NULL
 
 QUANTITIES = ("kept_fraction", "consistent_advantage", "all_pairs_advantage", "first_position_rate")
@@ -48,11 +48,10 @@ def advantage(verdicts: pd.DataFrame) -> str:
         kept, firm, every, first = (by.loc[quantity] for quantity in QUANTITIES)
         found = verdict(every, up="above chance", down="**below chance**")
         mark = "**" if name == NULL and every["lower"] > 0 else ""
-        arm = "teacher again" if name == NULL else words(name)
         flattered = f"{firm['estimate']:.3f} on the {kept['estimate']:.1%} of verdicts that are consistent"
         leans = verdict(first[["lower", "upper"]] - 0.5, up="leans to A", down="leans to B")
         said.append(
-            f"\n  - {mark}{arm}: {value(every, 'estimate')} on all pairs, {found}{mark}; "
+            f"\n  - {mark}{arm_name(name)}: {value(every, 'estimate')} on all pairs, {found}{mark}; "
             f"{flattered if firm['n'] else 'no verdict is consistent'}; "
             f"it picks A {first['estimate']:.1%} of the time ({leans})."
         )

@@ -50,7 +50,7 @@ def _name(adversary: str, game: str) -> str:
     return f"{words(adversary)} ({GAMES[game]})"
 
 
-def _arm(contrast: str) -> str:
+def arm_name(contrast: str) -> str:
     return {NULL: "teacher again", ROUNDED: "4-bit teacher"}.get(contrast, words(contrast))
 
 
@@ -168,7 +168,8 @@ def removals(costs: pd.DataFrame) -> str:
     for contrast, rows in costs[costs["category"] == "all"].groupby("contrast"):
         most, above = rows.loc[rows["cost"].idxmax()], (rows["lower"] > 0).sum()
         loss = f"{words(most['adversary'])} without {most['removed']}, {value(most, 'cost')}"
-        said.append(f"{_arm(str(contrast))}: {above} of {len(rows)} found to cost advantage; largest: {loss}")
+        found = f"{above} of {len(rows)} found to cost advantage; largest: {loss}"
+        said.append(f"{arm_name(str(contrast))}: {found}")
     return f"Removals, {'; '.join(said)}."
 
 
@@ -179,7 +180,7 @@ def reached(shares: pd.DataFrame) -> str:
     for contrast, rows in shares.dropna(subset="share").groupby("contrast"):
         best = rows.loc[rows["share"].idxmax()]
         who, share = _name(best["adversary"], best["game"]), value(best, "share")
-        said.append(f"{_arm(str(contrast))}: {who} reaches {share} of it")
+        said.append(f"{arm_name(str(contrast))}: {who} reaches {share} of it")
     return f"Nearest to the limit, {'; '.join(said)}." if said else ""
 
 
@@ -197,7 +198,7 @@ def grows(growth: pd.DataFrame) -> str:
         )
         first, last = rows.iloc[0], rows.iloc[-1]
         ends = f"{first['advantage']:.3f} at q = {first['q']}, {value(last, 'advantage')} at {last['q']}"
-        said.append(f"{_arm(str(contrast))}: {ends}, {when}")
+        said.append(f"{arm_name(str(contrast))}: {ends}, {when}")
     return f"{'; '.join(said)}."
 
 
@@ -212,10 +213,8 @@ def tested(tests: pd.DataFrame, *, confidence: float = 0.95) -> str:
         when, n = rows["queries"].min(), rows["n"].max()
         watched = f"undecided after {n}" if np.isnan(when) else f"two models after {when:.0f}"
         count = (rows["p"] <= 1 - confidence).sum()
-        said.append(
-            f"{_arm(str(contrast))}: {count} of {len(rows)} tests {'rejects' if count == 1 else 'reject'}; "
-            f"watched, {watched} queries"
-        )
+        found = f"{count} of {len(rows)} tests {'rejects' if count == 1 else 'reject'}"
+        said.append(f"{arm_name(str(contrast))}: {found}; watched, {watched} queries")
     return f"{'. '.join(said)}."
 
 
@@ -308,7 +307,7 @@ def categories(heterogeneity: pd.DataFrame, *, confidence: float = 0.95) -> str:
     for row in heterogeneity[heterogeneity["contrast"] != NULL].itertuples():
         differ = f"they differ ({_p(row.p)}), most in {words(row.most)}"
         open_ = f"undecided whether they differ ({_p(row.p)}), so do not read their order"
-        said.append(f"{_arm(row.contrast)}: {differ if row.p <= 1 - confidence else open_}")
+        said.append(f"{arm_name(row.contrast)}: {differ if row.p <= 1 - confidence else open_}")
     return f"Categories, {'; '.join(said)}."
 
 
@@ -321,7 +320,7 @@ def concentrated(concentration: pd.DataFrame, *, confidence: float = 0.95) -> st
         mark = "**" if found and (row.contrast == NULL or found == ["less"]) else ""
         there = f"{mark}{found[0]} than elsewhere{mark}" if found else "undecided"
         p = _p(min(row.p, row.p_below))
-        said.append(f"{_arm(row.contrast)}: {there} ({row.statistic:+.3f}, one-sided {p})")
+        said.append(f"{arm_name(row.contrast)}: {there} ({row.statistic:+.3f}, one-sided {p})")
     return f"Advantage in {words(rows['named'].iloc[0])}: {'; '.join(said)}." if said else ""
 
 
