@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PROFILE ?= pocket
 PYTHON  ?= python3
 VENV    ?= .venv
-MARK    ?= not gpu and not download
+MARK    ?= not gpu and not download and not cluster
 # NO_VENV=1 uses the python that is active (a conda environment made from environment.yml, for example).
 ifdef NO_VENV
 READY :=
@@ -16,7 +16,8 @@ RUN   := $(VENV)/bin/python
 endif
 
 # What is set on make's command line in UPPER CASE and is not make's own is a parameter of the study.
-OWN      := BENCHMARK PROFILE PAIR PYTHON VENV NO_VENV MARK DRY_RUN RUN READY OWN GIVEN SETTINGS OPTIONS LINE WORD SHELL MAKEFLAGS
+SWEEP    := $(if $(filter sweep,$(MAKECMDGOALS)),PAIRS SEEDS BUDGETS CPUS RAY)
+OWN      := BENCHMARK PROFILE PAIR PYTHON VENV NO_VENV MARK DRY_RUN RUN READY OWN GIVEN SETTINGS OPTIONS LINE WORD SHELL MAKEFLAGS SWEEP $(SWEEP)
 GIVEN    := $(foreach v,$(filter-out $(OWN),$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(v)))),$(v)))
 # A variable's value as one word of the shell: nothing in it is expanded, quotes and line breaks stay.
 define LINE
@@ -28,7 +29,7 @@ SETTINGS := $(foreach v,$(sort $(GIVEN)),--set $(v)=$(call WORD,$(v)))
 OPTIONS   = --profile $(call WORD,PROFILE) $(if $(PAIR),--pair $(PAIR)) $(SETTINGS) $(if $(DRY_RUN),--dry-run)
 ALL_CODE := bbi_utils pocket tools benchmarks tests env docs notebooks
 
-.PHONY: help env reproduce verify test lint format refresh pocket lock benchmark site lab clean
+.PHONY: help env reproduce sweep verify test lint format refresh pocket lock benchmark site lab clean
 
 help: ## show this list
 	@echo "usage: make TARGET [PROFILE=pocket] [PAIR=qwen] [DRY_RUN=1] [ANY_PARAMETER=value ...]"
@@ -58,10 +59,15 @@ $(VENV)/.ready: env/requirements.lock env/smol.lock pyproject.toml
 reproduce: $(READY) ## run the study; what has not changed is not run again (DRY_RUN=1: only the plan)
 	@$(RUN) -m bbi_utils reproduce $(OPTIONS)
 
+sweep: $(READY) ## the study for PAIRS="qwen llama" SEEDS="0 1" BUDGETS="500 1000", on Ray if installed (RAY=0: not)
+	@$(RUN) -m bbi_utils sweep --profile $(call WORD,PROFILE) $(if $(PAIRS)$(PAIR),--pairs $(PAIRS) $(PAIR)) \
+	  $(if $(SEEDS),--seeds $(SEEDS)) $(if $(BUDGETS),--budgets $(BUDGETS)) $(if $(CPUS),--cpus $(CPUS)) \
+	  $(if $(filter 0,$(RAY)),--no-ray) $(if $(filter 1,$(RAY)),--ray) $(SETTINGS) $(if $(DRY_RUN),--dry-run)
+
 verify: $(READY) ## compare the last run's numbers with those kept in figures/PROFILE
 	@$(RUN) -m bbi_utils verify --profile $(call WORD,PROFILE) $(if $(RUN_DIR),--run-dir $(call WORD,RUN_DIR))
 
-test: $(READY) ## run the tests (MARK=gpu or MARK=download for those that need one)
+test: $(READY) ## run the tests (MARK=gpu, download or cluster for those that need one)
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -rs -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m '$(MARK)'
 
 lint: $(READY) ## check style, types and which room imports which, notebooks included

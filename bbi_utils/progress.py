@@ -1,4 +1,4 @@
-"""Progress bars with time left, mirrored into a file so that an outer driver can show them."""
+"""Tasks done one by one or by an executor, and bars with the time left, mirrored for an outer driver."""
 
 from __future__ import annotations
 
@@ -6,15 +6,27 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from bbi_utils.files import replacing
 
 T = TypeVar("T")
+R = TypeVar("R")
 FILE_VARIABLE = "BBI_PROGRESS"
 SECONDS_BETWEEN_WRITES = 1.0
+
+
+class Each(Protocol):
+    """Carries out tasks: place and result of every one, in any order, here or on other machines."""
+
+    def __call__(self, function: Callable[[T], R], tasks: Sequence[T], /) -> Iterator[tuple[int, R]]: ...
+
+
+def one_by_one(function: Callable[[T], R], tasks: Sequence[T], /) -> Iterator[tuple[int, R]]:
+    """An `Each` that does them here, in turn."""
+    return enumerate(map(function, tasks))
 
 
 class Progress:

@@ -8,6 +8,7 @@ hold over all pairs and both adversaries jointly.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,7 @@ from bbi_utils.games.estimates import advantage
 from bbi_utils.games.folds import assign_folds, questions
 from bbi_utils.games.player import right
 from bbi_utils.games.scores import SCORE_COLUMNS
-from bbi_utils.progress import Progress
+from bbi_utils.progress import Each, Progress, one_by_one
 from bbi_utils.report.audit import Settings
 from bbi_utils.tables import FEWEST_PROMPTS
 
@@ -80,15 +81,16 @@ def compare_all(
     *,
     teachers: Sequence[str] = (),
     shown: bool = False,
+    each: Each = one_by_one,
 ) -> Matrix:
     """Every two models, or each with the `teachers` alone; answers: model, answer and ABOUT.
 
     Of the settings, game and own are for audits of two models; here there is one game and one adversary. A
     model without an answer to a prompt has said nothing there, which an adversary sees too; where a column
     `apart` is true of the model, it was not asked. Two that have hardly a prompt in common are not compared.
-    Raises BadInput on fewer than two models, a teacher that is none of them, a model that answers a prompt
-    twice, fewer than 20 prompts, no two to compare, and folds that are fewer than 2 or have fewer than two
-    prompts each.
+    `each` may have the pairs compared elsewhere (`study.cluster`). Raises BadInput on fewer than two models,
+    a teacher that is none of them, a model that answers a prompt twice, fewer than 20 prompts, no two to
+    compare, and folds that are fewer than 2 or have fewer than two prompts each.
     """
     began = time.perf_counter()
     prompts, said, asked = _wide(pd.DataFrame(answers), teachers)
@@ -98,15 +100,16 @@ def compare_all(
     fold = assign_folds(prompts, folds=folds, seed=settings.seed)
     pairs = [p for p in itertools.combinations(said, 2) if not teachers or set(p) & set(teachers)]
     with Progress(len(said) + len(pairs), "models", shown=shown) as bar:
-        seen = {}
-        for model, texts in said.items():
-            seen[model] = _seen(texts)
+        seen: dict[str, Seen] = {}
+        for place, counts in each(_seen, list(said.values())):
+            seen[list(said)[place]] = counts
             bar.update()
-        tables = []
-        for pair in pairs:
-            if (on := _common(pair, said, asked, fold)) is not None:
-                tables.append(_play(pair, said, seen, fold, prompts, on))
+        game = functools.partial(_play, said=said, asked=asked, seen=seen, fold=fold, prompts=prompts)
+        played: dict[int, pd.DataFrame | None] = {}
+        for place, table in each(game, pairs):
+            played[place] = table
             bar.update()
+    tables = [table for _, table in sorted(played.items()) if table is not None]
     if not tables:
         raise BadInput(f"no two models have {FEWEST_PROMPTS} prompts in common; check what joins them: --by")
     scores = pd.concat(tables, ignore_index=True).assign(pair=settings.name)
@@ -168,12 +171,14 @@ def _seen(answers: Sequence[str]) -> Seen:
 def _play(
     pair: tuple[str, str],
     said: Mapping[str, list[str]],
+    asked: Mapping[str, np.ndarray],
     seen: Mapping[str, Seen],
     fold: np.ndarray,
     prompts: pd.DataFrame,
-    spoke: np.ndarray,
-) -> pd.DataFrame:
-    """The pairwise game of two models on these prompts."""
+) -> pd.DataFrame | None:
+    """The pairwise game of two models on the prompts that they have in common, if these are enough."""
+    if (spoke := _common(pair, said, asked, fold)) is None:
+        return None
     one, other = (np.array(said[model], dtype=object) for model in pair)
     fold, differ = fold[spoke], (one != other)[spoke]
     lengths = _lengths(*(said[model] for model in pair))[np.ix_(spoke, spoke)]

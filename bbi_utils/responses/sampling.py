@@ -9,7 +9,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Oracle, Request
 from bbi_utils.oracles.chat import refuse_thoughts
 from bbi_utils.oracles.endpoint.client import EndpointOracle
-from bbi_utils.progress import Progress
+from bbi_utils.progress import Each, Progress, one_by_one
 from bbi_utils.responses.purchase import buy
 from bbi_utils.responses.store import COLUMNS, ResponseStore
 from bbi_utils.tables import repeated
@@ -48,14 +48,16 @@ def sample(
     sample_index: int = 0,
     batch_size: int = 64,
     progress: bool = True,
+    each: Each = one_by_one,
 ) -> pandas.DataFrame:
     """Answer every probe that the store lacks, and return all answers in the order of `probes`.
 
     Columns: prompt_id, answer, finish_reason (see `oracles.base`), prompt_tokens, answer_tokens, seconds.
     `sample_index` 1, 2, ... are independent fresh answers. Nothing is loaded when nothing is missing. An
-    endpoint is asked on its oracle's terms (see `purchase`). Raises BadInput for a repeated prompt id, a
-    prompt that cannot be answered, a thought instead of an answer, a batch size below 1, or a store that
-    cannot be written.
+    endpoint is asked on its oracle's terms (see `purchase`), from here; `each` may have batches of others
+    answered elsewhere (`study.cluster`), and only this process writes to the store. Raises BadInput for a
+    repeated prompt id, a prompt that cannot be answered, a thought instead of an answer, a batch size below
+    1, or a store that cannot be written.
     """
     if batch_size < 1:
         raise BadInput(f"batch_size is {batch_size}; expected a whole number >= 1.")
@@ -72,7 +74,8 @@ def sample(
             if isinstance(oracle, EndpointOracle):
                 buy(oracle, requests, store, bar=bar)
             else:
-                compute(oracle, plan_batches(requests, batch_size=batch_size), store, have, bar=bar)
+                batches = plan_batches(requests, batch_size=batch_size)
+                compute(oracle, batches, store, have, bar=bar, each=each)
         del requests
     del have  # of a million ids it takes a tenth of a gigabyte
     table = answer_table(store, oracle.fingerprint, ids, sample_index=sample_index)
@@ -88,14 +91,15 @@ def compute(
     have: Collection[str],
     *,
     bar: Progress,
+    each: Each = one_by_one,
 ) -> None:
     """Answer the batches in which an answer is missing, and store the missing ones."""
     todo = [batch for batch in batches if any(one.prompt_id not in have for one in batch)]
     oracle.check([request for batch in todo for request in batch])
-    for batch in todo:
+    for place, answers in each(oracle.answer, todo):
         # A batch that is half there is computed whole, so that its composition is the planned one.
-        fresh = [answer for answer in oracle.answer(batch) if answer.prompt_id not in have]
-        store.add(oracle.fingerprint, fresh, sample_index=batch[0].sample_index)
+        fresh = [answer for answer in answers if answer.prompt_id not in have]
+        store.add(oracle.fingerprint, fresh, sample_index=todo[place][0].sample_index)
         bar.update(len(fresh))
 
 

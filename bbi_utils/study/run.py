@@ -180,10 +180,11 @@ def reproduce(
     notebooks: Path = paths.NOTEBOOKS,
     parameters: Path = paths.PARAMETERS,
     stream: TextIO | None = None,
+    threads: int | None = None,
 ) -> None:
     """Run every stage that is not up to date, then print the claims; with `dry_run` only print the plan.
 
-    pairs: None takes those that the profile names.
+    pairs: None takes those that the profile names. threads: of a notebook; None shares out all cores.
 
     Raises BadInput before anything runs, StageFailed when a notebook fails, KeyboardInterrupt when stopped.
     """
@@ -202,15 +203,19 @@ def reproduce(
         for scope in ("suite", "pair", "all"):
             staged = [[task for task in own if task.stage.scope == scope] for own in tasks]
             lanes = [Lane(study.pair, own) for study, own in zip(studies, staged, strict=True)]
-            run_lanes(lanes if scope == "pair" else [Lane(scope, staged[0])], studies, stream=stream)
+            lanes = lanes if scope == "pair" else [Lane(scope, staged[0])]
+            run_lanes(lanes, studies, stream=stream, threads=threads)
     show_claims(run, stream=stream, seconds=time.monotonic() - began)
 
 
-def run_lanes(lanes: Sequence[Lane], studies: Sequence[Study], *, stream: TextIO) -> None:
+def run_lanes(
+    lanes: Sequence[Lane], studies: Sequence[Study], *, stream: TextIO, threads: int | None = None
+) -> None:
     """Run lanes side by side on a CPU, in turn on a GPU; the first failure stops them all and is raised."""
     at_once = 1 if any(map(runs_on_gpu, studies)) else len(lanes)
     display = Display(lanes, stream)
-    work = [run_lane(lane, studies, display, threads=max(1, cores() // at_once)) for lane in lanes]
+    threads = threads or max(1, cores() // at_once)
+    work = [run_lane(lane, studies, display, threads=threads) for lane in lanes]
     going = list(work)
     try:
         while going:

@@ -17,7 +17,7 @@ from bbi_utils import __version__
 from bbi_utils.errors import BadInput, OutOfMemory, one_line, printable
 from bbi_utils.paths import committed
 from bbi_utils.provenance import household, patience
-from bbi_utils.study.cli import claims, play, sample, verdict
+from bbi_utils.study.cli import claims, play, sample, sweep, verdict
 
 BAD_INPUT, FAILED, FAULT, INTERRUPTED = 2, 1, 70, 130
 FULL = "free some space, or choose another folder"
@@ -93,6 +93,8 @@ def run_verify(options: argparse.Namespace) -> int:
 COMMANDS = (
     ("reproduce", "run the study: prompts, teacher, student, adversaries, judge, budget, figures",
      add_reproduce, run_reproduce, EPILOG),
+    ("sweep", "run the study for many pairs, seeds and budgets, on many machines or here",
+     sweep.add_sweep, sweep.run_sweep, sweep.EPILOG),
     ("sample", "ask two models the same prompts and record the answers for `audit`",
      sample.add_sample, sample.run_sample, sample.EPILOG),
     ("audit", "judge two models by their recorded answers",

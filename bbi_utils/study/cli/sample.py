@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bbi_utils.errors import BadInput
 from bbi_utils.files import replacing
 from bbi_utils.oracles import Oracle, Request, Sampling, Terms, load_oracle
+from bbi_utils.study.cli.sweep import add_ray, each_of
 from bbi_utils.tables import FEWEST_PROMPTS, check_kind, expect_file, write_csv
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def add_sample(command: argparse.ArgumentParser) -> None:
     group.add_argument("--max-spend", type=float, metavar="X", help="stop before both cost more (no limit)")
     group.add_argument("--concurrency", type=int, default=8, help=f"requests at a time {DEFAULT}")
     group.add_argument("--timeout", type=float, default=120.0, help=f"seconds {DEFAULT}")
+    add_ray(command, "batches of a local model")
 
 
 def _add_side(command: argparse.ArgumentParser, side: str) -> None:
@@ -92,13 +94,14 @@ def run_sample(options: argparse.Namespace) -> int:
     oracles = {side: oracle_of(side, options) for side in SIDES}
     if oracles["teacher"].fingerprint == oracles["student"].fingerprint:
         raise BadInput(f"teacher and student are both {options.teacher}; there is nothing to tell apart")
+    each = each_of(options)
     again = {} if options.once else {"teacher_2": ("teacher", 1)}
     wanted = {"teacher": ("teacher", 0), **again, "student": ("student", 0)}
     for side, index in wanted.values():
         oracles[side].check([Request(probe.id, probe.prompt, index) for probe in probes])
     answers: dict[str, pd.DataFrame] = {}
     with ResponseStore(out.with_suffix(".sqlite")) as store:
-        how = {"batch_size": options.batch_size, "progress": sys.stderr.isatty()}
+        how = {"batch_size": options.batch_size, "progress": sys.stderr.isatty(), "each": each}
         for column, (side, index) in wanted.items():
             answers[column] = sample(oracles[side], probes, store, sample_index=index, **how)
             if options.once or column != "teacher":  # one model at a time is loaded

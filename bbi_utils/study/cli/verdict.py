@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bbi_utils.errors import BadInput, printable
 from bbi_utils.files import write_json
+from bbi_utils.study.cli.sweep import add_ray, each_of
 from bbi_utils.tables import LONGEST
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def add_audit(command: argparse.ArgumentParser) -> None:
     command.add_argument("--encoder", metavar="NAME", help=encoder)
     command.add_argument("--name", help="the pair's name in tables and figures (default: the file's)")
     command.add_argument("--out", metavar="DIR", help="where it goes (default: runs/audit/<file's name>)")
+    add_ray(command, "pairs of many models")
 
 
 def add_reading(group: argparse._ArgumentGroup) -> None:
@@ -150,6 +152,8 @@ def run_audit(options: argparse.Namespace) -> int:
     sources = [Path(file) for file in options.files]
     if options.all_pairs or len(sources) > 2 or any(source.is_dir() for source in sources):
         return run_many(options, sources)
+    if options.ray:
+        raise BadInput("--ray shares out the pairs of many models, and here are two; drop it")
     folder, settings = folder_for(sources, options.out), _settings(options, sources)
     recorded = read_answers(*sources, choice=choice_of(options))
     done = audit(recorded, settings, shown=sys.stderr.isatty())
@@ -169,6 +173,7 @@ def run_many(options: argparse.Namespace, sources: list[Path]) -> int:
 
     if not options.all_pairs and options.teacher is None:
         raise BadInput(f"{', '.join(options.files[:3])}: many models; add --all-pairs, or --teacher NAME")
+    each = each_of(options)
     if options.own or options.encoder or options.game == "single":
         way = "drop --own, --encoder, --game"
         raise BadInput(f"many models play the pairwise game alone, with one adversary; {way}")
@@ -180,7 +185,7 @@ def run_many(options: argparse.Namespace, sources: list[Path]) -> int:
     rows, left_out = spoken(rows, ("answer",), longest=options.longest)
     understood = "\n".join([understood, *left_out])
     teachers = [] if options.all_pairs else [options.teacher]
-    found = compare_all(rows, settings, teachers=teachers, shown=sys.stderr.isatty())
+    found = compare_all(rows, settings, teachers=teachers, shown=sys.stderr.isatty(), each=each)
     page, *others = write_matrix(found, folder, sources=files)
     where = f"{1 + len(others)} files in {folder}, to be read in {page.name}"
     print(printable(f"{understood}\n{render_matrix(found)}\n{where}"))
