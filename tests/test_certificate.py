@@ -219,7 +219,7 @@ def test_the_text_says_the_verdict_the_numbers_and_the_limits() -> None:
     outcomes = world(rng, 1000, np.array([0.0, 0.4]), np.zeros(2), 0.0)
     refuted = certify(scores(outcomes), epsilon=0.1)
     text = render(refuted)
-    assert text.startswith("refuted at ε = 0.1: a1 (pairwise) reaches 0.")
+    assert text.startswith("refuted at ε = 0.1: a1 (two answers) reaches 0.")
     assert "no other" in text and all(f"{row.lower:.3f}" in text for row in refuted.rows)
     assert render(certify(scores(outcomes[:, :1]), epsilon=0.2)).startswith("certified: ε ≤ 0.")
     unsure = certify(scores(outcomes[:50, :1]), epsilon=0.1)

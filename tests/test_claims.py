@@ -107,6 +107,12 @@ def test_effects_that_were_put_in_are_found(frames: dict[str, pd.DataFrame]) -> 
         assert row(table, claim)["verdict"] == "supported"
 
 
+def test_a_reader_meets_the_words_of_the_glossary(frames: dict[str, pd.DataFrame]) -> None:
+    said = " ".join(claims.claim_table(frames)["this run"])
+    assert not [word for word in ("pairwise", "single", "teacher resample") if word in said]
+    assert "two answers" in said and "teacher again" in said
+
+
 def test_without_any_effect_nothing_is_supported_but_the_null() -> None:
     scores = made.scores(300)
     flat = scores[scores["contrast"] == "teacher_resample"]

@@ -29,7 +29,7 @@ from bbi_utils.games.queries import advantage_of_queries
 from bbi_utils.probes import CATEGORIES
 from bbi_utils.report import figures, summaries
 from bbi_utils.report.figures.style import ARMS, STRATEGIES
-from bbi_utils.report.labels import p_value
+from bbi_utils.report.labels import in_words, name_of, p_value
 from bbi_utils.report.text import render
 
 matplotlib.use("Agg")
@@ -164,7 +164,48 @@ def test_length_curves_end_at_one_and_lie_in_their_bands(drawn: dict[str, Figure
     assert list(teacher.get_xdata()) == [0, 7, 12, 30, 41, 80, 80, 80]
     assert list(base.get_xdata()) == [0, 7, 30, 41, 80]
     assert list(teacher.get_ydata())[-1] == list(base.get_ydata())[-1] == 1
-    assert len(ax.collections) == 2 and "3 prompts" in str(drawn["lengths"].get_label())
+    assert len(ax.collections) == 2 and "3 to 6 prompts" in str(drawn["lengths"].get_label())
+
+
+def said_of(fig: Figure) -> str:
+    return str(fig.get_label())
+
+
+def test_captions_say_only_what_is_drawn(drawn: dict[str, Figure]) -> None:
+    bought = made.budget(10)
+    few = bought[bought["strategy"] != "disagreement_known"]
+    gain = summaries.budget_gain(few)
+    assert "'all known' has seen" in said_of(drawn["budget"])
+    assert "all known" not in said_of(figures.budget_figure(summaries.budget_summary(few), gain))
+    # A student above the teacher again: nothing may call that the most there is.
+    alike = made.similarity(80)
+    alike.loc[alike["contrast"] == "distilled", "similarity"] = 0.99
+    alike = alike.drop(index=alike.index[-1])  # and one contrast of a pair lacks a prompt
+    caption = said_of(figures.similarity_figure(alike, similarity.mean_similarity(alike)))
+    assert "as far as" not in caption and "'teacher again' is where a perfect copy would lie" in caption
+    assert "79 to 80 held-out prompts" in caption and "another" not in said_of(drawn["judge"])
+
+
+def test_a_crossing_is_pointed_at_only_where_there_is_one() -> None:
+    wealth = pd.DataFrame({"query": [1, 2, 3], "wealth": [1.0, 2.0, 4.0]})
+    for last, says in ((4.0, "which no curve has here"), (20.0, "marked with its number")):
+        drawn = wealth.replace({"wealth": {4.0: last}}).assign(pair="qwen", contrast="base")
+        assert f"that crossing, {says}, is the test" in said_of(figures.wealth_figure(drawn))
+
+
+def test_a_judge_of_fewer_prompts_shows_in_the_captions_of_a_verdict_and_of_queries() -> None:
+    table = made.scores(60).query("pair == 'qwen' and contrast == 'base'")
+    judged = table[table["game"] == "pairwise"].query("adversary == 'length'").head(40)
+    both = pd.concat([table, judged.assign(adversary="judge")])
+    assert "on 40 to 60 prompts" in said_of(figures.verdict_figure(certify(both, epsilon=0.1)))
+    late = figures.queries_figure(advantage_of_queries(table, sizes=[2, 4]))
+    assert "strongest on the base student at q = 2" in said_of(late)
+
+
+def test_an_arm_has_one_name_in_figures_and_sentences() -> None:
+    for name, mark in {**ARMS, **STRATEGIES}.items():
+        assert mark.name == name_of(name) and "(null)" not in mark.name
+    assert in_words("human:anna (pairwise)") == "human:anna (two answers)"
 
 
 LONG_NAME = "GPT-4o-mini_2024-07-18 Acme vs MyFineTune_v2"

@@ -615,7 +615,7 @@ def test_the_game_in_a_browser_killed_in_the_middle_equals_a_script_s(
         hosts = {url.split("/")[2] for url in tab.requests if url.startswith("http")}
         assert hosts == {address.split("/")[2] for address in (first.address, second.address)}
         said = second.ended()
-    assert "refuted at ε = 0.1: human:anna (pairwise) reaches 1.000" in said
+    assert "refuted at ε = 0.1: human:anna (two answers) reaches 1.000" in said
     assert "human:anna: 30 right, 0 wrong, 0 undecided" in shown and "human:anna (you)\t1.000" in shown
     keys = [[verdict.key for verdict in read(one)[1]] for one in (path, file_of(table, "human:script"))]
     assert keys[0] == keys[1]

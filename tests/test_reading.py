@@ -43,9 +43,13 @@ def test_a_small_p_on_the_null_is_told_with_and_without_what_many_tests_cost() -
     assert "**On the null control a test rejects" in (said := reading.null_p_values(tests))
     assert "p = 0.0260 (kernel), the smallest of 2. With all 2 paid for (Bonferroni) it does not." in said
     assert "it rejects still" in reading.null_p_values(tests.replace({"p": {0.026: 0.002}}))
-    assert "no test rejects: p = 0.50 (" in reading.null_p_values(tests.replace({"p": {0.026: 0.6}}))
+    quiet = tests.replace({"p": {0.026: 0.6}})
+    assert "none of 2 tests rejects: p = 0.50 (other), the smallest of 2." in reading.null_p_values(quiet)
+    assert "the test (kernel) does not reject: p = 0.60." in reading.null_p_values(quiet.iloc[[1]])
     alone = tests.iloc[[1]].drop(columns="test")
-    assert "p = 0.0260 (categories). About one such test in 20" in reading.null_p_values(alone)
+    assert "a test, of whether categories differ, rejects" in reading.null_p_values(alone)
+    assert "p = 0.0260. About one such test in 20" in reading.null_p_values(alone)
+    assert "the test, of whether categories differ, does not" in reading.null_p_values(alone.assign(p=0.5))
 
 
 def test_a_run_without_a_null_control_says_nothing_of_it() -> None:
@@ -61,6 +65,30 @@ def test_the_strongest_is_chosen_on_the_base_student_and_length_stands_beside_it
     assert "Strongest on the distilled" not in said
     other = advantages(0.0).replace({"advantage": {-0.1: 0.9}})  # length on the distilled student
     assert "Strongest on the distilled one is length (two answers) with 0.900 [" in reading.told_apart(other)
+
+
+def test_a_tie_for_the_largest_is_said_and_nobody_is_called_stronger_who_is_not() -> None:
+    # Length comes first in the table and has as much as the strongest on the base student, on both students.
+    both = advantages(0.0).replace({"advantage": {0.2: 0.5, -0.1: 0.2}})
+    both.loc[both["contrast"] == "distilled", "advantage"] = 0.2
+    said = reading.told_apart(both.iloc[[0, 1, 3, 2, 5, 4]].iloc[::-1])
+    assert "(1 other has as much)" in said and "Strongest on the distilled" not in said
+    null = reading.null_control(advantages(-0.1).replace({"advantage": {0.01: 0.1}}))
+    assert "the largest is length (one answer) with 0.100" in null and "(1 other has as much)." in null
+    values = pd.Series({"base": 0.3, "teacher_resample": 0.3, "style_format": 0.1})
+    assert reading.extreme(values) == "base student and teacher again"
+    assert reading.extreme(values, least=True) == "style format"
+    assert reading.extreme(pd.Series(0.0, index=list("abcd"))) == "4 of 4"
+    costs = table(
+        "contrast adversary removed category cost lower upper", *[("base", "a", "b", "all", 0, 0, 1)] * 3
+    )
+    assert "[0.000, 1.000] (2 others have as much)" in reading.removals(costs)
+
+
+def test_a_copy_less_alike_than_the_base_student_would_have_lost() -> None:
+    rows = [("base", 0.9, 0.0, 1.0), (NULL, 0.7, 0.0, 1.0), ("distilled - base", 0.01, -0.1, 0.1)]
+    said = reading.similarity_gain(table("quantity mean lower upper", *rows))
+    assert said.endswith("where a perfect copy would have lost 0.200.")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +137,8 @@ def test_removals_are_counted_over_all_prompts_and_the_dearest_is_named() -> Non
     costs = pd.concat([costs, costs.assign(category="safety", cost=0.9)])
     said = reading.removals(costs)
     assert (
-        "Removals, base: 1 of 2 found to cost advantage; largest: stylometric without markup, 0.200" in said
+        "Removals, base student: 1 of 2 found to cost advantage; largest: stylometric without markup, 0.200"
+        in said
     )
 
 
@@ -119,7 +148,7 @@ def test_who_comes_nearest_to_the_limit_is_named_and_where_there_is_none_nobody_
         "contrast adversary game share lower upper", *rows, ("other", "judge", "single", np.nan, 0.0, 1.0)
     )
     assert reading.reached(shares).endswith(
-        "limit, base: judge (two answers) reaches 0.400 [0.300, 0.500] of it."
+        "limit, base student: judge (two answers) reaches 0.400 [0.300, 0.500] of it."
     )
     assert reading.reached(shares[shares["contrast"] == "other"]) == ""
 
@@ -132,7 +161,7 @@ def test_growth_is_read_from_both_ends_and_a_null_that_grows_comes_first() -> No
         (NULL, 8, 0.1, -0.3, 0.4),
     ]
     growth = table("contrast q advantage lower upper", *rows)
-    fair = "base: 0.200 at q = 1, 0.800 [0.600, 0.900] at 8, lower end first above 0.5 at q = 8."
+    fair = "base student: 0.200 at q = 1, 0.800 [0.600, 0.900] at 8, lower end first above 0.5 at q = 8."
     assert reading.grows(growth) == f"- **Qwen pair.** {fair}"
     bad = growth.replace({"lower": {-0.3: 0.01}})
     assert reading.grows(bad) == f"- **Qwen pair.** **the null control leaves 0 at q = 8**; {fair}"
@@ -146,7 +175,9 @@ def test_tests_are_counted_and_one_that_stays_open_says_so() -> None:
         (NULL, "kernel", 90, 0.0, 1),
     ]
     tests = table("contrast test n p queries", *rows)
-    assert reading.tested(tests).endswith("base: 1 of 2 tests rejects; watched, undecided after 90 queries.")
+    assert reading.tested(tests).endswith(
+        "base student: 1 of 2 tests rejects; watched, undecided after 90 queries."
+    )
     told = tests.replace({"p": {0.2: 0.04}}).fillna({"queries": 40.0})
     assert reading.tested(told).endswith("2 of 2 tests reject; watched, two models after 40 queries.")
 
@@ -208,7 +239,7 @@ def test_lengths_come_apart_only_where_both_bands_do() -> None:
     short, long = said_in(*[5] * 100), said_in(*[9] * 100)
     said = reading.lengths({"teacher": short, "base": long, "teacher_resample": short})
     medians, base, null = said.split(". ")
-    assert medians == "Words in the median answer: teacher 5, base student 9, teacher again (null) 5"
+    assert medians == "Words in the median answer: teacher 5, base student 9, teacher again 5"
     assert "base student lies at most 100.0% of answers (at length 5) from that of teacher" in base
     assert base.endswith("**the bands come apart**") and null.endswith("overlap everywhere, undecided.")
     few = reading.lengths({"teacher": said_in(5, 5), "base": said_in(9, 9)})
@@ -219,8 +250,9 @@ def test_students_that_run_on_are_named() -> None:
     rows = [("teacher", 0.99, 0.97, 1.0), ("base", 0.5, 0.4, 0.6), ("distilled", 0.98, 0.95, 1.0)]
     frame = table("arm rate lower upper", *rows).assign(quantity="stopped")
     said = reading.stopped(frame)
-    assert "teacher 99.0%, base 50.0%, distilled 98.0%; **run on more often than the teacher: base**." in said
-    assert said.startswith("- **Qwen pair.** **Many answers are cut off.** ")
+    assert "teacher 99.0%, base student 50.0%, distilled student 98.0%; **run on" in said
+    assert "**run on more often than the teacher: base student**." in said
+    assert said.startswith("- **Qwen pair.** **More than 3% of an arm's answers are cut off.** ")
     fine = reading.stopped(frame[frame["arm"] != "base"])
     assert "no student is found to run on more often" in fine and "cut off" not in fine
 
@@ -241,7 +273,10 @@ def test_a_judge_is_read_on_all_pairs_beside_the_filter_and_the_null_comes_first
     assert (
         "**teacher again: 0.300 [0.100, 0.500] on all pairs, above chance**; no verdict is consistent" in said
     )
-    assert "base: 0.400 [0.200, 0.600] on all pairs, above chance; 0.500 on the 80.0% of verdicts" in said
+    assert (
+        "base student: 0.400 [0.200, 0.600] on all pairs, above chance; 0.500 on the 80.0% of verdicts"
+        in said
+    )
     assert "it picks A 60.0% of the time (leans to A)" in said
     assert "undecided;" in judging.advantage(quantities("base", (0.1, -0.1, 0.3)))
     assert judging.advantage(base.head(0)) == ""
@@ -260,8 +295,8 @@ def test_categories_are_ordered_only_where_they_differ() -> None:
     rows = [("base", 0.001, "safety, style_format"), ("distilled", 0.3, "factual"), (NULL, 0.02, "creative")]
     rows += [("teacher_4bit", 0.4, "factual")]
     said = reading.categories(table("contrast p most", *rows))
-    assert "base: they differ (p = 0.0010), most in safety, style format" in said
-    assert "distilled: undecided whether they differ (p = 0.30)" in said and "factual" not in said
+    assert "base student: they differ (p = 0.0010), most in safety, style format" in said
+    assert "distilled student: undecided whether they differ (p = 0.30)" in said and "factual" not in said
     assert "; 4-bit teacher: undecided whether" in said
     assert "creative" not in said  # the null is told by null_p_values
 
@@ -272,8 +307,8 @@ def test_where_artifacts_sit_is_read_from_both_tails_and_of_the_paper_alone() ->
     rows += [("base", "planted", "x", 0.5, 0.0001, 1.0), (NULL, "paper", three, 0.1, 0.2, 0.8)]
     said = reading.concentrated(table("contrast named_by named statistic p p_below", *rows))
     assert "Advantage in style format, safety: teacher again: undecided (+0.100, one-sided p = 0.20)" in said
-    assert "base: more than elsewhere (+0.270, one-sided p = 0.0010)" in said and "+0.500" not in said
-    assert "distilled: **less than elsewhere** (-0.300, one-sided p = 0.0100)" in said
+    assert "base student: more than elsewhere (+0.270, one-sided p = 0.0010)" in said and "+0.500" not in said
+    assert "distilled student: **less than elsewhere** (-0.300, one-sided p = 0.0100)" in said
     found = table("contrast named_by named statistic p p_below", (NULL, "paper", three, 0.1, 0.01, 0.99))
     assert "teacher again: **more than elsewhere**" in reading.concentrated(found)
 

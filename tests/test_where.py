@@ -98,7 +98,7 @@ def test_examples_are_the_surest_and_right_and_show_where_they_differ() -> None:
     assert [example["prompt_id"] for example in one.examples] == ["id107", "id106"]
     assert one.examples[0]["teacher"].endswith("A107") and one.examples[0]["teacher"].startswith("… ")
     said = render_where(one)
-    assert "example 1, on which a (pairwise) was surest, and right:" in said
+    assert "example 1, on which a (two answers) was surest, and right:" in said
     assert any(line.startswith("  student:") and line.endswith("B107\\n") for line in said)
     grouped = found(table.assign(group=["g" if i >= 50 else f"{i}" for i in range(120)]), 0.9)
     assert [example["prompt_id"] for example in grouped.examples] == ["id107", "id049"]

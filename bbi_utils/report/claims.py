@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from bbi_utils.report.labels import PAPERS, pair_title, pairs_in, words
+from bbi_utils.report.labels import GAMES, PAPERS, in_words, name_of, pair_title, pairs_in, words
 
 if TYPE_CHECKING:  # pandas is imported where claims are made: who only reads them need not wait for it
     import pandas as pd
@@ -122,11 +122,18 @@ def _row(claim: Claim, frames: Frames, pair: str, *, alpha: float) -> dict[str, 
     if rows.empty:
         return {**said, "this run": NOTHING, "interval": NOTHING, "verdict": NOTHING}
     row = rows.iloc[_decisive(claim, rows, margin)].to_dict()
-    shown = {name: words(value) if isinstance(value, str) else value for name, value in row.items()}
+    shown = {name: _said(name, value) if isinstance(value, str) else value for name, value in row.items()}
     said["reported"] = said["reported"].format(**shown)
     text = (claim.says or f"{{{claim.column}:{'+' if claim.signed else ''}.3f}}").format(**shown)
     found = judge(claim, rows, margin=margin, alpha=alpha)
     return {**said, "this run": _zero(text), "interval": _interval(row), "verdict": found}
+
+
+def _said(column: str, value: str) -> str:
+    """What a frame's column has, as a reader says it."""
+    if column == "strongest":
+        return words(in_words(value))
+    return GAMES[value] if column == "game" else name_of(value) if column == "contrast" else words(value)
 
 
 def judge(claim: Claim, rows: pd.DataFrame, *, margin: float, alpha: float) -> str:

@@ -8,8 +8,8 @@ import pandas as pd
 from bbi_utils.games.inference.clusters import lowest
 from bbi_utils.games.inference.exact import Counts, binomial_lower
 from bbi_utils.games.scores import units
-from bbi_utils.report.labels import words
-from bbi_utils.report.reading import arm_name, each_pair, value, verdict
+from bbi_utils.report.labels import name_of, words
+from bbi_utils.report.reading import each_pair, value, verdict
 from bbi_utils.responses.answers import NULL
 
 QUANTITIES = ("kept_fraction", "consistent_advantage", "all_pairs_advantage", "first_position_rate")
@@ -51,7 +51,7 @@ def advantage(verdicts: pd.DataFrame) -> str:
         flattered = f"{firm['estimate']:.3f} on the {kept['estimate']:.1%} of verdicts that are consistent"
         leans = verdict(first[["lower", "upper"]] - 0.5, up="leans to A", down="leans to B")
         said.append(
-            f"\n  - {mark}{arm_name(name)}: {value(every, 'estimate')} on all pairs, {found}{mark}; "
+            f"\n  - {mark}{name_of(name)}: {value(every, 'estimate')} on all pairs, {found}{mark}; "
             f"{flattered if firm['n'] else 'no verdict is consistent'}; "
             f"it picks A {first['estimate']:.1%} of the time ({leans})."
         )

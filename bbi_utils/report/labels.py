@@ -11,11 +11,35 @@ GAMES = {"single": "one answer", "pairwise": "two answers"}
 LONGEST_LABEL = 40  # characters
 PAPERS = ("qwen", "llama")  # the paper's pairs, in its order
 LIKELIHOOD = "likelihood"  # the adversary that nobody beats, as the tables name it
+# Arms and strategies of which an identifier's own words do not say enough.
+NAMES = {
+    "base": "base student",
+    "distilled": "distilled student",
+    "teacher_4bit": "4-bit teacher",
+    "teacher_resample": "teacher again",
+    "disagreement_known": "disagreement, all known",
+}
 
 
 def words(name: str) -> str:
     """An identifier as a reader says it: style_format -> style format."""
     return one_line(name).replace("_", " ").replace("ngrams", "n-grams").replace(LIKELIHOOD, "the limit")
+
+
+def name_of(name: str) -> str:
+    """An arm or a strategy as a reader says it, in every figure and sentence: base -> base student."""
+    return NAMES.get(name, words(name))
+
+
+def with_game(adversary: str, game: str) -> str:
+    """An adversary with its game: length (two answers)."""
+    return f"{adversary} ({GAMES.get(game, words(game))})"
+
+
+def in_words(filed: str) -> str:
+    """The same of one that certificates have filed as `length (pairwise)`."""
+    adversary, _, game = filed.rpartition(" (")
+    return with_game(adversary, game.removesuffix(")"))
 
 
 def game_of(adversary: str, game: str) -> str:

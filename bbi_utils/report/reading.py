@@ -12,9 +12,9 @@ from functools import wraps
 import numpy as np
 import pandas as pd
 
-from bbi_utils.games.inference.simultaneous import simultaneous
+from bbi_utils.games.inference.simultaneous import half_width, simultaneous
 from bbi_utils.games.scores import units
-from bbi_utils.report.labels import GAMES, p_value, pair_title, pairs_in, words
+from bbi_utils.report.labels import listed, name_of, p_value, pair_title, pairs_in, with_game, words
 from bbi_utils.responses.answers import NULL
 
 ROUNDED = "teacher_4bit"
@@ -46,12 +46,22 @@ def value(row: pd.Series, column: str) -> str:
     return f"{row[column]:.3f} [{row['lower']:.3f}, {row['upper']:.3f}]".replace("-0.000", "0.000")
 
 
+def extreme(values: pd.Series, *, least: bool = False) -> str:
+    """Which of values indexed by name is the largest, or the smallest; of a tie all, or how many of them."""
+    found = values.index[np.isclose(values, values.min() if least else values.max())]
+    return (
+        f"{len(found)} of {len(values)}" if len(found) > 3 else listed(name_of(str(name)) for name in found)
+    )
+
+
+def _also(values: pd.Series) -> str:
+    """That others have as much as the largest, where they have."""
+    tied = int(np.isclose(values, values.max()).sum()) - 1
+    return f" ({tied} {'other has' if tied == 1 else 'others have'} as much)" if tied else ""
+
+
 def _name(adversary: str, game: str) -> str:
-    return f"{words(adversary)} ({GAMES[game]})"
-
-
-def arm_name(contrast: str) -> str:
-    return {NULL: "teacher again", ROUNDED: "4-bit teacher"}.get(contrast, words(contrast))
+    return with_game(words(adversary), game)
 
 
 def _lie(count: int, of: int) -> str:
@@ -74,6 +84,7 @@ def null_control(advantage: pd.DataFrame, *, confidence: float = 0.95) -> str:
         return ""
     above, best = (rows["lower"] > 0).sum(), rows.loc[rows["advantage"].idxmax()]
     most = f"the largest is {_name(best['adversary'], best['game'])} with {value(best, 'advantage')}"
+    most += _also(rows["advantage"])
     if not above:
         return f"None of the {len(rows)} rows of the null control lies above chance; {most}."
     return (
@@ -89,13 +100,14 @@ def null_p_values(tests: pd.DataFrame, *, confidence: float = 0.95) -> str:
     if rows.empty:
         return ""
     least, several = rows.loc[rows["p"].idxmin()], len(rows) > 1
-    name = least.get("test", "categories")
-    found = f"{_p(least['p'])} ({name})" + (f", the smallest of {len(rows)}" if several else "")
+    found = f"{_p(least['p'])}" + (f" ({least['test']}), the smallest of {len(rows)}" if several else "")
+    which = "" if several else f" ({least['test']})" if "test" in rows else ", of whether categories differ,"
     if least["p"] > error:
-        return f"On the null control no test rejects: {found}."
+        no = f"none of {len(rows)} tests rejects" if several else f"the test{which} does not reject"
+        return f"On the null control {no}: {found}."
     joint = "rejects still" if least["p"] * len(rows) <= error else "does not"
     return (
-        f"**On the null control a test rejects, though there is nothing to find:** {found}."
+        f"**On the null control a test{which} rejects, though there is nothing to find:** {found}."
         + (f" With all {len(rows)} paid for (Bonferroni) it {joint}." if several else "")
         + f" About one such test in {1 / error:.0f} does so by luck; a fault in the bookkeeping would, too."
     )
@@ -111,14 +123,15 @@ def told_apart(advantage: pd.DataFrame) -> str:
     length = ("length", game)
     alone = [f"{part.loc[length, 'advantage']:.3f}" for part in (base, other) if length in part.index]
     said = (
-        f"Strongest on the base student is {_name(adversary, game)} with {had}. On the distilled one it has "
+        f"Strongest on the base student is {_name(adversary, game)} with {had}{_also(base['advantage'])}. "
+        f"On the distilled one it has "
         f"{left}, and {_lie((other['lower'] > 0).sum(), len(other))}."
         + (f" Length alone has {' and '.join(alone)} on the two, in that game." if alone else "")
     )
-    if (most := other["advantage"].idxmax()) != (adversary, game):
-        said += (
-            f" Strongest on the distilled one is {_name(*most)} with {value(other.loc[most], 'advantage')}."
-        )
+    most = other["advantage"].idxmax()
+    if not np.isclose(other.loc[(adversary, game), "advantage"], other.loc[most, "advantage"]):
+        strongest = f"{_name(*most)} with {value(other.loc[most], 'advantage')}{_also(other['advantage'])}"
+        said += f" Strongest on the distilled one is {strongest}."
     return said
 
 
@@ -140,7 +153,8 @@ def similarity_gain(similarity: pd.DataFrame) -> str:
     found = verdict(gain, up=f"{made} more alike", down=f"**{made} less alike**")
     if found == "undecided":
         found = "Whether distillation made the answers more alike is undecided"
-    return f"{found}: {value(gain, 'mean')}, where a perfect copy would have gained {room:+.3f}."
+    went = f"gained {room:+.3f}" if room >= 0 else f"lost {-room:.3f}"
+    return f"{found}: {value(gain, 'mean')}, where a perfect copy would have {went}."
 
 
 @each_pair
@@ -168,8 +182,9 @@ def removals(costs: pd.DataFrame) -> str:
     for contrast, rows in costs[costs["category"] == "all"].groupby("contrast"):
         most, above = rows.loc[rows["cost"].idxmax()], (rows["lower"] > 0).sum()
         loss = f"{words(most['adversary'])} without {most['removed']}, {value(most, 'cost')}"
+        loss += _also(rows["cost"])
         found = f"{above} of {len(rows)} found to cost advantage; largest: {loss}"
-        said.append(f"{arm_name(str(contrast))}: {found}")
+        said.append(f"{name_of(str(contrast))}: {found}")
     return f"Removals, {'; '.join(said)}."
 
 
@@ -180,7 +195,7 @@ def reached(shares: pd.DataFrame) -> str:
     for contrast, rows in shares.dropna(subset="share").groupby("contrast"):
         best = rows.loc[rows["share"].idxmax()]
         who, share = _name(best["adversary"], best["game"]), value(best, "share")
-        said.append(f"{arm_name(str(contrast))}: {who} reaches {share} of it")
+        said.append(f"{name_of(str(contrast))}: {who} reaches {share} of it{_also(rows['share'])}")
     return f"Nearest to the limit, {'; '.join(said)}." if said else ""
 
 
@@ -198,7 +213,7 @@ def grows(growth: pd.DataFrame) -> str:
         )
         first, last = rows.iloc[0], rows.iloc[-1]
         ends = f"{first['advantage']:.3f} at q = {first['q']}, {value(last, 'advantage')} at {last['q']}"
-        said.append(f"{arm_name(str(contrast))}: {ends}, {when}")
+        said.append(f"{name_of(str(contrast))}: {ends}, {when}")
     return f"{'; '.join(said)}."
 
 
@@ -214,7 +229,7 @@ def tested(tests: pd.DataFrame, *, confidence: float = 0.95) -> str:
         watched = f"undecided after {n}" if np.isnan(when) else f"two models after {when:.0f}"
         count = (rows["p"] <= 1 - confidence).sum()
         found = f"{count} of {len(rows)} tests {'rejects' if count == 1 else 'reject'}"
-        said.append(f"{arm_name(str(contrast))}: {found}; watched, {watched} queries")
+        said.append(f"{name_of(str(contrast))}: {found}; watched, {watched} queries")
     return f"{'. '.join(said)}."
 
 
@@ -239,22 +254,19 @@ def learned(loss: pd.DataFrame) -> str:
 
 def lengths(answers: Mapping[str, pd.DataFrame], *, confidence: float = 0.95) -> str:
     """Whether an arm's lengths are those of the first one; answers and bands are those of `length_figure`."""
-    from bbi_utils.report.figures.length import half_width
-    from bbi_utils.report.figures.style import ARMS
-
     counts = {arm: np.sort(table["answer"].str.split().str.len()) for arm, table in answers.items()}
     first, *others = answers
-    said = [", ".join(f"{ARMS[arm].name} {np.median(counts[arm]):.0f}" for arm in answers)]
+    said = [", ".join(f"{name_of(arm)} {np.median(counts[arm]):.0f}" for arm in answers)]
     for arm in others:
         at = np.union1d(counts[first], counts[arm])
         shares = [np.searchsorted(counts[one], at, side="right") / len(counts[one]) for one in (first, arm)]
         gaps = np.abs(shares[0] - shares[1])
-        bands = sum(half_width(answers[one], confidence) for one in (first, arm))
+        bands = sum(half_width(answers[one], confidence=confidence) for one in (first, arm))
         found = (
             "**the bands come apart**" if gaps.max() > bands else "the bands overlap everywhere, undecided"
         )
         far = f"at most {gaps.max():.1%} of answers (at length {at[gaps.argmax()]})"
-        said.append(f"The curve of {ARMS[arm].name} lies {far} from that of {ARMS[first].name}: {found}")
+        said.append(f"The curve of {name_of(arm)} lies {far} from that of {name_of(first)}: {found}")
     return f"Words in the median answer: {'. '.join(said)}."
 
 
@@ -263,13 +275,13 @@ def stopped(rates: pd.DataFrame) -> str:
     """Whether answers end, and the students' as the teacher's do; the frame is that of `answer_rates`."""
     ends = rates[rates["quantity"] == "stopped"].set_index("arm")
     short = [arm for arm in ends.index if ends.loc[arm, "upper"] < ends.loc["teacher", "lower"]]
-    shares = ", ".join(f"{words(arm)} {ends.loc[arm, 'rate']:.1%}" for arm in ends.index)
+    shares = ", ".join(f"{name_of(arm)} {ends.loc[arm, 'rate']:.1%}" for arm in ends.index)
     found = (
-        f"**run on more often than the teacher: {' and '.join(short)}**"
+        f"**run on more often than the teacher: {listed(map(name_of, short))}**"
         if short
         else "no student is found to run on more often"
     )
-    cut = "**Many answers are cut off.** " if ends["rate"].min() < 1 - FEW else ""
+    cut = f"**More than {FEW:.0%} of an arm's answers are cut off.** " if ends["rate"].min() < 1 - FEW else ""
     return f"{cut}Answers that end by themselves: {shares}; {found}."
 
 
@@ -297,7 +309,8 @@ def content(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -
         before, after = wide.loc[masks[name], ["base", "distilled"]].mean()
         changed = value(found.loc[name], "mean")
         said.append(f"{words(name)} {before:.3f} before and {after:.3f} after, {went} ({changed})")
-    return f"Content is right: {said[0]}; in the category that fared worst, {said[1]}."
+    worst = _also(-found["mean"].iloc[1:])
+    return f"Content is right: {said[0]}; in the category that fared worst, {said[1]}{worst}."
 
 
 @each_pair
@@ -307,7 +320,7 @@ def categories(heterogeneity: pd.DataFrame, *, confidence: float = 0.95) -> str:
     for row in heterogeneity[heterogeneity["contrast"] != NULL].itertuples():
         differ = f"they differ ({_p(row.p)}), most in {words(row.most)}"
         open_ = f"undecided whether they differ ({_p(row.p)}), so do not read their order"
-        said.append(f"{arm_name(row.contrast)}: {differ if row.p <= 1 - confidence else open_}")
+        said.append(f"{name_of(row.contrast)}: {differ if row.p <= 1 - confidence else open_}")
     return f"Categories, {'; '.join(said)}."
 
 
@@ -320,19 +333,17 @@ def concentrated(concentration: pd.DataFrame, *, confidence: float = 0.95) -> st
         mark = "**" if found and (row.contrast == NULL or found == ["less"]) else ""
         there = f"{mark}{found[0]} than elsewhere{mark}" if found else "undecided"
         p = _p(min(row.p, row.p_below))
-        said.append(f"{arm_name(row.contrast)}: {there} ({row.statistic:+.3f}, one-sided {p})")
+        said.append(f"{name_of(row.contrast)}: {there} ({row.statistic:+.3f}, one-sided {p})")
     return f"Advantage in {words(rows['named'].iloc[0])}: {'; '.join(said)}." if said else ""
 
 
 @each_pair
 def bought(gain: pd.DataFrame) -> str:
     """How each strategy compares with buying at random; the frame is that of `summaries.budget_gain`."""
-    from bbi_utils.report.figures.style import STRATEGIES
-
     said = []
     for name, part in gain.groupby("strategy"):
         overall, single = part[part["budget"] == 0].iloc[0], part[part["budget"] > 0]
         found = verdict(overall, up="better than random", down="worse than random")
         above = f"above random at {(single['gain'] > 0).sum()} of {len(single)} budgets"
-        said.append(f"{STRATEGIES[str(name)].name}: {found} on average ({value(overall, 'gain')}), {above}")
+        said.append(f"{name_of(str(name))}: {found} on average ({value(overall, 'gain')}), {above}")
     return f"{'; '.join(said)}."

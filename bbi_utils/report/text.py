@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bbi_utils.errors import one_line
 from bbi_utils.games.certificate import Certificate, Row
 from bbi_utils.games.inference.exact import Counts, lower_bound
-from bbi_utils.report.labels import aligned, p_value
+from bbi_utils.report.labels import GAMES, aligned, in_words, name_of, p_value, with_game
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ def headline(certificate: Certificate) -> str:
     if certificate.verdict == "refuted":
         reached = f"{best.advantage:.3f} ± {(best.upper - best.lower) / 2:.3f}"
         return (
-            f"refuted at {epsilon}: {one_line(best.adversary)} ({best.game}) reaches {reached}, "
+            f"refuted at {epsilon}: {with_game(one_line(best.adversary), best.game)} reaches {reached}, "
             f"at least {best.floor:.3f} at q = {certificate.q}, {level}{_left(certificate)}"
         )
     units = "prompts" if certificate.groups is None else "groups of prompts"
@@ -68,7 +68,7 @@ def for_everybody(nobodys: pd.DataFrame, *, confidence: float) -> str:
     for row in nobodys.itertuples():
         known = "" if row.exact == 1 else f"; approximate, as the tokens of {1 - row.exact:.0%} were not kept"
         lines.append(
-            f"{one_line(str(row.contrast))}: no adversary whatever has more than {row.most:.3f} at q = 1 "
+            f"{name_of(str(row.contrast))}: no adversary whatever has more than {row.most:.3f} at q = 1 "
             f"({confidence:.0%} confidence, {row.n:,} prompts{known})"
         )
     return "\n".join([*lines, "This is about sampled answers at these settings, to prompts like these."])
@@ -87,7 +87,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     spent = "" if row.seconds is None else f"{row.seconds:.1f}"
     size = "" if row.parameters is None else f"{row.parameters:,}"
     bounds = (f"{value:.3f}" for value in (row.advantage, row.lower, row.upper))
-    return one_line(row.adversary), row.game, *bounds, f"{row.tied / (sides * row.n):.0%}", size, spent
+    return one_line(row.adversary), GAMES[row.game], *bounds, f"{row.tied / (sides * row.n):.0%}", size, spent
 
 
 def _categories(certificate: Certificate) -> list[str]:
@@ -99,7 +99,7 @@ def _categories(certificate: Certificate) -> list[str]:
         return [f"{head}: no lower bound is above 0{few}"]
     told = (
         f"  {one_line(row.category)}: {row.advantage:.3f}, at least {row.floor:.3f}, "
-        f"by {one_line(row.strongest)}"
+        f"by {in_words(one_line(row.strongest))}"
         for row in found
     )
     return [f"{head}, lower bounds above 0:", *told]
@@ -114,7 +114,7 @@ def _too_few(certificate: Certificate) -> bool:
 
 def _scope(certificate: Certificate) -> str:
     prompts = f"{certificate.prompts:,} prompts{_grouped(certificate)}"
-    what = f"{prompts} of {one_line(certificate.pair)}, {certificate.contrast}"
+    what = f"{prompts} of {one_line(certificate.pair)}, {name_of(certificate.contrast)}"
     most = max(row.n for row in certificate.rows)
     fewer = {f"{one_line(row.adversary)} on {row.n:,}" for row in certificate.rows if row.n < most}
     what += f" (fewer: {', '.join(sorted(fewer))})" if fewer else ""
@@ -189,7 +189,7 @@ def _null(null: Certificate) -> str:
     """The floor that a reader should compare with, and a warning where it is not one."""
     best = max(null.rows, key=lambda row: row.advantage)
     said = (
-        f"null, teacher against teacher_2: {one_line(best.adversary)} ({best.game}) reaches "
+        f"null, teacher against teacher_2: {with_game(one_line(best.adversary), best.game)} reaches "
         f"{best.advantage:.3f}, between {best.lower:.3f} and {best.upper:.3f}, on {null.prompts:,} prompts"
     )
     if max(row.floor for row in null.rows) > 0:

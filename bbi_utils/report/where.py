@@ -22,6 +22,7 @@ from bbi_utils.errors import printable
 from bbi_utils.games.certificate import Certificate
 from bbi_utils.games.folds import questions
 from bbi_utils.report.habits import LEARNED, Habit, habits_of, overlap, told
+from bbi_utils.report.labels import with_game
 
 FEWEST = 10  # groups in which one side alone has a habit; fewer can hardly say anything
 NAMED, A_KIND = 8, 3  # habits that a reader is told, and how many of them of one kind
@@ -155,7 +156,8 @@ def render_where(found: Where) -> list[str]:
         shares = f"{row['teacher']:.0%} of the teacher's answers, {row['student']:.0%} of the student's"
         lines.append(f"  {_visible(row['habit'])}: {shares}")
     for number, one in enumerate(found.examples, 1):
-        lines.append(f"example {number}, on which {one['adversary']} ({one['game']}) was surest, and right:")
+        surest = with_game(one["adversary"], one["game"])
+        lines.append(f"example {number}, on which {surest} was surest, and right:")
         lines += [f"  {part + ':':<8} {_visible(one[part]) or '(nothing)'}" for part in ("prompt", *SIDES)]
     return lines
 

@@ -16,6 +16,7 @@ about adversaries trained afresh.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -92,3 +93,17 @@ def critical_value(residual: np.ndarray, *, confidence: float, seed: int) -> flo
     t = weights @ (residual / np.where(flat, 1.0, norm))
     t[:, flat] = rng.standard_normal((RESAMPLES, int(flat.sum())))
     return float(np.quantile(np.abs(t).max(axis=1), confidence))
+
+
+def draws_of(answers: pd.DataFrame) -> float:
+    """How many independent prompts these are worth; with a column group, n^2 / sum(size^2)."""
+    sizes = answers["group"].value_counts() if "group" in answers else pd.Series(1, index=answers.index)
+    return float(len(answers) ** 2 / (sizes**2).sum())
+
+
+def half_width(answers: pd.DataFrame, *, confidence: float) -> float:
+    """Half the band around the shares of answers with at most so many words, at all lengths together.
+
+    Dvoretzky, Kiefer and Wolfowitz (1956) with Massart's constant (1990); answers as for `draws_of`.
+    """
+    return math.sqrt(math.log(2 / (1 - confidence)) / (2 * draws_of(answers)))

@@ -16,14 +16,14 @@ from bbi_utils.report.figures.style import (
     pair_columns,
     use_style,
 )
-from bbi_utils.report.labels import in_order, pairs_in
+from bbi_utils.report.labels import how_many, in_order, pairs_in
 
 CAPTION = (
     "Similarity with the teacher after distilling on what each strategy bought (top) and how much more "
     "that is than with stratified random buying (bottom), mean of {seeds} seeds. Bands and bars are "
-    "{level:.0%} t intervals over seeds; 'all known' has seen every answer before it buys, as no buyer "
-    "could."
+    "{level:.0%} t intervals over seeds{known}."
 )
+KNOWN = "; 'all known' has seen every answer before it buys, as no buyer could"
 WHERE = {"by": "strategy", "across": "budget"}
 LARGE: dict[str, Any] = {"markersize": 6.5, "markeredgewidth": 0}
 
@@ -45,7 +45,8 @@ def budget_figure(summary: pd.DataFrame, gain: pd.DataFrame, *, confidence: floa
     axes[0, 0].set_ylabel("similarity with teacher")
     axes[1, 0].set_ylabel("minus random")
     legend_below(fig, [STRATEGIES[name] for name in strategies], chance_handle("no difference"))
-    fig.set_label(CAPTION.format(seeds=int(summary["seeds"].min()), level=confidence))
+    known = KNOWN if "disagreement_known" in strategies else ""
+    fig.set_label(CAPTION.format(seeds=how_many(summary["seeds"]), level=confidence, known=known))
     return fig
 
 

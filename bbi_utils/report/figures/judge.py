@@ -16,7 +16,7 @@ ADVANTAGES = {
 }
 SHARES = {"kept_fraction": "agree in both orders", "first_position_rate": 'say "A"'}
 CAPTION = (
-    "How a judge of another model family names the teacher's answer of two, asked in both orders: its "
+    "How the judge names the teacher's answer of two, asked in both orders: its "
     'advantage (top) and the share of its verdicts that agree in both orders or say "A" (bottom). Lines '
     "are {level:.0%} intervals over prompts; dashed is a judge that tosses a coin."
 )

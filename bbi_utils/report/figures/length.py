@@ -1,14 +1,14 @@
 """How long the answers are: the simplest thing that could give an arm away."""
 
-import math
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bbi_utils.games.inference.simultaneous import draws_of, half_width
 from bbi_utils.report.figures.style import ARMS, COLUMN, canvas, use_style
-from bbi_utils.report.labels import in_order
+from bbi_utils.report.labels import how_many, in_order
 
 CAPTION = (
     "Share of answers with at most so many words, {n} prompts per arm. Each band is a {level:.0%} interval "
@@ -27,24 +27,13 @@ def length_figure(answers: dict[str, pd.DataFrame], *, confidence: float = 0.95)
     fig, axes = canvas(1, 1, size=(COLUMN, 2.3))
     ax = axes[0, 0]
     for arm in in_order(counts, ARMS):
-        _curve(ax, counts[arm], arm, longest=longest, half=half_width(answers[arm], confidence))
+        _curve(ax, counts[arm], arm, longest=longest, half=half_width(answers[arm], confidence=confidence))
     ax.set(xlabel="answer length, words", ylabel="share of answers", xlim=(0, None), ylim=(0, 1.03))
     ax.legend(loc="lower right")
-    some = any(_draws(one) < len(one) for one in answers.values())
+    some = any(draws_of(one) < len(one) for one in answers.values())
     grouped = ", a group of prompts counting as one draw" if some else ""
-    fig.set_label(CAPTION.format(n=min(map(len, counts.values())), level=confidence, grouped=grouped))
+    fig.set_label(CAPTION.format(n=how_many(map(len, counts.values())), level=confidence, grouped=grouped))
     return fig
-
-
-def _draws(answers: pd.DataFrame) -> float:
-    """How many independent prompts these are worth."""
-    sizes = answers["group"].value_counts() if "group" in answers else pd.Series(1, index=answers.index)
-    return float(len(answers) ** 2 / (sizes**2).sum())
-
-
-def half_width(answers: pd.DataFrame, confidence: float) -> float:
-    """Half the band of an arm's curve: it holds at all lengths together."""
-    return math.sqrt(math.log(2 / (1 - confidence)) / (2 * _draws(answers)))
 
 
 def _curve(ax: Axes, lengths: list[int], arm: str, *, longest: int, half: float) -> None:

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bbi_utils.report.figures.style import ARMS, COLUMN, PAGE, SMALLEST, canvas, use_style
-from bbi_utils.report.labels import in_order
+from bbi_utils.report.labels import how_many, in_order
 
 CAPTION = (
     "The judge's log-odds for the teacher's answer when it is shown as A (across) and as B (up), a point "
@@ -25,7 +25,7 @@ def orders_figure(judgements: pd.DataFrame) -> Figure:
     for ax, arm in zip(axes[0], arms, strict=True):
         _panel(ax, judgements[judgements["contrast"] == arm], arm, far=far)
     axes[0, 0].set_ylabel("log-odds for the teacher, shown as B")
-    fig.set_label(CAPTION.format(n=int(judgements.groupby("contrast").size().min())))
+    fig.set_label(CAPTION.format(n=how_many(judgements.groupby("contrast").size())))
     return fig
 
 

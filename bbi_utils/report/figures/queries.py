@@ -19,7 +19,7 @@ CAPTION = (
     "Advantage with {game} when one oracle is asked q of {n} prompts and its scores are summed, for the "
     "adversary above each panel{chosen}. Bars and bands are {level:.0%} intervals, each by itself."
 )
-CHOSEN = " (the strongest on the base student at q = 1, which flatters it a little)"
+CHOSEN = " (the strongest on the base student at q = {}, which flatters it a little)"
 
 
 @use_style()
@@ -34,7 +34,7 @@ def queries_figure(
     """Curves of one adversary a pair, one line a contrast, with intervals, the limit and the chance line.
 
     queries: `queries.advantage_of_queries`. limit: `limit.of_queries`. adversary: the one to draw; without
-    it, each pair's strongest at q = 1 on the base student.
+    it, each pair's strongest at the first q on the base student.
     """
     table = queries[queries["game"] == game]
     pairs, arms = pairs_in(table["pair"]), in_order(table["contrast"], ARMS)
@@ -56,7 +56,7 @@ def queries_figure(
     limits = [Line2D([], [], **BOUND, **look) for look in named]
     legend_below(fig, [ARMS[arm] for arm in arms], *limits, chance_handle())
     n = how_many(table.loc[table["q"] == sizes[0], "n"] * sizes[0])
-    chosen = "" if adversary else CHOSEN
+    chosen = "" if adversary else CHOSEN.format(sizes[0])
     fig.set_label(CAPTION.format(game=GAMES[game], n=n, level=confidence, chosen=chosen))
     return fig
 

@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 
 from bbi_utils.report.figures.panels import name_rows, point
 from bbi_utils.report.figures.style import ARMS, COLUMN, SMALLEST, legend_below, pair_columns, use_style
-from bbi_utils.report.labels import in_order, pairs_in
+from bbi_utils.report.labels import how_many, in_order, pairs_in
 
 CAPTION = (
     "Semantic similarity with the teacher's answers: the share of {n} held-out prompts at or below each "
     "value (top) and means with {level:.0%} intervals over prompts (bottom). Further right is more alike; "
-    "'teacher again' is as far as a perfect copy would come."
+    "'teacher again' is where a perfect copy would lie."
 )
 
 
@@ -35,7 +35,7 @@ def similarity_figure(similarity: pd.DataFrame, summary: pd.DataFrame, *, confid
         _ecdf(above, similarity[similarity["pair"] == pair], arms)
         _means(below, summary[summary["pair"] == pair], arms)
     legend_below(fig, [ARMS[arm] for arm in arms])
-    n = int(similarity.groupby("pair")["prompt_id"].nunique().min())
+    n = how_many(similarity.groupby(["pair", "contrast"]).size())
     fig.set_label(CAPTION.format(n=n, level=confidence))
     return fig
 

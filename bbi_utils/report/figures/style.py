@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bbi_utils.errors import BadInput
-from bbi_utils.report.labels import as_drawn, pair_title
+from bbi_utils.report.labels import as_drawn, name_of, pair_title
 
 COLUMN = 3.35  # inches: one column of a two-column page
 PAGE = 6.9  # inches: both columns
@@ -45,25 +45,29 @@ class Marks(dict[str, Mark]):
         )
 
 
+def _named(looks: dict[str, tuple[Any, ...]]) -> Marks:
+    return Marks({name: Mark(name_of(name), *look) for name, look in looks.items()})
+
+
 # Okabe and Ito's colour-blind-safe palette; arms and strategies share no colour and no marker.
-ARMS = Marks(
+ARMS = _named(
     {
-        "teacher": Mark("teacher", "#000000", "D"),
-        "base": Mark("base student", "#D55E00", "o"),
-        "distilled": Mark("distilled student", "#0072B2", "s"),
+        "teacher": ("#000000", "D"),
+        "base": ("#D55E00", "o"),
+        "distilled": ("#0072B2", "s"),
         # The grey that stands for black in some prints of the palette; its yellow is lost on white paper.
-        "teacher_4bit": Mark("4-bit teacher", "#999999", "d"),
-        "teacher_resample": Mark("teacher again (null)", "#009E73", "^"),
+        "teacher_4bit": ("#999999", "d"),
+        "teacher_resample": ("#009E73", "^"),
         # The student of a user's own file, of whom nothing more is known.
-        "student": Mark("student", "#882255", "h"),
+        "student": ("#882255", "h"),
     }
 )
-STRATEGIES = Marks(
+STRATEGIES = _named(
     {
-        "stratified_random": Mark("stratified random", "#555555", "v"),
-        "disagreement": Mark("disagreement", "#CC79A7", "P"),
-        "disagreement_known": Mark("disagreement, all known", "#E69F00", "X", "--"),
-        "diversity": Mark("diversity", "#56B4E9", "*"),
+        "stratified_random": ("#555555", "v"),
+        "disagreement": ("#CC79A7", "P"),
+        "disagreement_known": ("#E69F00", "X", "--"),
+        "diversity": ("#56B4E9", "*"),
     }
 )
 CHANCE: dict[str, Any] = {"color": "#333333", "linewidth": 0.9, "linestyle": (0, (4, 2)), "zorder": 1}

@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 from bbi_utils.games.certificate import Certificate
 from bbi_utils.report.figures.panels import forest_figure, over_all
 from bbi_utils.report.figures.style import ARMS, chance_handle, legend_below, limit_handles, use_style
-from bbi_utils.report.labels import GAMES, LIKELIHOOD, game_of, heading, in_order, pair_title
+from bbi_utils.report.labels import GAMES, LIKELIHOOD, game_of, heading, how_many, in_order, pair_title
 
 ASKED: dict[str, Any] = {"color": "#333333", "linewidth": 1.1, "linestyle": ":", "zorder": 1}
 CAPTION = (
     "{title}, {arm}: {0.verdict} at ε = {0.epsilon:.3g}, by the advantage of each adversary on "
-    "{0.prompts:,} prompts that it was not trained on. Lines are exact {0.confidence:.0%} bounds that hold "
+    "{n} prompts that it was not trained on. Lines are exact {0.confidence:.0%} bounds that hold "
     "together over the rows of one colour{null}."
 )
 NULL = "; 'teacher again' is the null control, the teacher against its own second answer on {n} prompts"
@@ -41,7 +41,13 @@ def verdict_figure(
     asked = ax.axvline(certificate.epsilon, label=f"ε = {certificate.epsilon:.3g}", **ASKED)
     ax.set_title(heading(certificate.pair, f"{certificate.verdict} at {asked.get_label()}", ":"))
     legend_below(fig, [ARMS[arm] for arm in arms], *limit_handles(top), chance_handle(), asked)
-    floor = "" if null is None else NULL.format(n=f"{null.prompts:,}")
+    floor = "" if null is None else NULL.format(n=_prompts(null))
     said = {"title": pair_title(certificate.pair), "arm": ARMS[certificate.contrast].name, "null": floor}
+    said["n"] = _prompts(certificate)
     fig.set_label(CAPTION.format(certificate, **said))
     return fig
+
+
+def _prompts(certificate: Certificate) -> str:
+    """On how many prompts the rows rest: a judge may have read fewer than the others."""
+    return how_many(certificate.q * row.n for row in certificate.rows)

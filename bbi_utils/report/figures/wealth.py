@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bbi_utils.report.figures.style import ARMS, CHANCE, chance_handle, legend_below, pair_columns, use_style
-from bbi_utils.report.labels import in_order, pairs_in
+from bbi_utils.report.labels import how_many, in_order, pairs_in
 
 START: dict[str, Any] = {"color": "#999999", "linewidth": 0.7, "zorder": 1}
 CAPTION = (
     "Wealth of a gambler who starts with 1 and bets before each of {n} prompts that the adversary will be "
     "right. If two models answer alike it ever reaches {threshold:.3g} with probability at most "
-    "{error:.3g}, so there is no interval: that crossing, marked with its number, is the test{cut}."
+    "{error:.3g}, so there is no interval: that crossing, {crossed}, is the test{cut}."
 )
 CUT = "; curves go on beyond the axis"
 LOWEST = 1e-3
@@ -42,8 +42,9 @@ def wealth_figure(wealth: pd.DataFrame, *, error: float = 0.05) -> Figure:
         fig, [ARMS[arm] for arm in arms], dashed, Line2D([], [], label="wealth at the start", **START)
     )
     cut = CUT if most > top or least < low else ""
-    n = int(wealth.groupby(["pair", "contrast"])["query"].max().min())
-    fig.set_label(CAPTION.format(n=n, threshold=threshold, error=error, cut=cut))
+    n = how_many(wealth.groupby(["pair", "contrast"])["query"].max())
+    crossed = "marked with its number" if most >= threshold else "which no curve has here"
+    fig.set_label(CAPTION.format(n=n, threshold=threshold, error=error, cut=cut, crossed=crossed))
     return fig
 
 
