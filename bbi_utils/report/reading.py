@@ -49,9 +49,7 @@ def value(row: pd.Series, column: str) -> str:
 def extreme(values: pd.Series, *, least: bool = False) -> str:
     """Which of values indexed by name is the largest, or the smallest; of a tie all, or how many of them."""
     found = values.index[np.isclose(values, values.min() if least else values.max())]
-    return (
-        f"{len(found)} of {len(values)}" if len(found) > 3 else listed(name_of(str(name)) for name in found)
-    )
+    return f"{len(found)} of {len(values)}" if len(found) > 3 else listed(map(name_of, found))
 
 
 def _also(values: pd.Series) -> str:
