@@ -47,9 +47,9 @@ def test_a_small_p_on_the_null_is_told_with_and_without_what_many_tests_cost() -
     assert "none of 2 tests rejects: p = 0.50 (other), the smallest of 2." in reading.null_p_values(quiet)
     assert "the test (kernel) does not reject: p = 0.60." in reading.null_p_values(quiet.iloc[[1]])
     alone = tests.iloc[[1]].drop(columns="test")
-    assert "a test, of whether categories differ, rejects" in reading.null_p_values(alone)
+    assert "a test of whether categories differ rejects" in reading.null_p_values(alone)
     assert "p = 0.0260. About one such test in 20" in reading.null_p_values(alone)
-    assert "the test, of whether categories differ, does not" in reading.null_p_values(alone.assign(p=0.5))
+    assert "the test of whether categories differ does not" in reading.null_p_values(alone.assign(p=0.5))
 
 
 def test_a_run_without_a_null_control_says_nothing_of_it() -> None:

@@ -99,7 +99,7 @@ def null_p_values(tests: pd.DataFrame, *, confidence: float = 0.95) -> str:
         return ""
     least, several = rows.loc[rows["p"].idxmin()], len(rows) > 1
     found = f"{_p(least['p'])}" + (f" ({least['test']}), the smallest of {len(rows)}" if several else "")
-    which = "" if several else f" ({least['test']})" if "test" in rows else ", of whether categories differ,"
+    which = "" if several else f" ({least['test']})" if "test" in rows else " of whether categories differ"
     if least["p"] > error:
         no = f"none of {len(rows)} tests rejects" if several else f"the test{which} does not reject"
         return f"On the null control {no}: {found}."

@@ -194,7 +194,7 @@ def _null(null: Certificate) -> str:
     )
     if max(row.floor for row in null.rows) > 0:
         said += (
-            "\nwarning: the teacher is told from itself, so its two answers were not sampled alike; "
-            "part of what is measured above may come from that"
+            "\nwarning: the teacher is told from itself. That is luck, or its two answers were not sampled "
+            "alike; then part of what is measured above may come from that"
         )
     return said
