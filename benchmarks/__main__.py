@@ -17,6 +17,7 @@ NAMES = (
     "null_worlds",
     "planted",
     "kernel_speed",
+    "lora_speed",
     "kills",
     "million",
     "threads",

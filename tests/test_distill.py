@@ -226,6 +226,52 @@ def test_every_lora_parameter_has_a_gradient_after_eval(
         assert parameter.grad is not None and parameter.grad.abs().max() > 0, name
 
 
+@pytest.mark.parametrize("wide", [10**6, 0])
+def test_unpacked_layers_train_as_packed_ones_do(
+    wide: int, tiny_qwen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the bit by the same library, and to rounding by the faster one."""
+    import torch
+
+    from bbi_utils.distillation import frozen
+
+    monkeypatch.setattr(frozen, "WIDE", wide)
+    checkpoint = checkpoints.resolve_model(tiny_qwen)
+    tokenizer = checkpoints.load_tokenizer(checkpoint)
+    examples = [encode_example(tokenizer, *pair) for pair in zip(PROMPTS, ANSWERS, strict=True)]
+    found = []
+    for most in (0.0, distill.UNPACKED):
+        monkeypatch.setattr(distill, "UNPACKED", most)
+        model = distill.build_student(checkpoint, SETTINGS, dtype="float32", device="cpu", seed=0)
+        run = distill.TrainingRun(model, examples, SETTINGS, pad=0, seed=0, device="cpu")
+        packed = sum(type(module).__name__ == "Params4bit" for module in model.parameters())
+        by_onednn = sum(isinstance(module, frozen.FrozenLinear) for module in model.modules())
+        faster = most and not wide and frozen.is_exact()
+        assert packed == (0 if most else 14) and by_onednn == (14 if faster else 0)
+        model.train()
+        losses = [run.step(step)["loss"] for step in range(len(run.plan))]
+        found.append((losses, {name: one.detach().clone() for name, one in run.parameters.items()}))
+    close = {"rtol": 0, "atol": 0} if wide else {"rtol": 1e-3, "atol": 1e-5}
+    torch.testing.assert_close(*found, **close)
+
+
+def test_products_and_gradients_by_onednn_are_those_of_a_linear_layer() -> None:
+    import torch
+
+    from bbi_utils.distillation import frozen
+
+    torch.manual_seed(0)
+    layer, twin = torch.nn.Linear(96, 80), frozen.FrozenLinear(96, 80)
+    twin.load_state_dict(layer.state_dict())
+    precision = torch.backends.mkldnn.matmul.fp32_precision
+    asked, again = (torch.randn(3, 5, 96, generator=torch.Generator().manual_seed(1)) for _ in range(2))
+    for model, x in ((layer, asked.requires_grad_()), (twin, again.requires_grad_())):
+        model(x).pow(2).sum().backward()
+    close = {} if frozen.is_exact() else {"rtol": 0.05, "atol": 0.5}
+    torch.testing.assert_close(asked.grad, again.grad, **close)
+    assert torch.backends.mkldnn.matmul.fp32_precision == precision
+
+
 def test_repacking_is_switched_off_even_where_the_cpu_could(
     tiny_qwen: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 MOST_GRADIENT_NORM = 1.0
 BYTES_AT_ONCE, MOST_TOKENS = 10**9, 10**9
+UNPACKED = 2e9  # bytes: 4-bit layers that are no larger in float32 are kept so while they train on a CPU
 VALIDATIONS = 8  # about so many in a run, beside the one at the end
 FORM = 2  # of the arithmetic and the curve: a run of another form is not continued
 # Settings that do not change what comes out of a training run.
@@ -220,6 +221,10 @@ class TrainingRun:
     ) -> None:
         import torch
 
+        if (settings.quantisation, device) == ("nf4", "cpu"):
+            from bbi_utils.distillation.frozen import unpack  # needs torch when imported
+
+            unpack(model, most=UNPACKED)
         self.model, self.examples, self.settings, self.held_out = model, examples, settings, held_out
         self.pad, self.seed, self.device = pad, seed, device
         lengths = [len(example["input_ids"]) for example in examples]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bbi_utils.distillation.lora import UNPACKED
 from bbi_utils.oracles.likelihood import ELEMENTS
 from bbi_utils.oracles.references import kind_of
 from bbi_utils.provenance import cores, gpus
@@ -83,7 +84,8 @@ class Sizes:
     def distilling(self, shape: Shape, examples: int) -> Cost:
         """Weights, adapter with gradients and moments, and what one batch keeps for its backward pass.
 
-        On a CPU a batch is computed in parts of about a gigabyte (`lora.tokens_at_once`).
+        On a CPU a batch is computed in parts of about a gigabyte (`lora.tokens_at_once`), and a small student
+        lies beside its 4-bit form in float32 (`frozen.unpack`).
         """
         study, size = self.study, BYTES[self.dtype]
         length = min(study.max_length, self.length)
@@ -93,9 +95,11 @@ class Sizes:
         adapter = 16 * study.lora_r * shape.layers * 24 * shape.width
         seconds = self.passes(shape, examples * study.epochs * length, each=5.0)
         steps = -(-examples // study.train_batch_size) * study.epochs
-        return BASE + shape.numbers * BYTES[
-            self.learner
-        ] + adapter + kept, seconds + 3 * steps * shape.layers * CALL
+        unpacked = (
+            4 * shape.numbers if (self.learner, self.dtype, self.gpu) == ("nf4", "float32", False) else 0
+        )
+        weights = shape.numbers * BYTES[self.learner] + (unpacked if unpacked <= UNPACKED else 0)
+        return BASE + weights + adapter + kept, seconds + 3 * steps * shape.layers * CALL
 
     def weighing(self, shape: Shape, kind: str, times: int) -> Cost:
         """Likelihoods of answers: a batch's logits, of which some are turned into probabilities at a time."""
