@@ -22,6 +22,7 @@ def unpack(model: Any, *, most: float) -> None:
     from bitsandbytes.functional import dequantize_4bit
     from bitsandbytes.nn import Linear4bit
 
+    packed: list[tuple[str, Any]]
     packed = [(name, one) for name, one in model.named_modules() if isinstance(one, Linear4bit)]
     of_float32 = all(one.weight.quant_state.dtype == torch.float32 for _, one in packed)
     if not of_float32 or 4 * sum(one.in_features * one.out_features for _, one in packed) > most:
@@ -66,7 +67,8 @@ def by_onednn() -> Iterator[None]:
     torch hands them over only where they may be rounded to bfloat16, which oneDNN does where there are tiles
     for that (AMX): see `is_exact`.
     """
-    setting = torch.backends.mkldnn.matmul
+    onednn: Any = torch.backends.mkldnn
+    setting = onednn.matmul
     before, setting.fp32_precision = setting.fp32_precision, "bf16"
     try:
         yield
