@@ -26,7 +26,7 @@ from bbi_utils.adversaries import (
     with_ensemble,
 )
 from bbi_utils.adversaries.ensemble import Ensemble, stack
-from bbi_utils.adversaries.stylometric import Stylometry
+from bbi_utils.adversaries.stylometric import Stylometry, TokenCounts
 from bbi_utils.errors import BadInput
 from bbi_utils.games.player import Remembering
 from bbi_utils.paths import NOTEBOOKS
@@ -130,7 +130,7 @@ ODD = ["", " ", "\n\n", "¿Qué?", "🙂🙂", "```py\nx = {'a': [1]}\n```", "A\
 
 
 def test_any_text_has_a_style():
-    table = Stylometry(ODD)(ODD)
+    table = Stylometry(ODD, TokenCounts())(ODD)
     assert table.shape[0] == len(ODD) and np.isfinite(table).all()
     assert len(np.unique(table, axis=0)) > len(ODD) - 3  # only answers without words may look alike
 

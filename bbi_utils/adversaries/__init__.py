@@ -31,6 +31,8 @@ Plays = TypeVar("Plays")
 # None of those that the study's claims were written down for (decisions 12 and 15).
 AUDIT_ONLY = frozenset({"missing", "structure"})
 BASELINES = frozenset({"length", "missing"})  # they read no word
+# What they compute is the same in a thread of their own, and most of it outside of Python.
+IN_THREADS = frozenset({"char_ngrams", "word_ngrams", "structure", "stylometric"})
 
 
 def lexical_adversaries() -> dict[str, Maker]:

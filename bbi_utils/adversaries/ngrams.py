@@ -11,17 +11,18 @@ and weights of n-grams come from the training prompts of each fold alone.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix, vstack
-from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
+from bbi_utils.games.grams import Counted, counted
 from bbi_utils.games.player import Maker
 
 WORD_GRAMS: dict[str, Any] = {
@@ -33,28 +34,36 @@ CHAR_GRAMS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (2, 5)}
 class GramCounts:
     """Counts of the n-grams of texts; each distinct text is split once.
 
-    grams: arguments of scikit-learn's TfidfVectorizer. places: each n-gram's column.
+    grams: arguments of `grams.counted`. places: each n-gram's column. Threads may share them.
     """
 
     def __init__(self, grams: dict[str, Any]) -> None:
-        self._split = CountVectorizer(**grams, lowercase=False).build_analyzer()
+        self.split: Callable[[Sequence[str]], Counted] = partial(counted, **grams)
         self.places: dict[str, int] = {}
-        self._known: dict[str, np.ndarray] = {}
+        self.rank = np.zeros(0, dtype=np.int32)  # each column's place in the alphabet
+        self._rows: dict[str, int] = {}
+        self._table = csr_matrix((0, 0), dtype=np.int32)
+        self._lock = Lock()
 
     def of(self, texts: Sequence[str]) -> csr_matrix:
-        """Shape (texts, n-grams seen so far by anyone)."""
-        rows = [self._row(text) for text in texts]
-        ends = np.cumsum([0, *(row.shape[1] for row in rows)])
-        places, counts = np.concatenate([np.zeros((2, 0), dtype=np.int32), *rows], axis=1)
-        return csr_matrix((counts.astype(float), places, ends), shape=(len(rows), len(self.places)))
+        """Shape (texts, n-grams seen so far by anyone); a row's n-grams are in alphabetical order."""
+        with self._lock:
+            if new := [text for text in dict.fromkeys(texts) if text not in self._rows]:
+                self._learn(new)
+            table = self._table
+        return table[[self._rows[text] for text in texts]]
 
-    def _row(self, text: str) -> np.ndarray:
-        """The columns of a text's n-grams and their counts, shape (2, n-grams)."""
-        if text not in self._known:
-            found = Counter(self._split(text))
-            places = [self.places.setdefault(gram, len(self.places)) for gram in found]
-            self._known[text] = np.array([places, [*found.values()]], dtype=np.int32)
-        return self._known[text]
+    def _learn(self, new: Sequence[str]) -> None:
+        counts, names = self.split(new)
+        column = np.array([self.places.setdefault(name, len(self.places)) for name in names], dtype=np.int32)
+        in_order = [self.places[name] for name in sorted(self.places)]
+        self.rank = np.empty(len(in_order), dtype=np.int32)
+        self.rank[in_order] = np.arange(len(in_order))
+        width, old = len(self.places), self._table
+        wider = csr_matrix((old.data, old.indices, old.indptr), shape=(len(self._rows), width))
+        moved = csr_matrix((counts.data, column[counts.indices], counts.indptr), shape=(len(new), width))
+        self._table = vstack([wider, moved], format="csr")
+        self._rows.update(zip(new, range(len(self._rows), self._table.shape[0]), strict=True))
 
 
 class NgramAdversary:
@@ -65,12 +74,12 @@ class NgramAdversary:
 
     def fit(self, pairs: pd.DataFrame, *, seed: int) -> NgramAdversary:
         counts = self._counts.of([*pairs["teacher"], *pairs["student"]])
-        names, used = np.array([*self._counts.places], dtype=object), np.unique(counts.indices)
+        used = np.flatnonzero(np.bincount(counts.indices))
         # Alphabetical, so that the numbers do not depend on which texts happened to be split before.
-        self._columns = used[np.argsort(names[used])]
-        self._names = names[self._columns]
-        self._weigh = TfidfTransformer(sublinear_tf=True).fit(self._own(counts))
-        both = self._weigh.transform(self._own(counts))
+        self._columns = used[np.argsort(self._counts.rank[used])]
+        own = self._own(counts)
+        self._weigh = TfidfTransformer(sublinear_tf=True).fit(own)
+        both = self._weigh.transform(own)
         labels = np.repeat([1, 0], len(pairs))
         difference = both[: len(pairs)] - both[len(pairs) :]
         regression = partial(LogisticRegression, C=10.0, solver="liblinear", random_state=seed)
@@ -82,9 +91,7 @@ class NgramAdversary:
 
     def _own(self, counts: csr_matrix) -> csr_matrix:
         """The columns of the n-grams that occurred in training."""
-        own = counts[:, self._columns]
-        own.sort_indices()
-        return own
+        return counts[:, self._columns].astype(float)
 
     def _transform(self, texts: Sequence[str]) -> csr_matrix:
         return self._weigh.transform(self._own(self._counts.of(texts)))
@@ -93,8 +100,10 @@ class NgramAdversary:
         return self._single.decision_function(self._transform(answers))
 
     def score_pairs(self, prompts: Sequence[str], first: Sequence[str], second: Sequence[str]) -> np.ndarray:
-        weights = self._paired.coef_[0]
-        return self._transform(first) @ weights - self._transform(second) @ weights
+        texts = {text: row for row, text in enumerate(dict.fromkeys([*first, *second]))}
+        scores = self._transform([*texts]) @ self._paired.coef_[0]
+        one, other = ([texts[text] for text in side] for side in (first, second))
+        return scores[one] - scores[other]
 
     def telling(self, pairs: pd.DataFrame, *, n: int = 8) -> pd.DataFrame:
         """The n-grams that count most on each side of these pairs, at most n a side, the weightiest first.
@@ -106,7 +115,8 @@ class NgramAdversary:
         weight = self._paired.coef_[0]
         tables = {side: self._transform(pairs[side]) for side in ("teacher", "student")}
         teacher, student = (np.asarray(table.mean(axis=0)).ravel() for table in tables.values())
-        columns = {"side": np.where(weight > 0, "teacher", "student"), "ngram": self._names, "weight": weight}
+        names = np.array([*self._counts.places], dtype=object)[self._columns]
+        columns = {"side": np.where(weight > 0, "teacher", "student"), "ngram": names, "weight": weight}
         for side, one in tables.items():
             columns[f"{side}_share"] = np.asarray((one > 0).mean(axis=0)).ravel()
         table = pd.DataFrame(columns | {"contribution": weight * (teacher - student)})

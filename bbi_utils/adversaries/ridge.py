@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix, hstack
 
+from bbi_utils.games.grams import counted
 from bbi_utils.games.player import Maker
 
 WORD = re.compile(r"\w+|[^\w\s]")
@@ -56,22 +57,27 @@ def ends(answer: str) -> list[str]:
     return found
 
 
-# Arguments of scikit-learn's HashingVectorizer.
+# Arguments of `grams.counted`, but of `ends`, which names its pieces itself.
 VIEWS: dict[str, dict[str, Any]] = {
-    "words": {"ngram_range": (1, 2), "token_pattern": r"\w+|[^\w\s]|\n"},
+    "words": {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"\w+|[^\w\s]|\n"},
     "characters": {"analyzer": "char_wb", "ngram_range": (2, 5)},
-    "skeleton": {"analyzer": "char", "ngram_range": (1, 6), "preprocessor": skeleton},
-    "ends": {"analyzer": ends},
+    "skeleton": {"analyzer": "char", "ngram_range": (1, 6)},
+    "ends": {},
 }
 
 
 def view_of(name: str, answers: Sequence[str]) -> csr_matrix:
     """Square roots of the counts of each answer's pieces, each row of length 1, shape (n, 2^20)."""
-    from sklearn.feature_extraction.text import HashingVectorizer
+    from sklearn.feature_extraction import FeatureHasher
     from sklearn.preprocessing import normalize
 
-    count = HashingVectorizer(**VIEWS[name], lowercase=False, alternate_sign=False, norm=None)
-    return normalize(count.transform(answers).sqrt())
+    hashed = FeatureHasher(input_type="string", alternate_sign=False).transform
+    if name == "ends":
+        return normalize(hashed(map(ends, answers)).sqrt())
+    counts, pieces = counted([*map(skeleton, answers)] if name == "skeleton" else answers, **VIEWS[name])
+    table = counts @ hashed([piece] for piece in pieces)
+    table.sort_indices()
+    return normalize(table.sqrt())
 
 
 def ridge(gram: np.ndarray) -> np.ndarray:

@@ -12,13 +12,16 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import ThreadpoolController
 
+from bbi_utils.adversaries.ngrams import GramCounts
+from bbi_utils.games.grams import Counted
 from bbi_utils.games.player import Maker
 
 MOST_WORDS, MOST_MARKS = 48, 24
@@ -60,19 +63,43 @@ def count(answer: str) -> tuple[tuple[float, ...], Counter[str]]:
     return tuple(map(float, shape)), tally
 
 
+class TokenCounts(GramCounts):
+    """Counts of the words and marks of texts, and the shape of each; each distinct text is looked at once."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.shapes: dict[str, tuple[float, ...]] = {}
+        self.split = self._split
+
+    def _split(self, texts: Sequence[str]) -> Counted:
+        found = [count(text) for text in texts]
+        self.shapes.update((text, shape) for text, (shape, _) in zip(texts, found, strict=True))
+        names = sorted({token for _, tally in found for token in tally})
+        place = {name: at for at, name in enumerate(names)}
+        columns = [place[token] for _, tally in found for token in tally]
+        counts = [often for _, tally in found for often in tally.values()]
+        ends = np.cumsum([0, *(len(tally) for _, tally in found)])
+        table = csr_matrix((np.array(counts, dtype=np.int32), columns, ends), shape=(len(texts), len(names)))
+        table.sort_indices()
+        return table, names
+
+
 class Stylometry:
     """Turns answers into numbers: their shape, and counts of the words and marks that most answers have."""
 
-    def __init__(self, answers: Sequence[str]) -> None:
-        having = Counter(token for answer in answers for token in count(answer)[1])
-        common = sorted(having, key=lambda token: (-having[token], token))
-        words, marks = ([token for token in common if token[0].isalnum() is kind] for kind in (True, False))
-        self.tokens = words[:MOST_WORDS] + marks[:MOST_MARKS]
+    def __init__(self, answers: Sequence[str], counts: TokenCounts) -> None:
+        having = np.bincount((table := counts.of(answers)).indices, minlength=table.shape[1])
+        common = np.lexsort((counts.rank[: len(having)], -having))[: np.count_nonzero(having)]
+        names = [*counts.places]
+        # What begins with a letter or digit is a word.
+        words, marks = ([at for at in common if names[at][0].isalnum() is kind] for kind in (True, False))
+        self._counts, self._columns = counts, words[:MOST_WORDS] + marks[:MOST_MARKS]
+        self.tokens = [names[at] for at in self._columns]
 
     def __call__(self, answers: Sequence[str]) -> np.ndarray:
         """Shape (n, features); equal answers get equal rows."""
-        counted = map(count, answers)
-        return np.array([[*shape, *(tally[token] for token in self.tokens)] for shape, tally in counted])
+        table = self._counts.of(answers)[:, self._columns].toarray()
+        return np.hstack([[self._counts.shapes[answer] for answer in answers], table])
 
 
 class StylometricAdversary:
@@ -85,8 +112,11 @@ class StylometricAdversary:
 
     name = "stylometric"
 
+    def __init__(self, counts: TokenCounts) -> None:
+        self._counts = counts
+
     def fit(self, pairs: pd.DataFrame, *, seed: int) -> StylometricAdversary:
-        self._read = Stylometry([*pairs["teacher"], *pairs["student"]])
+        self._read = Stylometry([*pairs["teacher"], *pairs["student"]], self._counts)
         teacher, student = self._read(pairs["teacher"]), self._read(pairs["student"])
         labels = np.repeat([1, 0], len(pairs))
         self._single = _boost(np.vstack([teacher, student]), labels, seed=seed)
@@ -133,5 +163,5 @@ def _log_odds(model: HistGradientBoostingClassifier, table: np.ndarray) -> np.nd
 
 
 def factories() -> dict[str, Maker]:
-    """The one adversary here."""
-    return {"stylometric": StylometricAdversary}
+    """The one adversary here; all that it makes share what they have counted."""
+    return {"stylometric": partial(StylometricAdversary, TokenCounts())}

@@ -40,7 +40,7 @@ def checked_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     if nothing := int((said == "").all(axis=1).sum()):
         way = "leave these out, and say what share of the prompts is left"
         raise BadInput(f"{nothing} prompts were answered by neither side; {way}")
-    return pairs.assign(**said)
+    return pairs.assign(**said.astype(object))  # texts that are made once, and not anew for each reader
 
 
 def questions(pairs: pd.DataFrame) -> pd.Series:

@@ -5,14 +5,16 @@ No model is loaded, unless a sentence encoder is asked for.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from bbi_utils import games
-from bbi_utils.adversaries import Factories, cheap_adversaries, with_sum
+from bbi_utils.adversaries import IN_THREADS, Factories, cheap_adversaries, with_sum
 from bbi_utils.adversaries.embeddings import embedding_adversary
 from bbi_utils.errors import BadInput
 from bbi_utils.files import MOST_SEED
@@ -22,6 +24,7 @@ from bbi_utils.games.inference.kernel_test import KernelTest, string_kernel, swa
 from bbi_utils.games.player import Maker, Player
 from bbi_utils.games.sequential import prequential
 from bbi_utils.progress import Progress
+from bbi_utils.provenance import cores
 from bbi_utils.report.where import Where, where
 from bbi_utils.responses.answers import NULL
 from bbi_utils.responses.recorded import Recorded
@@ -96,13 +99,17 @@ def audit(recorded: Recorded, settings: Settings, *, shown: bool = False) -> Aud
     null = recorded.null_pairs
     contrasts = {STUDENT: recorded.pairs} if null is None else {STUDENT: recorded.pairs, NULL: null}
     error = round(1 - settings.confidence, 12)
-    with Progress(len(contrasts) * len(makers) + 2, "audit", shown=shown) as bar:
+    # Adversaries are what the cores are for; sums on several cores would also differ in their last bits.
+    alone = threadpool_limits(1, user_api="blas")
+    with alone, Progress(len(contrasts) * len(makers) + 2, "audit", shown=shown) as bar:
         scores, costs = attack(makers, contrasts, settings, done=bar.update)
-        kernel = kernel_of(recorded.pairs, seed=settings.seed)
-        bar.update()
-        outcomes = prequential(makers[GAMBLER], recorded.pairs, seed=settings.seed, growth=REST)
-        sequential = bet(outcomes, error=error)
-        bar.update()
+        with ThreadPoolExecutor(1) as beside:
+            tested = beside.submit(kernel_of, recorded.pairs, seed=settings.seed)
+            outcomes = prequential(makers[GAMBLER], recorded.pairs, seed=settings.seed, growth=REST)
+            sequential = bet(outcomes, error=error)
+            bar.update()
+            kernel = tested.result()
+            bar.update()
     how: dict[str, Any] = {"epsilon": settings.epsilon, "confidence": settings.confidence}
     verdicts = {}
     for contrast in contrasts:
@@ -129,17 +136,24 @@ def attack(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores (C3) of the games asked for and costs, of every adversary on every contrast (name -> pairs).
 
-    done: called after each of them.
+    Those that compute outside of Python play on all cores, the others one by one. done: called after each.
     """
     scores, costs = [], []
-    for contrast, pairs in contrasts.items():
-        folds = max(2, min(settings.folds, pairs["group"].nunique() // 2))
-        how: dict[str, Any] = {"pair": settings.name, "folds": folds, "seed": settings.seed}
-        for make in makers.values():
-            table, cost = games.play(make, pairs, contrast=contrast, **how)
-            scores.append(table[table["game"].isin(PLAYED[settings.game])])
-            costs.append(cost)
-            done()
+    pool = ThreadPoolExecutor(cores())
+    try:
+        for contrast, pairs in contrasts.items():
+            folds = max(2, min(settings.folds, pairs["group"].nunique() // 2))
+            how: dict[str, Any] = {"pair": settings.name, "folds": folds, "seed": settings.seed}
+            how |= {"pairs": pairs, "contrast": contrast}
+            threaded = [name for name in makers if name in IN_THREADS]
+            ahead = {name: pool.submit(games.play, makers[name], **how) for name in threaded}
+            for name, make in makers.items():
+                table, cost = ahead[name].result() if name in ahead else games.play(make, **how)
+                scores.append(table[table["game"].isin(PLAYED[settings.game])])
+                costs.append(cost)
+                done()
+    finally:
+        pool.shutdown(cancel_futures=True)
     return pd.concat(scores, ignore_index=True), pd.concat(costs, ignore_index=True)
 
 

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from itertools import islice
 
 import pandas as pd
 
@@ -87,9 +89,13 @@ def _spaced(text: str) -> str:
 
 def script_of(answer: str) -> str:
     """The script of most of its first letters, such as Latin, Cyrillic or Cjk; "" where it has none."""
-    letters = [letter for letter in answer if letter.isalpha()][:LETTERS]
-    scripts = Counter(unicodedata.name(letter, "other").split(" ")[0] for letter in letters)
+    scripts = Counter(map(_script, islice(filter(str.isalpha, answer), LETTERS)))
     return max(scripts, key=scripts.__getitem__).capitalize() if scripts else ""
+
+
+@cache
+def _script(letter: str) -> str:
+    return unicodedata.name(letter, "other").split(" ")[0]
 
 
 def told(habit: Habit) -> str:

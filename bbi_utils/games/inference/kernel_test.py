@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bbi_utils.errors import BadInput
+from bbi_utils.games.grams import counted
 from bbi_utils.tables import FEWEST_PROMPTS
 
 BLOCK = 256  # permutations at a time, to bound memory
@@ -83,10 +84,9 @@ def string_kernel(texts: Sequence[str]) -> np.ndarray:
 
     A spectrum kernel (Leslie, Eskin and Noble 2002) blended over lengths.
     """
-    from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.preprocessing import normalize
 
-    counts = CountVectorizer(analyzer="char", ngram_range=(1, 5), lowercase=False).fit_transform(texts)
+    counts, _ = counted(texts, analyzer="char", ngram_range=(1, 5))
     rooted = normalize(counts.astype(float).sqrt())
     # What a tenth of the texts have is four fifths of the work, and dense products are quicker at it.
     common = counts.getnnz(axis=0) > len(texts) / 10
