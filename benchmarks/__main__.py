@@ -23,6 +23,8 @@ NAMES = (
     "threads",
     "rehearsal",
     "by_endpoint",
+    "cluster",
+    "scale",
 )
 
 

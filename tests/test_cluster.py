@@ -15,12 +15,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import tiny_study
-from serving import Asked, Canned
+from serving import Asked
 from test_matrix import answers
-from test_sweep import tiny_sweep
+from tiny_study import tiny_sweep
+from two_nodes import Slow, buying_sweep, cluster_of, files_of, kill_a_node, wait_until, without_kernels
 
-from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Answer, LocalOracle, Request, Sampling
 from bbi_utils.report.matrix import compare_all
@@ -32,26 +31,13 @@ from bbi_utils.study.sweep import carry_out, sweep, table_of
 
 pytestmark = pytest.mark.cluster
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[cluster]'")
-HERE = str(Path(__file__).parent)
-SECONDS = 60.0  # in which what is waited for has to happen
+SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Any]:
-    """A head without cores, and two nodes with one each; workers find the tests' own modules."""
-    from ray.cluster_utils import Cluster
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(paths.ROOT), HERE]))
-        patch.setenv("OMP_NUM_THREADS", "1")
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-        patch.setenv("RAY_ADDRESS", cluster.address)
-        for _ in range(2):
-            cluster.add_node(num_cpus=1)
+    with cluster_of(2) as cluster:
         yield cluster
-        ray.shutdown()
-        cluster.shutdown()
 
 
 @pytest.fixture
@@ -60,13 +46,6 @@ def two_nodes(nodes: Any) -> Any:
     while len(nodes.worker_nodes) < 2:
         nodes.add_node(num_cpus=1)
     return nodes
-
-
-def wait_until(so: Any) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not so():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_results_are_those_of_the_function_and_so_is_bad_input(two_nodes: Any) -> None:
@@ -107,6 +86,7 @@ def test_an_address_that_nobody_answers_is_one_line_within_seconds(
         assert time.monotonic() - began < 10
 
 
+@pytest.mark.filterwarnings("ignore:a worker died")
 def test_a_task_that_kills_its_workers_ends_with_a_line(two_nodes: Any) -> None:
     def die(task: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -157,14 +137,6 @@ class Caller:
         """Nothing is held."""
 
 
-class Slow(Canned):
-    """Takes its time, so that whoever asks can be killed before it has its answer."""
-
-    def forward(self, body: bytes) -> bytes:
-        time.sleep(0.4)
-        return super().forward(body)
-
-
 def test_when_a_worker_is_killed_only_its_batch_is_asked_again(two_nodes: Any, tmp_path: Path) -> None:
     asked, notes = [Asked(i) for i in range(40)], tmp_path / "notes"
     notes.mkdir()
@@ -177,55 +149,24 @@ def test_when_a_worker_is_killed_only_its_batch_is_asked_again(two_nodes: Any, t
 
         threading.Thread(target=kill, daemon=True).start()
         oracle = Caller(server.reference.partition("#")[0], notes)
-        table = sample(oracle, asked, store, batch_size=4, progress=False, each=OnRay())
+        with pytest.warns(UserWarning, match="a worker died; its task is given to another"):
+            table = sample(oracle, asked, store, batch_size=4, progress=False, each=OnRay())
     assert list(table["answer"]) == [f"said {one.prompt}" for one in asked]
     batches = [file.name.rpartition("-")[0] for file in notes.iterdir()]
     assert len(set(batches)) == 10 and len(batches) == 11 and server.seen == 11
 
 
-# What 02 does with a paid endpoint: an answer a prompt, bought one at a time, each request written down.
-BUY = """
-ARM = "teacher"
-from serving import Asked, canned_oracle
-from bbi_utils.responses.sampling import sample
-from bbi_utils.responses.store import ResponseStore
-(run / PAIR).mkdir(exist_ok=True)
-with ResponseStore(run / PAIR / "responses.sqlite") as store:
-    oracle = canned_oracle(SERVER, concurrency=1)
-    sample(oracle, [Asked(i) for i in range(12)], store, progress=False)
-"""
-
-
-def without_kernels(run: sweeps.Run) -> sweeps.Outcome:
-    """One run whose notebooks need no kernels of their own."""
-    with tiny_study.in_this_process():
-        return carry_out(run)
-
-
-def files_of(runs: Sequence[sweeps.Run]) -> dict[str, bytes]:
-    """Everything that the runs made, by its place in the sweep."""
-    top, kinds = runs[0].folder.parent, (".parquet", ".csv", ".jsonl")
-    found = [file for file in top.rglob("*") if file.suffix in kinds or file.name == "weights"]
-    return {str(file.relative_to(top)): file.read_bytes() for file in found}
-
-
+@pytest.mark.filterwarnings("ignore:a worker died")
 def test_a_node_killed_in_the_middle_of_a_sweep_changes_nothing(
     two_nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None
 ) -> None:
     monkeypatch.setattr(sweeps, "carry_out", without_kernels)
     with Slow() as server:
-        buy = BUY.replace("SERVER", repr(server.reference))
-        n03 = tiny_study.CODE["03_distill_student"][1].replace("responses.sqlite", "other.sqlite")
-        here, there = (tiny_sweep(tmp_path / name, n02=buy, n03=n03) for name in ("here", "there"))
+        here, there = (buying_sweep(tmp_path / name, server, answers=12) for name in ("here", "there"))
         with redirect_stdout(io.StringIO()):
             assert not any(outcome.failure for _, outcome in sweep(here))
         assert server.seen == 4 * 12
-
-        def kill() -> None:
-            wait_until(lambda: server.seen >= 4 * 12 + 8)
-            two_nodes.remove_node(next(iter(two_nodes.worker_nodes)), allow_graceful=False)
-
-        threading.Thread(target=kill, daemon=True).start()
+        kill_a_node(two_nodes, when=lambda: server.seen >= 4 * 12 + 8)
         assert [outcome.failure for _, outcome in sweep(there, each=OnRay())] == [""] * 4
         lost = server.seen - 2 * 4 * 12
     assert len(two_nodes.worker_nodes) == 1

@@ -176,6 +176,58 @@ def test_an_answer_in_another_form_is_an_answer(
     assert set(found.table["answer"]) == {answer} and set(found.table["finish_reason"]) == {reason}
 
 
+# Whole replies as vLLM and SGLang form them, with all that neither is asked for.
+FIRST = {"token": "A", "logprob": -0.1, "bytes": [65]}
+VLLM = {
+    "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "org/big",
+    "choices": [{"index": 0, "message": {
+        "role": "assistant", "content": "Lima.", "refusal": None, "annotations": None, "audio": None,
+        "function_call": None, "tool_calls": [], "reasoning": None, "reasoning_content": None},
+        "logprobs": None, "finish_reason": "stop", "stop_reason": None, "token_ids": None}],
+    "service_tier": None, "system_fingerprint": None, "prompt_logprobs": None, "kv_transfer_params": None,
+    "usage": {**USAGE, "total_tokens": 11, "prompt_tokens_details": None},
+}  # fmt: skip
+SGLANG = {
+    "id": "1", "object": "chat.completion", "created": 1, "model": "org/big",
+    "choices": [{"index": 0, "message": {
+        "role": "assistant", "content": "Lima.", "reasoning_content": None, "tool_calls": None},
+        "logprobs": None, "finish_reason": "stop", "matched_stop": 151645}],
+    "usage": {**USAGE, "total_tokens": 11, "prompt_tokens_details": None, "reasoning_tokens": 0},
+    "metadata": {"weight_version": "default"},
+}  # fmt: skip
+TOO_LONG = {"message": "This model's maximum context length is 4096", "type": "BadRequestError", "code": 400}
+
+
+@pytest.mark.parametrize("reply", [VLLM, SGLANG])
+def test_many_gpus_behind_one_endpoint(reply: dict[str, Any], tmp_path: Path, monkeypatch: Any) -> None:
+    found = Bought(lambda body, n: (200, reply), tmp_path, monkeypatch)
+    assert found.error == "" and len(found.sent) == MANY and found.spent.answered == MANY
+    assert set(found.table["answer"]) == {"Lima."} and set(found.table["answer_tokens"]) == {2}
+    assert found.spent.served == ("org/big",)
+    # What they are asked with: a seed for every prompt, no thinking aloud, every value of sampling.
+    assert len({body["seed"] for body in found.sent}) == MANY and not found.oracle.spared
+    asked = {"temperature": 0.7, "top_p": 1.0, "max_tokens": 12}
+    assert all(body | asked == body and body["chat_template_kwargs"] for body in found.sent)
+
+
+@pytest.mark.parametrize("reply", [VLLM, SGLANG])
+def test_they_weigh_a_judges_letters(reply: dict[str, Any]) -> None:
+    [choice] = reply["choices"]
+    given = {"content": [{**FIRST, "top_logprobs": [FIRST, {**FIRST, "token": "B", "logprob": -2.5}]}]}
+    body = json.dumps({**reply, "choices": [{**choice, "logprobs": given}]}).encode()
+    found = read_reply(body, "p", seconds=0.1, logprobs=True)
+    assert found.answer is not None
+    assert json.loads(found.answer.answer) == {"text": "Lima.", "first": [["A", -0.1], ["B", -2.5]]}
+
+
+@pytest.mark.parametrize("error", [{"error": {**TOO_LONG, "param": None}}, {"object": "error", **TOO_LONG}])
+def test_they_refuse_a_prompt_that_is_too_long_in_their_own_words(
+    error: dict[str, Any], tmp_path: Path, monkeypatch: Any
+) -> None:
+    found = Bought(lambda body, n: (400, error), tmp_path, monkeypatch)
+    assert "maximum context length is 4096" in found.error and found.spent.answered == 0
+
+
 TEXT = {"type": "text", "text": "Lima."}
 
 

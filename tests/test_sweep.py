@@ -12,22 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import tiny_study
+from tiny_study import tiny_sweep
 
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.study import cluster
 from bbi_utils.study.cli.main import main
-from bbi_utils.study.sweep import Run, in_short, plan_sweep, spread, sweep, table_of
-
-PAIRS = ("qwen", "llama")
-
-
-def tiny_sweep(folder: Path, *, seeds: tuple[int, ...] = (0, 1), **changed: str) -> list[Run]:
-    """The runs of a sweep of tiny notebooks."""
-    notebooks = tiny_study.write_notebooks(folder / "notebooks", **changed)
-    settings = {**tiny_study.models(folder / "models"), "run_dir": str(folder / "runs")}
-    return plan_sweep("pocket", PAIRS, seeds, [], settings, notebooks=notebooks)
+from bbi_utils.study.sweep import in_short, plan_sweep, spread, sweep, table_of
 
 
 def test_a_run_for_every_pair_seed_and_budget_in_a_folder_of_its_own() -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from bbi_utils.study import run as driver
 from bbi_utils.study.stages import STAGES
+from bbi_utils.study.sweep import Run, plan_sweep
 
 SPAWN = driver.spawn
 HEAD = """
@@ -200,3 +201,10 @@ def write_model(folder: Path, text: str = "x") -> Path:
 def models(folder: Path) -> dict[str, str]:
     """Settings that name three such models."""
     return {role: str(write_model(folder / role, role)) for role in ("teacher", "student", "judge")}
+
+
+def tiny_sweep(folder: Path, *, seeds: tuple[int, ...] = (0, 1), **changed: str) -> list[Run]:
+    """The runs of a sweep of both pairs, with such notebooks."""
+    settings = {**models(folder / "models"), "run_dir": str(folder / "runs")}
+    notebooks = write_notebooks(folder / "notebooks", **changed)
+    return plan_sweep("pocket", ("qwen", "llama"), seeds, [], settings, notebooks=notebooks, threads=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
+import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -90,7 +91,9 @@ class Pool:
                     died[place] += 1
                     if died[place] >= TRIES * (self.count if place is None else 1):
                         raise BadInput(last_words(error, died[place])) from None
-                    waiting.extendleft([] if place is None else [place])
+                    if place is not None:
+                        waiting.appendleft(place)
+                        warnings.warn("a worker died; its task is given to another", stacklevel=2)
                     self.begin(held)
                     continue
                 except self.ray.exceptions.RayTaskError as error:
@@ -123,7 +126,7 @@ def connected() -> Any:
     if not ray.is_initialized():
         try:
             expect_answer(os.environ.get(ADDRESS, ""))
-            ray.init(include_dashboard=False, logging_level="error")
+            ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")
         except (ConnectionError, OSError, ValueError, RuntimeError) as error:
             named = f"{ADDRESS} {os.environ[ADDRESS]}" if ADDRESS in os.environ else "a local Ray"
             way = f"check that `ray start --head` runs there, or unset {ADDRESS} for one on this machine"
