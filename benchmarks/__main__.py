@@ -18,6 +18,7 @@ NAMES = (
     "planted",
     "kernel_speed",
     "lora_speed",
+    "encoder_speed",
     "kills",
     "million",
     "threads",
