@@ -21,6 +21,8 @@ NAMES = (
     "encoder_speed",
     "kills",
     "million",
+    "audit_speed",
+    "growth",
     "threads",
     "rehearsal",
     "by_endpoint",

@@ -501,3 +501,22 @@ def test_two_files_of_another_form_are_joined_told_and_recorded(
     assert json.loads((out / "certificate.json").read_text())["pair"] == "teacher_vs_student"
     assert main(["audit", *map(str, [*files, files[0]]), "--epsilon", "0.1"]) == 2
     assert "many models; add --all-pairs" in capsys.readouterr().err
+
+
+def test_of_many_prompts_some_are_drawn_by_group_whatever_was_answered(
+    cheap: None, undrawn: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bbi_utils.report.audit.MOST", 40)
+    table = rows(120, group=[f"g{i // 2}" for i in range(120)])
+    found = audited(tmp_path, table)
+    kept = found.recorded.pairs
+    assert len(kept) == 40 and (kept["group"].value_counts() == 2).all()
+    assert found.certificate.share == pytest.approx(1 / 3) and found.recorded.dropped == 0
+    assert "drawn at random from 120 before" in render_audit(found)
+    audit_files.write_audit(found, tmp_path / "out", sources=[tmp_path / "answers.jsonl"])
+    prompts = json.loads((tmp_path / "out" / "manifest.json").read_text())["prompts"]
+    assert (prompts["compared"], prompts["drawn_from"]) == (40, 120)
+    other = audited(tmp_path, [{**row, "teacher": row["student"]} for row in table])
+    assert [*other.recorded.pairs["prompt_id"]] == [*kept["prompt_id"]]
+    again = audited(tmp_path, table, seed=1)
+    assert [*again.recorded.pairs["prompt_id"]] != [*kept["prompt_id"]]

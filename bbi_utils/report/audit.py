@@ -27,13 +27,14 @@ from bbi_utils.progress import Progress
 from bbi_utils.provenance import cores
 from bbi_utils.report.where import Where, where
 from bbi_utils.responses.answers import NULL
-from bbi_utils.responses.recorded import Recorded
+from bbi_utils.responses.recorded import Recorded, drawn
 
 STUDENT = "student"  # the contrast of a file, which does not say whether its student was distilled
 PLAYED = {"both": ("single", "pairwise"), "single": ("single",), "pairwise": ("pairwise",)}
 GAMBLER = "together"  # the adversary that the sequential test bets on
 REST = 2.0  # it is trained anew at so many times as many prompts: it has several members to train
 MOST_FOR_KERNEL = 2000  # prompts; the kernel's memory grows with their square
+MOST = 10_000  # prompts; of more, so many are drawn at random, which bounds memory and time
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,13 @@ class Audit:
 def audit(recorded: Recorded, settings: Settings, *, shown: bool = False) -> Audit:
     """Attacks the recorded answers with every adversary that needs no model, and judges the outcome.
 
+    Of more than `MOST` prompts so many are drawn by the seed before any adversary is trained: the verdict
+    is still about prompts like all of them, its bounds as wide as those of that many.
     shown: with a progress bar. Raises BadInput where an adversary of the user's own fails its checks, or the
     encoder asked for is not on this machine.
     """
     began = time.perf_counter()
+    recorded = drawn(recorded, most=MOST, seed=settings.seed)
     makers = adversaries(settings)
     null = recorded.null_pairs
     contrasts = {STUDENT: recorded.pairs} if null is None else {STUDENT: recorded.pairs, NULL: null}

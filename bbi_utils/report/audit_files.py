@@ -108,6 +108,7 @@ def _manifest(audit: Audit, sources: Sequence[Path], partial: Path) -> dict[str,
         "prompts": {
             "compared": len(recorded.pairs), "dropped": recorded.dropped, "silent": recorded.silent,
             "never_asked": recorded.never_asked, "identical": recorded.identical,
+            **({"drawn_from": recorded.drawn_from} if recorded.drawn_from else {}),
         },
         "tests": {"kernel": asdict(audit.kernel), "sequential": sequential},
     }  # fmt: skip

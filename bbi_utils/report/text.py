@@ -159,6 +159,11 @@ def _counts(recorded: Recorded) -> list[str]:
     pairs, silent, null = recorded.pairs, recorded.silent, recorded.null_pairs
     kinds = pairs["category"].nunique()
     said = [f"{len(pairs):,} prompts, {kinds} {'category' if kinds == 1 else 'categories'}"]
+    if recorded.drawn_from:
+        said.append(
+            f"drawn at random from {recorded.drawn_from:,} before any adversary was trained; every bound is "
+            "on prompts like all of them, as wide as so few make it"
+        )
     if any(silent.values()):
         said.append(
             f"no answer of the teacher to {silent['teacher']:,}, of the student to {silent['student']:,}: "

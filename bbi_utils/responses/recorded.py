@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bbi_utils.errors import BadInput, some
@@ -41,17 +42,19 @@ class Recorded:
     pairs: prompt_id, prompt, category, group, teacher, student ("" where a side said nothing) and, where the
     file has them, the finish reasons and teacher_2 (None where it was not asked again). rows: of the file.
     never_asked: those of them that say so. understood: what the files were taken for, a line each.
+    drawn_from: how many prompts these were drawn from at random, 0 where all are here.
     """
 
     pairs: pd.DataFrame
     rows: int
     never_asked: int
     understood: str = ""
+    drawn_from: int = 0
 
     @property
     def dropped(self) -> int:
         """Rows left out: never asked, or answered by neither side."""
-        return self.rows - len(self.pairs)
+        return self.rows - (self.drawn_from or len(self.pairs))
 
     @property
     def silent(self) -> dict[str, int]:
@@ -109,6 +112,21 @@ def read_answers(*files: str | Path, choice: Choice = NOTHING) -> Recorded:
     missing = "none" if "category" in table else "all"
     table["category"] = [name.strip() or missing for name in table.get("category", blank)]
     return replace(_compared(table, path.name), understood=understood)
+
+
+def drawn(recorded: Recorded, *, most: int, seed: int) -> Recorded:
+    """About so many of the prompts, where there are more: whole groups, drawn by their names alone.
+
+    What was answered does not count, so these are a sample of the same prompts, and bounds hold for all.
+    """
+    pairs = recorded.pairs
+    if len(pairs) <= most:
+        return recorded
+    groups = np.sort(pairs["group"].unique().astype(object))
+    keep = max(LEAST_GROUPS, len(groups) * most // len(pairs))
+    chosen = np.random.default_rng(seed).choice(groups, keep, replace=False)
+    kept = pairs[pairs["group"].isin(set(chosen))].reset_index(drop=True)
+    return replace(recorded, pairs=kept, drawn_from=len(pairs))
 
 
 def spoken(rows: Rows, columns: Sequence[str], *, longest: int | None = None) -> tuple[Rows, list[str]]:
