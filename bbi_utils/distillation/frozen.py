@@ -49,12 +49,14 @@ class Product(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """The product; the weight is kept for the way back."""
         ctx.save_for_backward(weight)
         with by_onednn():
             return torch.nn.functional.linear(x, weight)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """The gradient for x, and none for the weight."""
         (weight,) = ctx.saved_tensors
         with by_onednn():
             return gradients[0] @ weight, None
