@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bbi_utils.distillation.lora import UNPACKED
 from bbi_utils.oracles.likelihood import ELEMENTS
 from bbi_utils.oracles.references import kind_of
 from bbi_utils.provenance import cores, gpus
@@ -87,6 +86,8 @@ class Sizes:
         On a CPU a batch is computed in parts of about a gigabyte (`lora.tokens_at_once`), and a small student
         lies beside its 4-bit form in float32 (`frozen.unpack`).
         """
+        from bbi_utils.distillation.lora import UNPACKED
+
         study, size = self.study, BYTES[self.dtype]
         length = min(study.max_length, self.length)
         token = size * 28 * shape.layers * shape.width + (8 + size) * shape.words
