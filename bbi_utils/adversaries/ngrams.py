@@ -11,7 +11,7 @@ and weights of n-grams come from the training prompts of each fold alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -38,7 +38,7 @@ class GramCounts:
     """
 
     def __init__(self, grams: dict[str, Any]) -> None:
-        self.split: Callable[[Sequence[str]], Counted] = partial(counted, **grams)
+        self._grams = grams
         self.places: dict[str, int] = {}
         self.rank = np.zeros(0, dtype=np.int32)  # each column's place in the alphabet
         self._rows: dict[str, int] = {}
@@ -53,8 +53,11 @@ class GramCounts:
             table = self._table
         return table[[self._rows[text] for text in texts]]
 
+    def _split(self, texts: Sequence[str]) -> Counted:
+        return counted(texts, **self._grams)
+
     def _learn(self, new: Sequence[str]) -> None:
-        counts, names = self.split(new)
+        counts, names = self._split(new)
         column = np.array([self.places.setdefault(name, len(self.places)) for name in names], dtype=np.int32)
         in_order = [self.places[name] for name in sorted(self.places)]
         self.rank = np.empty(len(in_order), dtype=np.int32)

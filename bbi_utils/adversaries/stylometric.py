@@ -16,12 +16,11 @@ from functools import cache, lru_cache, partial
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_matrix
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import ThreadpoolController
 
 from bbi_utils.adversaries.ngrams import GramCounts
-from bbi_utils.games.grams import Counted
+from bbi_utils.games.grams import Counted, of_words
 from bbi_utils.games.player import Maker
 
 MOST_WORDS, MOST_MARKS = 48, 24
@@ -69,19 +68,11 @@ class TokenCounts(GramCounts):
     def __init__(self) -> None:
         super().__init__({})
         self.shapes: dict[str, tuple[float, ...]] = {}
-        self.split = self._split
 
     def _split(self, texts: Sequence[str]) -> Counted:
         found = [count(text) for text in texts]
         self.shapes.update((text, shape) for text, (shape, _) in zip(texts, found, strict=True))
-        names = sorted({token for _, tally in found for token in tally})
-        place = {name: at for at, name in enumerate(names)}
-        columns = [place[token] for _, tally in found for token in tally]
-        counts = [often for _, tally in found for often in tally.values()]
-        ends = np.cumsum([0, *(len(tally) for _, tally in found)])
-        table = csr_matrix((np.array(counts, dtype=np.int32), columns, ends), shape=(len(texts), len(names)))
-        table.sort_indices()
-        return table, names
+        return of_words([[*tally.elements()] for _, tally in found], (1, 1))
 
 
 class Stylometry:

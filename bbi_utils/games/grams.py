@@ -21,18 +21,19 @@ SPACES = re.compile(r"\s\s+")
 def counted(texts: Sequence[str], analyzer: str, ngram_range: tuple[int, int], **how: Any) -> Counted:
     """As CountVectorizer(analyzer, ngram_range) counts: "char", "char_wb", or "word" with a token_pattern."""
     if analyzer == "word":
-        return _of_words([re.findall(how["token_pattern"], text) for text in texts], ngram_range)
+        return of_words([re.findall(how["token_pattern"], text) for text in texts], ngram_range)
     if analyzer == "char":
         return _of_characters([SPACES.sub(" ", text) for text in texts], ngram_range)
     # Of texts that share most of their words each word is cut up once.
-    words, different = _of_words([text.split() for text in texts], (1, 1))
+    words, different = of_words([text.split() for text in texts], (1, 1))
     grams, names = _of_characters([f" {word} " for word in different], ngram_range)
     counts = words @ grams
     counts.sort_indices()
     return counts, names
 
 
-def _of_words(texts: Sequence[list[str]], sizes: tuple[int, int]) -> Counted:
+def of_words(texts: Sequence[list[str]], sizes: tuple[int, int]) -> Counted:
+    """The same of texts that are cut into words already; sizes: the fewest and most words of an n-gram."""
     # A word that begins like a shorter one goes on with a letter, and letters come after the space.
     words = sorted({word for text in texts for word in text})
     number = {word: at for at, word in enumerate(words, 1)}

@@ -18,7 +18,7 @@ from bbi_utils.games import limit, similarity
 from bbi_utils.games.ablation import costs_of_removal
 from bbi_utils.games.categories import artifacts_by_category, categories_differ, concentration
 from bbi_utils.games.certificate import Certificate
-from bbi_utils.games.inference.simultaneous import simultaneous
+from bbi_utils.games.inference.simultaneous import simultaneous, worth
 from bbi_utils.games.queries import SIZES, advantage_of_queries
 from bbi_utils.games.scores import units
 from bbi_utils.paths import RunPaths
@@ -152,7 +152,7 @@ def mean_interval(
     if isinstance(values, pd.Series) and not values.index.is_unique:
         by_unit = values.astype(float).groupby(level=0)
         sizes = by_unit.size().to_numpy(float)
-        n = len(x) ** 2 / float((sizes**2).sum())
+        n = float(worth(sizes))
         # Scaled so that what is divided by the root of n below is the error of the mean over all prompts.
         spread = (by_unit.sum().to_numpy() - sizes * mean) * np.sqrt(n * len(sizes)) / len(x)
     if len(spread) < 2:

@@ -96,10 +96,10 @@ class Sizes:
         adapter = 16 * study.lora_r * shape.layers * 24 * shape.width
         seconds = self.passes(shape, examples * study.epochs * length, each=5.0)
         steps = -(-examples // study.train_batch_size) * study.epochs
-        unpacked = (
-            4 * shape.numbers if (self.learner, self.dtype, self.gpu) == ("nf4", "float32", False) else 0
-        )
-        weights = shape.numbers * BYTES[self.learner] + (unpacked if unpacked <= UNPACKED else 0)
+        weights = shape.numbers * BYTES[self.learner]
+        on_cpu = (self.learner, self.dtype, self.gpu) == ("nf4", "float32", False)
+        if on_cpu and 4 * shape.numbers <= UNPACKED:
+            weights += 4 * shape.numbers
         return BASE + weights + adapter + kept, seconds + 3 * steps * shape.layers * CALL
 
     def weighing(self, shape: Shape, kind: str, times: int) -> Cost:

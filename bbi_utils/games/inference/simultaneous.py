@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,7 +77,7 @@ def _of_groups(
     np.add.at(sizes, group, present)
     np.add.at(summed, group, residual)
     n, held = sizes.sum(axis=0), (sizes > 0).sum(axis=0)
-    draws = n**2 / (sizes**2).sum(axis=0)
+    draws = worth(sizes)
     variance = (summed**2).sum(axis=0) * held / np.maximum(held - 1, 1) * draws / n**2
     return summed, draws, draws * (variance + mean**2)
 
@@ -95,10 +96,16 @@ def critical_value(residual: np.ndarray, *, confidence: float, seed: int) -> flo
     return float(np.quantile(np.abs(t).max(axis=1), confidence))
 
 
+def worth(sizes: np.ndarray) -> Any:
+    """How many independent draws groups of these sizes (along axis 0) are worth: n^2 / sum(size^2)."""
+    return sizes.sum(axis=0) ** 2 / (sizes**2).sum(axis=0)
+
+
 def draws_of(answers: pd.DataFrame) -> float:
-    """How many independent prompts these are worth; with a column group, n^2 / sum(size^2)."""
-    sizes = answers["group"].value_counts() if "group" in answers else pd.Series(1, index=answers.index)
-    return float(len(answers) ** 2 / (sizes**2).sum())
+    """How many independent prompts these are worth, where a column group says which belong together."""
+    return (
+        float(worth(answers["group"].value_counts().to_numpy(float))) if "group" in answers else len(answers)
+    )
 
 
 def half_width(answers: pd.DataFrame, *, confidence: float) -> float:
