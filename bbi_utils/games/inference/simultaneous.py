@@ -103,9 +103,9 @@ def worth(sizes: np.ndarray) -> Any:
 
 def draws_of(answers: pd.DataFrame) -> float:
     """How many independent prompts these are worth, where a column group says which belong together."""
-    return (
-        float(worth(answers["group"].value_counts().to_numpy(float))) if "group" in answers else len(answers)
-    )
+    if "group" not in answers:
+        return len(answers)
+    return float(worth(answers["group"].value_counts().to_numpy(float)))
 
 
 def half_width(answers: pd.DataFrame, *, confidence: float) -> float:
