@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 IGNORED = -100  # the label that cross-entropy skips
-Example: TypeAlias = "dict[str, list[int]]"  # input_ids and labels
+Example: TypeAlias = "dict[str, Any]"  # input_ids and labels, lists of as many
 
 
 def encode_example(
@@ -80,11 +80,18 @@ def plan_steps(lengths: Sequence[int], *, batch_size: int, epochs: int, seed: in
     return steps
 
 
-def split_batch(batch: Sequence[Example], *, most: int) -> Iterator[Sequence[Example]]:
+def length_of(example: Example) -> int:
+    """Tokens of prompt and answer."""
+    return len(example["input_ids"])
+
+
+def split_batch(
+    batch: Sequence[Example], *, most: int, length: Callable[[Example], int] = length_of
+) -> Iterator[Sequence[Example]]:
     """Parts of a batch, longest first, of at most `most` tokens with their padding; no example is cut."""
-    rest = sorted(batch, key=lambda example: -len(example["input_ids"]))
+    rest = sorted(batch, key=length, reverse=True)
     while rest:
-        size = max(1, most // len(rest[0]["input_ids"]))
+        size = max(1, most // length(rest[0]))
         yield rest[:size]
         rest = rest[size:]
 

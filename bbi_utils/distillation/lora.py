@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -91,14 +91,12 @@ def learning_rate_at(step: int, *, total: int, settings: LoraSettings) -> float:
     return settings.learning_rate * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
-def answer_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Cross-entropy, summed over the answer tokens of a batch.
+def answer_logits(model: Any, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits (tokens, vocabulary), float32, at the answer tokens of a batch row by row, and these (tokens,).
 
     The output head, where a small model with many words spends much memory and work, runs on them alone. The
     model calls it itself, so that what it does with its logits (scaling, capping) is done.
     """
-    import torch
-
     labels = batch["labels"][:, 1:]
     graded = labels != IGNORED
     inputs = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"]}
@@ -108,7 +106,14 @@ def answer_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         logits = model(**inputs, use_cache=False).logits
     finally:
         hook.remove()
-    return torch.nn.functional.cross_entropy(logits[0].float(), labels[graded], reduction="sum")
+    return logits[0].float(), labels[graded]
+
+
+def answer_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Cross-entropy, summed over the answer tokens of a batch."""
+    import torch
+
+    return torch.nn.functional.cross_entropy(*answer_logits(model, batch), reduction="sum")
 
 
 def tokens_at_once(model: Any, device: str) -> int:
@@ -180,10 +185,7 @@ def train_adapter(
     """
     out, device = Path(out), checkpoints.pick_device(device)
     dtype = checkpoints.pick_dtype(dtype, device=device)
-    checkpoint = checkpoints.resolve_model(student, revision=settings.revision)
-    tokenizer = checkpoints.load_tokenizer(checkpoint)
-    limit = min(settings.max_length, checkpoints.context_of(checkpoint))
-    encode = partial(encode_all, tokenizer, system_prompt=system_prompt, max_length=limit)
+    checkpoint, tokenizer, encode = classroom(student, settings, system_prompt=system_prompt)
     examples = encode(prompts, answers, ended=ended)
     held_out = []
     if development is not None and len(development):
@@ -201,6 +203,25 @@ def train_adapter(
         )
         curve = run.train(out, key=key, label=checkpoint.label, shown=progress)
         save_adapter(model, out, key=key, curve=curve, base=checkpoint)
+    return curve_table(curve)
+
+
+def classroom(
+    student: str | Path, settings: LoraSettings, *, system_prompt: str | None
+) -> tuple[Checkpoint, Any, Callable[..., list[Example]]]:
+    """The student's checkpoint and tokenizer, and `encode_all` as it reads lessons."""
+    checkpoint = checkpoints.resolve_model(student, revision=settings.revision)
+    tokenizer = checkpoints.load_tokenizer(checkpoint)
+    limit = min(settings.max_length, checkpoints.context_of(checkpoint))
+    return (
+        checkpoint,
+        tokenizer,
+        partial(encode_all, tokenizer, system_prompt=system_prompt, max_length=limit),
+    )
+
+
+def curve_table(curve: Curve) -> pd.DataFrame:
+    """The loss curve as `train_adapter` returns it."""
     table = pd.DataFrame(curve, columns=["step", "loss", "learning_rate", "tokens", "validation"])
     return table.astype({"step": int, "tokens": int, "validation": float})
 
@@ -288,10 +309,10 @@ class TrainingRun:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         batch = [self.examples[i] for i in self.plan[step]]
-        tokens, loss = graded_tokens(batch), 0.0
+        (tokens, over), loss = self.amounts(batch), 0.0
         for part in self.losses(batch):
-            (part / tokens).backward()
-            loss += part.item() / tokens
+            (part / over).backward()
+            loss += part.item() / over
         norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), MOST_GRADIENT_NORM)
         if not (math.isfinite(loss) and torch.isfinite(norm)):
             now = f"loss {loss:.3g}, gradient {norm.item():.3g} at step {step + 1} of {len(self.plan)}"
@@ -299,6 +320,11 @@ class TrainingRun:
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         return {"step": step + 1, "loss": loss, "learning_rate": rate, "tokens": tokens}
+
+    def amounts(self, batch: Sequence[Example]) -> tuple[int, int]:
+        """How many tokens have a loss, and how much the batch's loss is the mean of: as many."""
+        tokens = graded_tokens(batch)
+        return tokens, tokens
 
     def losses(self, batch: Sequence[Example]) -> Iterator[torch.Tensor]:
         """The summed loss of each part of a batch that is computed at once."""

@@ -114,7 +114,7 @@ def peft_warnings() -> Iterator[None]:
         yield
 
 
-def attach_adapter(model: Any, folder: str | Path) -> Any:
+def attach_adapter(model: Any, folder: str | Path, *, trainable: bool = False) -> Any:
     """The model with the adapter on it, in eval mode; BadInput when the two do not fit.
 
     An adapter whose trainer added tokens brings embeddings of all of them: the model's get as many rows.
@@ -128,7 +128,7 @@ def attach_adapter(model: Any, folder: str | Path) -> Any:
         if (rows := embedded(folder)) not in (None, model.get_input_embeddings().weight.shape[0]):
             model.resize_token_embeddings(rows, mean_resizing=False)
         try:
-            return PeftModel.from_pretrained(model, folder, is_trainable=False).eval()
+            return PeftModel.from_pretrained(model, folder, is_trainable=trainable).eval()
         except UserWarning as error:
             raise BadInput(f"adapter {folder} lacks tensors for this model; train it again.") from error
 
