@@ -14,6 +14,7 @@ NAMES = (
     "folds",
     "null_audits",
     "audit_gain",
+    "close_gap",
     "null_worlds",
     "planted",
     "kernel_speed",
