@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,10 @@ class ReplayOracle:
     def name(self) -> str:
         """The file's name and the column."""
         return f"{self.path.name}#{self.column}"
+
+    def samples(self, prompt: str) -> int:
+        """How many answers to a prompt the file has."""
+        return next(index for index in count() if (prompt, index) not in self._answers)
 
     def check(self, requests: Sequence[Request]) -> None:
         """Raise BadInput where the file has no answer to a prompt."""

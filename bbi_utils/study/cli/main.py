@@ -17,7 +17,7 @@ from bbi_utils import __version__
 from bbi_utils.errors import BadInput, OutOfMemory, one_line, printable
 from bbi_utils.paths import committed
 from bbi_utils.provenance import household, patience
-from bbi_utils.study.cli import claims, play, sample, sweep, verdict
+from bbi_utils.study.cli import claims, identify, play, sample, sweep, verdict
 
 BAD_INPUT, FAILED, FAULT, INTERRUPTED = 2, 1, 70, 130
 FULL = "free some space, or choose another folder"
@@ -101,6 +101,8 @@ COMMANDS = (
      verdict.add_audit, verdict.run_audit, verdict.AUDIT_EPILOG),
     ("certify", "judge a table of scores",
      verdict.add_certify, verdict.run_certify, verdict.CERTIFY_EPILOG),
+    ("identify", "ask a model until it is sure whether it is still the one that was tested",
+     identify.add_identify, identify.run_identify, identify.EPILOG),
     ("play", "be the adversary yourself: a blind game on answers that are there",
      play.add_play, play.run_play, play.EPILOG),
     ("claims", "judge the paper's claims, what was planted and our own checks, from a run's tables",
@@ -128,7 +130,7 @@ def carried_out(commands: argparse.ArgumentParser, arguments: Sequence[str] | No
         return int(options.run(options))
     except KeyboardInterrupt:
         print(
-            "stopped; give the same command again (`reproduce` and `play` continue from here)",
+            "stopped; give the same command again (`reproduce`, `identify` and `play` continue from here)",
             file=sys.stderr,
         )
         return INTERRUPTED

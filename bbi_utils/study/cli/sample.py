@@ -51,16 +51,26 @@ def add_sample(command: argparse.ArgumentParser) -> None:
     command.add_argument("--prompt", metavar="PATH", help=where)
     command.add_argument("--out", required=True, metavar="OUT", help="a new .jsonl, .csv or .parquet file")
     for side in SIDES:
-        _add_side(command, side)
-    _add_sampling(command.add_argument_group("sampling, of both alike"))
+        add_side(command, side)
+    group = command.add_argument_group("sampling, of both alike")
+    add_sampling(group)
+    group.add_argument("--batch-size", type=int, default=16, help=f"prompts at a time {DEFAULT}")
+    once = "no second teacher answer: saves a third, and the null control"
+    group.add_argument("--once", action="store_true", help=once)
     group = command.add_argument_group("endpoints")
-    group.add_argument("--max-spend", type=float, metavar="X", help="stop before both cost more (no limit)")
+    add_limits(group)
     group.add_argument("--concurrency", type=int, default=8, help=f"requests at a time {DEFAULT}")
-    group.add_argument("--timeout", type=float, default=120.0, help=f"seconds {DEFAULT}")
     add_ray(command, "batches of a local model")
 
 
-def _add_side(command: argparse.ArgumentParser, side: str) -> None:
+def add_limits(group: argparse._ArgumentGroup) -> None:
+    """What endpoints may cost, and how long they may take."""
+    group.add_argument("--max-spend", type=float, metavar="X", help="stop before both cost more (no limit)")
+    group.add_argument("--timeout", type=float, default=120.0, help=f"seconds {DEFAULT}")
+
+
+def add_side(command: argparse.ArgumentParser, side: str) -> None:
+    """What may be said of one of the two models."""
     group = command.add_argument_group(f"the {side}")
     group.add_argument(f"--{side}-revision", metavar="REV", help="branch, tag or commit of a hub model")
     bits = "load its weights in 4 bits"
@@ -71,17 +81,15 @@ def _add_side(command: argparse.ArgumentParser, side: str) -> None:
     group.add_argument(f"--{side}-price", nargs=2, type=float, metavar=("IN", "OUT"), help=price)
 
 
-def _add_sampling(group: argparse._ArgumentGroup) -> None:
+def add_sampling(group: argparse._ArgumentGroup) -> None:
+    """How answers are drawn, and where models run."""
     group.add_argument("--temperature", type=float, default=0.7, help=DEFAULT)
     group.add_argument("--top-p", type=float, default=1.0, help=DEFAULT)
     group.add_argument("--max-new-tokens", type=int, default=256, help=DEFAULT)
     group.add_argument("--system-prompt", help="a system turn (default: the template's own)")
     group.add_argument("--seed", type=int, default=0, help=DEFAULT)
-    group.add_argument("--batch-size", type=int, default=16, help=f"prompts at a time {DEFAULT}")
     group.add_argument("--dtype", default="auto", help="auto, float32, bfloat16 or float16")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    once = "no second teacher answer: saves a third, and the null control"
-    group.add_argument("--once", action="store_true", help=once)
 
 
 def run_sample(options: argparse.Namespace) -> int:

@@ -1,0 +1,176 @@
+"""The command `identify`: is it still the model that was tested? It asks until it is sure (contract C6)."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bbi_utils.errors import BadInput, one_line, printable
+from bbi_utils.files import read_json, write_json
+from bbi_utils.oracles import Oracle, Request
+from bbi_utils.oracles.references import kind_of
+from bbi_utils.oracles.replay import ReplayOracle, file_and_column
+from bbi_utils.progress import Progress
+from bbi_utils.study.cli import sample as sampling
+from bbi_utils.study.cli.verdict import EXIT, fraction
+
+if TYPE_CHECKING:
+    from bbi_utils.games.identifying import Examination
+    from bbi_utils.probes import Probe
+    from bbi_utils.responses.store import ResponseStore, Spending
+
+SIDES = ("claimed", "reference")
+POOL, MOST = 200, 100
+VERDICT = "identification.json"
+EPILOG = """\
+The reference is what you tested: a model (a folder, a .gguf file, a hub id, an endpoint https://host/v1#model),
+asked anew for what is asked of the claimed one, or answers that you recorded then: FILE, FILE#column or
+FILE#model, as `audit` reads them, several to a prompt if there are (a column and column_2, or a row each).
+Questions are chosen one after the other by what earlier ones brought, and it stops as soon as it is sure:
+  refuted        an answer like these is not the reference's; wrong with probability at most 1 - confidence,
+                 however long it looks and whatever it asks
+  certified      over the questions asked, the advantage of this adversary is less than epsilon on average
+  inconclusive   neither, after --most questions or all prompts
+Compared is all that makes an answer: weights, precision, engine, template, system prompt and sampling. Record
+the reference with the very settings that are given here. At temperature 0 equal answers say nothing, and an
+engine that rounds otherwise is another model.
+examples:
+  python -m bbi_utils identify --claimed https://host/v1#model --reference models/tested
+  python -m bbi_utils identify --claimed https://host/v1#model --reference said.jsonl#teacher --most 50
+  python -m bbi_utils identify --claimed https://host/v1#new --reference https://host/v1#old \\
+      --claimed-price 0.5 1.5 --reference-price 0.5 1.5 --max-spend 1
+Answers are kept in the folder OUT as they come: give the same command again after an interruption, and
+nothing is asked twice. A new OUT asks anew; the best of several verdicts is no longer at its level.
+exit status: 0 certified, 1 refuted, 3 inconclusive, 2 bad input (one line on stderr), 130 stopped"""
+
+
+def add_identify(command: argparse.ArgumentParser) -> None:
+    """From an endpoint and what it should be to a verdict."""
+    command.add_argument("--claimed", required=True, metavar="MODEL", help="what is asked who it is")
+    reference = "what it is said to be: a model, or recorded answers"
+    command.add_argument("--reference", required=True, metavar="MODEL", help=reference)
+    prompts = f"a file, or how many of the suite's (default: those recorded, or {POOL})"
+    command.add_argument("--prompts", metavar="PROMPTS", help=prompts)
+    epsilon = "the advantage below which it counts as the same (default: %(default)s)"
+    command.add_argument("--epsilon", type=fraction, default=0.3, metavar="E", help=epsilon)
+    confidence = "of the verdict (default: %(default)s)"
+    command.add_argument("--confidence", type=fraction, default=0.95, metavar="C", help=confidence)
+    most = "questions at most (default: %(default)s)"
+    command.add_argument("--most", type=int, default=MOST, metavar="N", help=most)
+    samples = "answers of a reference model to each question (default: %(default)s)"
+    command.add_argument("--samples", type=int, default=4, metavar="K", help=samples)
+    where = "the folder of answers and verdict (default: runs/identify/<claimed>)"
+    command.add_argument("--out", metavar="OUT", help=where)
+    for side in SIDES:
+        sampling.add_side(command, side)
+    sampling.add_sampling(command.add_argument_group("sampling, of both alike"))
+    sampling.add_limits(command.add_argument_group("endpoints"))
+
+
+def run_identify(options: argparse.Namespace) -> int:
+    """`identify`: everything is checked first; the verdict is written last."""
+    from bbi_utils.adversaries import lexical_adversaries
+    from bbi_utils.games.identifying import Examination
+    from bbi_utils.responses.store import ResponseStore
+
+    options.concurrency = 1  # each question waits for the answer to the one before
+    for name in ("most", "samples"):
+        if (found := getattr(options, name)) < 1:
+            raise BadInput(f"--{name} is {found}; expected a whole number from 1 on")
+    out, recorded = _folder(options), kind_of(options.reference) == "recorded"
+    prompts = options.prompts or (file_and_column(options.reference)[0] if recorded else str(POOL))
+    probes = [*{one.id: one for one in sampling.probes_of(prompts, seed=options.seed)}.values()]
+    claimed, reference = (sampling.oracle_of(side, options) for side in SIDES)
+    # Never the reference's own answers over again, where both are one.
+    at = options.samples if claimed.fingerprint == reference.fingerprint else 0
+    claimed.check([Request(one.id, one.prompt, at) for one in probes])
+    reference.check([Request(one.id, one.prompt) for one in probes])
+    how: dict[str, Any] = {"epsilon": options.epsilon, "error": 1 - options.confidence, "seed": options.seed}
+    examination = Examination(probes, make=lexical_adversaries()["word_ngrams"], **how)
+    with ResponseStore(out / "answers.sqlite") as store:
+        most = min(options.most, len(probes))
+
+        def ask(probe: Probe) -> tuple[str, list[str]]:
+            count = (
+                reference.samples(probe.prompt) if isinstance(reference, ReplayOracle) else options.samples
+            )
+            told = [_answer(reference, probe, store, index) for index in range(count)]
+            return _answer(claimed, probe, store, at), told
+
+        _examine(examination, ask, most=most)
+        spent = {
+            side: store.spending(oracle.fingerprint)
+            for side, oracle in zip(SIDES, (claimed, reference), strict=True)
+        }
+    write_json(out / VERDICT, _found(examination, options, spent))
+    print(printable(_told(examination, options, spent, out)))
+    return EXIT[examination.verdict]
+
+
+def _folder(options: argparse.Namespace) -> Path:
+    """OUT, unless a verdict was reached there: another look is another question, with answers of its own."""
+    name = re.sub(r"[^\w.-]+", "_", options.claimed.partition("://")[2] or options.claimed)
+    out = Path(options.out or Path("runs") / "identify" / name)
+    if out.exists() and not out.is_dir():
+        raise BadInput(f"{out} is a file; give a folder to --out")
+    said = (read_json(out / VERDICT) or {}).get("verdict", "inconclusive")
+    if said != "inconclusive":
+        way = "name another folder by --out to ask anew, or move it away"
+        raise BadInput(f"{out} has a verdict already ({one_line(str(said))}); {way}")
+    return out
+
+
+def _answer(oracle: Oracle, probe: Probe, store: ResponseStore, index: int) -> str:
+    """One answer, from the store where it is there."""
+    from bbi_utils.responses.sampling import sample
+
+    return str(sample(oracle, [probe], store, sample_index=index, progress=False)["answer"][0])
+
+
+def _examine(examination: Examination, ask: Callable[[Probe], tuple[str, list[str]]], *, most: int) -> None:
+    """Ask until a verdict is reached, or `most` questions."""
+    with Progress(most, "identify", shown=sys.stderr.isatty()) as bar:
+        while len(examination.asked) < most and (place := examination.next()) is not None:
+            examination.hear(place, *ask(examination.probes[place]))
+            bar.say(f"identify, p = {examination.p_value:.3g}")
+            bar.update()
+
+
+def _found(
+    examination: Examination, options: argparse.Namespace, spent: dict[str, Spending]
+) -> dict[str, Any]:
+    """What is written down: the verdict, on what, every question in its order, and the price."""
+    asked = [examination.probes[place] for place in examination.asked]
+    rows = zip(asked, examination.outcomes, examination.wealth[1:], strict=True)
+    about = {name: getattr(options, name) for name in (*SIDES, "epsilon", "confidence", "seed")}
+    return {
+        "verdict": examination.verdict, **about, "questions": len(asked), "pool": len(examination.probes),
+        "p_value": examination.p_value, "spent": {side: asdict(one) for side, one in spent.items()},
+        "asked": [
+            {"prompt_id": one.id, "category": one.category, "outcome": outcome, "wealth": wealth}
+            for one, outcome, wealth in rows
+        ],
+    }  # fmt: skip
+
+
+def _told(
+    examination: Examination, options: argparse.Namespace, spent: dict[str, Spending], out: Path
+) -> str:
+    """The verdict in words, the number of questions, and what they cost."""
+    count, epsilon = len(examination.asked), f"{options.epsilon:g}"
+    words = {
+        "refuted": "what answers is not the reference",
+        "certified": f"on average over these questions they differ by less than {epsilon}",
+        "inconclusive": f"neither that it is another model, nor that they differ by less than {epsilon}",
+    }
+    lines = [f"{examination.verdict}: {words[examination.verdict]}"]
+    mean = sum(examination.outcomes) / max(1, count)
+    lines.append(f"{count} questions; p = {examination.p_value:.3g}; mean outcome {mean:+.3f}")
+    bills = {side: one.bill(sampling.terms_of(side, options)) for side, one in spent.items()}
+    lines += [f"requests to the {side}: {bill}" for side, bill in bills.items()]
+    return "\n".join([*lines, f"every question and its outcome: {out / VERDICT}"])
