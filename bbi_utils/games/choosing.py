@@ -25,7 +25,7 @@ from scipy.sparse import csr_matrix
 from bbi_utils.errors import BadInput
 from bbi_utils.games.folds import assign_folds, checked_pairs, questions
 from bbi_utils.games.inference.exact import check_confidence
-from bbi_utils.games.player import Maker, Player, Remembering, held_out, right
+from bbi_utils.games.player import HeldOut, Maker, Player, Remembering, held_out, right
 from bbi_utils.games.queries import FEWEST_GROUPS, PARTITIONS, ROUNDING, outcome_bounds
 from bbi_utils.games.scores import ROW, SCORE_COLUMNS, SHOWN, checked, units
 
@@ -46,7 +46,7 @@ def prompt_features(prompts: Sequence[str], categories: Sequence[str]) -> csr_ma
 
 
 def judged(
-    make: Maker | Player, pairs: pd.DataFrame, *, pair: str, contrast: str, folds: int = 3, seed: int = 0
+    make: Maker | Player, pairs: pd.DataFrame, *, pair: str, contrast: str, folds: int = 5, seed: int = 0
 ) -> pd.DataFrame:
     """The single game (contract C3) with calibrated log-likelihood ratios as scores, and `worth` of a prompt.
 
@@ -61,9 +61,10 @@ def judged(
     read, player, parts = prompt_features(pairs["prompt"], pairs["category"]), Remembering(make), []
     for fold in range(folds):
         others = [one for one in range(folds) if one != fold]
-        tried = [_single(player, pairs, [one, fold], one, seed=seed) for one in others]
-        learned = pd.concat(tried).sort_index()
-        own = _single(player, pairs, [fold], fold, seed=seed)
+        tried = {one: held_out(player, pairs, [one, fold], seed=seed) for one in others}
+        learned = pd.concat([_single(found, pairs, one) for one, found in tried.items()])
+        itself = held_out(player, pairs, [fold], seed=seed)
+        own = _single(itself, pairs, fold)
         gap, middle, variance = _regressed(read[learned.index], learned, read[own.index])
         about = pairs.loc[own.index, ["prompt_id", "category", "group", "fold"]]
         for shown in SHOWN["single"]:
@@ -71,22 +72,15 @@ def judged(
             parts.append(about.assign(shown=shown, score=ratio, worth=gap**2 / variance))
     table = pd.concat(parts, ignore_index=True)
     table["correct"] = right(table["score"] * table["shown"].map(SHOWN["single"]))
-    table = table.assign(pair=pair, contrast=contrast, adversary=_name(make), game="single")
+    table = table.assign(pair=pair, contrast=contrast, adversary=itself.adversary, game="single")
     return table.sort_values(["prompt_id", "shown"], ignore_index=True)[[*SCORE_COLUMNS, "group", "worth"]]
 
 
-def _name(make: Maker | Player) -> str:
-    return str(make.name if isinstance(make, Player) and hasattr(make, "name") else make().name)
-
-
-def _single(
-    player: Remembering, pairs: pd.DataFrame, left_out: list[int], fold: int, *, seed: int
-) -> pd.DataFrame:
+def _single(found: HeldOut, pairs: pd.DataFrame, fold: int) -> pd.DataFrame:
     """Scores of both oracles' answers to the prompts of one fold, a row a prompt, indexed as `pairs`."""
-    said = held_out(player, pairs, left_out, seed=seed).scores
-    said = said[(said["game"] == "single") & (said["fold"] == fold)]
+    said = found.scores[(found.scores["game"] == "single") & (found.scores["fold"] == fold)]
     if said.empty:
-        raise BadInput("the adversary judges pairs only; expected one with `score`, for single answers")
+        raise BadInput(f"{found.adversary} judges pairs only; expected an adversary with `score`")
     wide = said.pivot(index="prompt_id", columns="shown", values="score")
     return wide.set_axis(pd.Index(pairs["prompt_id"]).get_indexer(wide.index))
 

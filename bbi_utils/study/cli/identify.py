@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,7 +95,8 @@ def run_identify(options: argparse.Namespace) -> int:
     with ResponseStore(out / "answers.sqlite") as store:
         most = min(options.most, len(probes))
 
-        def ask(probe: Probe) -> tuple[str, list[str]]:
+        def ask(place: int) -> tuple[str, list[str]]:
+            probe = probes[place]
             count = (
                 reference.samples(probe.prompt) if isinstance(reference, ReplayOracle) else options.samples
             )
@@ -107,7 +108,7 @@ def run_identify(options: argparse.Namespace) -> int:
             side: store.spending(oracle.fingerprint)
             for side, oracle in zip(SIDES, (claimed, reference), strict=True)
         }
-    write_json(out / VERDICT, _found(examination, options, spent))
+    write_json(out / VERDICT, _found(examination, probes, options, spent))
     print(printable(_told(examination, options, spent, out)))
     return EXIT[examination.verdict]
 
@@ -132,24 +133,24 @@ def _answer(oracle: Oracle, probe: Probe, store: ResponseStore, index: int) -> s
     return str(sample(oracle, [probe], store, sample_index=index, progress=False)["answer"][0])
 
 
-def _examine(examination: Examination, ask: Callable[[Probe], tuple[str, list[str]]], *, most: int) -> None:
+def _examine(examination: Examination, ask: Callable[[int], tuple[str, list[str]]], *, most: int) -> None:
     """Ask until a verdict is reached, or `most` questions."""
     with Progress(most, "identify", shown=sys.stderr.isatty()) as bar:
         while len(examination.asked) < most and (place := examination.next()) is not None:
-            examination.hear(place, *ask(examination.probes[place]))
+            examination.hear(place, *ask(place))
             bar.say(f"identify, p = {examination.p_value:.3g}")
             bar.update()
 
 
 def _found(
-    examination: Examination, options: argparse.Namespace, spent: dict[str, Spending]
+    examination: Examination, probes: Sequence[Probe], options: argparse.Namespace, spent: dict[str, Spending]
 ) -> dict[str, Any]:
     """What is written down: the verdict, on what, every question in its order, and the price."""
-    asked = [examination.probes[place] for place in examination.asked]
+    asked = [probes[place] for place in examination.asked]
     rows = zip(asked, examination.outcomes, examination.wealth[1:], strict=True)
     about = {name: getattr(options, name) for name in (*SIDES, "epsilon", "confidence", "seed")}
     return {
-        "verdict": examination.verdict, **about, "questions": len(asked), "pool": len(examination.probes),
+        "verdict": examination.verdict, **about, "questions": len(asked), "pool": len(probes),
         "p_value": examination.p_value, "spent": {side: asdict(one) for side, one in spent.items()},
         "asked": [
             {"prompt_id": one.id, "category": one.category, "outcome": outcome, "wealth": wealth}
