@@ -18,6 +18,7 @@ NAMES = (
     "null_worlds",
     "planted",
     "kernel_speed",
+    "many_prompts",
     "lora_speed",
     "encoder_speed",
     "kills",

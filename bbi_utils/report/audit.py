@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
@@ -20,7 +19,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.files import MOST_SEED
 from bbi_utils.games.certificate import Certificate, certify
 from bbi_utils.games.inference.betting import SequentialTest, bet
-from bbi_utils.games.inference.kernel_test import KernelTest, string_kernel, swap_test
+from bbi_utils.games.inference.kernel_test import KernelTest, string_kernel, swap_test, swap_test_of_texts
 from bbi_utils.games.player import Maker, Player
 from bbi_utils.games.sequential import prequential
 from bbi_utils.progress import Progress
@@ -33,7 +32,7 @@ STUDENT = "student"  # the contrast of a file, which does not say whether its st
 PLAYED = {"both": ("single", "pairwise"), "single": ("single",), "pairwise": ("pairwise",)}
 GAMBLER = "together"  # the adversary that the sequential test bets on
 REST = 2.0  # it is trained anew at so many times as many prompts: it has several members to train
-MOST_FOR_KERNEL = 2000  # prompts; the kernel's memory grows with their square
+MOST_FOR_KERNEL = 2000  # prompts; the memory of a Gram matrix grows with their square
 MOST = 10_000  # prompts; of more, so many are drawn at random, which bounds memory and time
 
 
@@ -162,9 +161,8 @@ def attack(
 
 
 def kernel_of(pairs: pd.DataFrame, *, seed: int = 0) -> KernelTest:
-    """The kernel test on character n-grams of the answers; of many prompts, on 2,000 drawn at random."""
+    """The kernel test on character n-grams of the answers; of many prompts, without a Gram matrix."""
+    how: dict[str, Any] = {"groups": pairs["group"], "seed": seed}
     if len(pairs) > MOST_FOR_KERNEL:
-        drawn = np.random.default_rng(seed).choice(len(pairs), MOST_FOR_KERNEL, replace=False)
-        pairs = pairs.iloc[np.sort(drawn)]
-    gram = string_kernel([*pairs["teacher"], *pairs["student"]])
-    return swap_test(gram, groups=pairs["group"], seed=seed)
+        return swap_test_of_texts([*pairs["teacher"]], [*pairs["student"]], **how)
+    return swap_test(string_kernel([*pairs["teacher"], *pairs["student"]]), **how)

@@ -140,9 +140,8 @@ def render_audit(audit: Audit, *, seconds: bool = True) -> str:
     if audit.null is not None:
         lines.append(_null(audit.null))
     kernel, sequential = audit.kernel, audit.sequential
-    on = f", on {kernel.n:,} of the prompts" if kernel.n < len(audit.recorded.pairs) else ""
     whole = audit.certificate.groups is None
-    swaps = f"{kernel.permutations:,} swaps within {'prompts' if whole else 'groups of prompts'}{on}"
+    swaps = f"{kernel.permutations:,} swaps within {'prompts' if whole else 'groups of prompts'}"
     lines.append(f"kernel two-sample test: {p_value(kernel.p_value)} ({swaps})")
     found = f"no difference established in {len(sequential.wealth):,} queries"
     if sequential.queries is not None:
