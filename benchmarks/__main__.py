@@ -16,6 +16,7 @@ NAMES = (
     "audit_gain",
     "close_gap",
     "null_worlds",
+    "identify",
     "planted",
     "kernel_speed",
     "many_prompts",

@@ -1,0 +1,233 @@
+"""How many questions does it take, chosen or at random? And how often does `identify` accuse the reference?
+
+null: both answers from one scripted oracle; `identify` looks after every question and never stops by itself.
+worlds: teacher and student differ in two of ten subjects; the exact likelihood ratio is known.
+runs: the finished runs named by --run (such as runs/smol/concierge), every contrast, adversary `together`.
+live: the pocket teacher as reference; what answers is itself, its base student, or the other pair's teacher.
+Beside it a kernel test that may ask as many questions, at random. endpoint: the same behind a real server.
+
+The numbers in `games.identifying`, folds and pool in `games.choosing`, and the adversary `together` were
+chosen on distillation prompts of smol and pocket. Here only test prompts are asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from multiprocessing import Pool
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from bbi_utils.adversaries import cheap_adversaries, lexical_adversaries, with_sum
+from bbi_utils.games.choosing import advantage_by_order, judged, queries_needed
+from bbi_utils.games.identifying import Examination
+from bbi_utils.games.inference.kernel_test import string_kernel, swap_test
+from bbi_utils.games.limit import log_ratios
+from bbi_utils.oracles import Sampling, load_oracle
+from bbi_utils.probes import Probe, build_suite, take
+from bbi_utils.responses.answers import contrasts_of, read_answers_table
+from bbi_utils.responses.sampling import sample
+from bbi_utils.responses.store import ResponseStore
+from bbi_utils.study.cli.main import main as command
+from benchmarks.coverage import share
+from benchmarks.worlds import OPENERS, SUBJECTS, Oracle, answer_pairs, one_thread
+
+LEVEL, SAMPLES = 0.05, 4
+TEACHER, STUDENT = (0.4, 0.3, 0.2, 0.1), (0.1, 0.2, 0.3, 0.4)
+TELLING = SUBJECTS[:2]
+SHOWN_Q = (1, 2, 4, 8, 16)
+
+
+def probes_about(subjects: Sequence[str]) -> list[Probe]:
+    rows = [(f"{i:04}", f"Say something about {one}, number {i}.", one) for i, one in enumerate(subjects)]
+    return [Probe(i, text, one, one, {}, i, "test") for i, text, one in rows]
+
+
+def null(seed: int, *, questions: int) -> bool:
+    """Whether the reference itself is ever accused in so many questions."""
+    oracle, rng = Oracle(TEACHER), np.random.default_rng(seed)
+    probes = probes_about([SUBJECTS[i % len(SUBJECTS)] for i in range(2 * questions)])
+    one = Examination(probes, epsilon=1e-3, error=LEVEL, make=lexical_adversaries()["word_ngrams"], seed=seed)
+    while len(one.asked) < questions and (place := one.next()) is not None:
+        said = [oracle.answer(rng, probes[place].category) for _ in range(SAMPLES + 1)]
+        one.hear(place, said[0], said[1:])
+    return one.verdict == "refuted"
+
+
+def known_truth(seed: int, *, prompts: int) -> pd.DataFrame:
+    """Scores of an adversary that learns, and exact ones, which also know what each prompt is worth."""
+    rng, (teacher, student) = np.random.default_rng(seed), (Oracle(TEACHER), Oracle(STUDENT))
+    pairs = answer_pairs(rng, prompts, teacher, student)
+    same = ~pairs["category"].isin(TELLING)
+    pairs.loc[same, "student"] = [teacher.answer(rng, one) for one in pairs.loc[same, "category"]]
+    found = judged(lexical_adversaries()["word_ngrams"], pairs, pair=str(seed), contrast="two subjects")
+    ratio = dict(zip(OPENERS, np.log(np.divide(TEACHER, STUDENT)), strict=True))
+    said = pairs.set_index("prompt_id")
+    texts = [said.at[i, shown] for i, shown in zip(found["prompt_id"], found["shown"], strict=True)]
+    tells = found["category"].isin(TELLING).to_numpy(float)
+    exact = [ratio[text.partition(",")[0]] for text in texts] * tells
+    return pd.concat([found, found.assign(adversary="likelihood, exact", score=exact, worth=tells)])
+
+
+def of_run(folder: Path) -> pd.DataFrame:
+    """Scores of the test prompts of a finished run, every contrast, and exact ones in the very same order."""
+    parts, make = [], with_sum(cheap_adversaries())["together"]
+    weighed = log_ratios(pd.read_parquet(folder / "likelihoods.parquet"))
+    for contrast, pairs in contrasts_of(read_answers_table(folder / "answers.parquet")).items():
+        found = judged(make, pairs, pair=folder.name, contrast=contrast)
+        own = weighed[weighed["contrast"] == contrast].set_index("prompt_id")
+        exact = [own.at[i, shown] for i, shown in zip(found["prompt_id"], found["shown"], strict=True)]
+        parts += [found, found.assign(adversary="likelihood, same order", score=exact)]
+    return pd.concat(parts)
+
+
+def report(scores: pd.DataFrame) -> str:
+    """Advantage at a few numbers of queries in both orders, and how many reach 0.8."""
+    keys = ["pair", "contrast", "adversary"]
+    curves = advantage_by_order(scores)
+    curves = curves[curves["q"].isin(SHOWN_Q)].pivot(index=keys, columns=["order", "q"], values="advantage")
+    curves.columns = [f"{order} {q}" for order, q in curves.columns]
+    needed = queries_needed(scores).set_index(keys).drop(columns="game")
+    return curves.join(needed.add_prefix("0.8: ")).round(2).T.to_string()
+
+
+def answered(prompts: int) -> tuple[list[Probe], dict[str, list[list[str]]]]:
+    """Test prompts, and by model its answers to each: of the reference one more than it needs."""
+    probes = take(build_suite(n=5000, seed=0), "test", prompts, 0)
+    models = {"itself": ("qwen-teacher", "none", SAMPLES + 1), "base student": ("qwen-student", "nf4", 1),
+              "other teacher": ("llama-teacher", "none", 1)}  # fmt: skip
+    said: dict[str, list[list[str]]] = {}
+    with tempfile.TemporaryDirectory() as folder, ResponseStore(Path(folder) / "said.sqlite") as store:
+        for who, (name, bits, samples) in models.items():
+            how = Sampling(temperature=0.7, top_p=1.0, max_new_tokens=80)
+            oracle = load_oracle(f"pocket/{name}", sampling=how, quantisation=bits)  # type: ignore[arg-type]
+            tables = [sample(oracle, probes, store, sample_index=i, progress=False) for i in range(samples)]
+            said[who] = [list(texts) for texts in zip(*(one["answer"] for one in tables), strict=True)]
+            oracle.release()
+    return probes, said
+
+
+def live(
+    seed: int, *, probes: list[Probe], said: dict[str, list[list[str]]], who: str, adaptive: bool, most: int
+) -> tuple[bool, int, bool]:
+    """Whether `identify` accuses, after how many questions, and whether a kernel test with as many does.
+
+    Each time half of the prompts are on offer, and the reference's samples change places.
+    """
+    rng = np.random.default_rng(seed)
+    places, order = rng.permutation(len(probes))[: len(probes) // 2], rng.permutation(SAMPLES + 1)
+    offered = [probes[place] for place in places]
+
+    def answers(place: int) -> tuple[str, list[str]]:
+        own = [said["itself"][place][i] for i in order]
+        return (own[-1] if who == "itself" else said[who][place][0]), own[:-1]
+
+    make = lexical_adversaries()["word_ngrams"]
+    one = Examination(offered, epsilon=1e-3, error=LEVEL, make=make, adaptive=adaptive, seed=seed)
+    while len(one.asked) < most and (at := one.next()) is not None:
+        one.hear(at, *answers(int(places[at])))
+    count = max(20, len(one.asked))
+    asked = [answers(int(place)) for place in rng.permutation(places)[:count]]
+    gram = string_kernel([text or " " for text in [a for a, _ in asked] + [own[0] for _, own in asked]])
+    kernel = swap_test(gram, permutations=999, seed=seed).p_value <= LEVEL
+    return one.verdict == "refuted", len(one.asked), kernel
+
+
+def endpoint(runs: int, *, prompts: str) -> None:
+    """The command itself, from start to verdict, against models behind `transformers serve`."""
+    from tests.serving import sampling_copy, served
+
+    status: list[tuple[str, int, int, float]] = []
+    with tempfile.TemporaryDirectory() as name, served(Path(name) / "server.log") as serve:
+        folder = Path(name)
+        for model in ("qwen-teacher", "llama-teacher", "qwen-student"):
+            claimed = serve(sampling_copy(model, folder / model))
+            for seed in range(runs):
+                out = folder / f"{model} {seed}"
+                about = ["--claimed", claimed, "--reference", "pocket/qwen-teacher", "--out", str(out)]
+                how = ["--prompts", prompts, "--seed", str(seed), "--max-new-tokens", "80"]
+                exit_status = command(["identify", *about, *how, "--claimed-price", "0.5", "1.5"])
+                found = json.loads((out / "identification.json").read_text())
+                spent = found["spent"]["claimed"]["cost"]
+                status.append((model, exit_status, found["questions"], spent))
+    table = pd.DataFrame(status, columns=["behind the endpoint", "exit status", "questions", "price"])
+    print("reference qwen-teacher; price at 0.5 and 1.5 a million prompt and answer tokens")
+    print(table.to_string(index=False))
+
+
+def world(seed: int, *, prompts: int) -> pd.DataFrame:
+    """Queries needed in one world."""
+    return queries_needed(known_truth(seed, prompts=prompts))
+
+
+def show_worlds(tables: Sequence[pd.DataFrame]) -> None:
+    """Means over worlds, and the ratio of the means with its interval over worlds."""
+    for adversary, own in pd.concat(tables).groupby("adversary", sort=False):
+        own, rng = own[["random", "chosen"]].to_numpy(), np.random.default_rng(0)
+        random, chosen = own.mean(axis=0)
+        again = own[rng.integers(len(own), size=(2000, len(own)))].mean(axis=1)
+        low, high = np.quantile(again[:, 1] / again[:, 0], (0.025, 0.975))
+        print(f"  {adversary:<20} random {random:.2f}, chosen {chosen:.2f} queries to 0.8; "
+              f"ratio {chosen / random:.2f} [{low:.2f}, {high:.2f}]")  # fmt: skip
+
+
+def show_live(found: Sequence[tuple[bool, int, bool]], who: str, adaptive: bool) -> None:
+    """Shares of the repeats, and the median number of questions where it accused."""
+    accused, asked, kernel = map(np.array, zip(*found, strict=True))
+    median = np.median(asked[accused]) if accused.any() else np.nan
+    print(f"  {who:<14} {'chosen' if adaptive else 'random':<7} accused in "
+          f"{share(int(accused.sum()), len(found))}, median of {median:.0f} questions; "
+          f"kernel test with as many {share(int(kernel.sum()), len(found))}")  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    every = ("null", "worlds", "runs", "live", "endpoint")
+    parser.add_argument("--only", nargs="+", choices=every, default=every, help="parts (default: all)")
+    parser.add_argument("--worlds", type=int, default=1000, help="null worlds (default: %(default)s)")
+    parser.add_argument("--questions", type=int, default=100, help="in each, and live (default: %(default)s)")
+    parser.add_argument("--run", nargs="*", default=[], metavar="DIR", help="pairs' folders of finished runs")
+    parser.add_argument("--repeats", type=int, default=100, help="of each live case (default: %(default)s)")
+    parser.add_argument("--served", type=int, default=3, help="runs a served model (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="processes (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    warnings.simplefilter("ignore")
+    with Pool(options.workers, initializer=one_thread) as pool:
+
+        def each(one: Callable[[int], Any], count: int) -> list[Any]:
+            return list(tqdm(pool.imap(one, range(count), chunksize=2), total=count))
+
+        if "null" in options.only:
+            accused = each(partial(null, questions=options.questions), options.worlds)
+            what = f"{options.worlds} null worlds, watched for {options.questions} questions"
+            print(f"{what}: accused in {share(sum(accused), options.worlds)}")
+        if "worlds" in options.only:
+            print("20 worlds of 600 prompts, two of ten subjects differ")
+            show_worlds(each(partial(world, prompts=600), 20))
+        if "live" in options.only:
+            probes, said = answered(300)
+            print(f"reference qwen-teacher, {SAMPLES} answers a question, 150 prompts on offer")
+            for who, adaptive in itertools.product(said, (True, False)):
+                how = {"who": who, "adaptive": adaptive, "most": options.questions}
+                show_live(
+                    each(partial(live, probes=probes, said=said, **how), options.repeats), who, adaptive
+                )
+    for folder in map(Path, options.run if "runs" in options.only else ()):
+        print(report(of_run(folder)))
+    if "endpoint" in options.only:
+        endpoint(options.served, prompts="200")
+
+
+if __name__ == "__main__":
+    main()
