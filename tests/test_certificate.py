@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -219,7 +220,14 @@ def test_the_text_says_the_verdict_the_numbers_and_the_limits() -> None:
     outcomes = world(rng, 1000, np.array([0.0, 0.4]), np.zeros(2), 0.0)
     refuted = certify(scores(outcomes), epsilon=0.1)
     text = render(refuted)
-    assert text.startswith("refuted at ε = 0.1: a1 (two answers) reaches 0.")
+    best = max(refuted.rows, key=lambda row: row.floor)
+    bounds = f"{best.advantage:.3f} [{best.lower:.3f}, {best.upper:.3f}], one-sided at least {best.floor:.3f}"
+    assert (
+        text.startswith(f"refuted at ε = 0.1: a1 (two answers) reaches {bounds}, at q = 1")
+        and "±" not in text
+    )
+    named = replace(refuted, rows=[replace(row, adversary="word_ngrams") for row in refuted.rows])
+    assert "word n-grams (two answers) reaches" in (text := render(named)) and "word_ngrams" not in text
     assert "no other" in text and all(f"{row.lower:.3f}" in text for row in refuted.rows)
     assert render(certify(scores(outcomes[:, :1]), epsilon=0.2)).startswith("certified: ε ≤ 0.")
     unsure = certify(scores(outcomes[:50, :1]), epsilon=0.1)

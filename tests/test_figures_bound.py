@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -123,7 +125,7 @@ def test_captions_say_how_many_prompts_and_what_the_intervals_are(drawn: dict[st
         caption = str(fig.get_label())
         assert "{" not in caption and "prompts" in caption
         assert ("no interval" if name == "wealth" else "95% interval") in caption
-    assert "200 prompts" in str(drawn["queries"].get_label())
+    assert "200 questions" in str(drawn["queries"].get_label())
     assert "80 held-out prompts" in str(drawn["ladder"].get_label())
     assert "60 prompts" in str(drawn["removal"].get_label())
 
@@ -250,3 +252,20 @@ def test_wealth_marks_the_first_crossing_of_its_threshold(drawn: dict[str, Figur
         assert {text.get_text() for text in ax.texts} == set(
             map(str, over.groupby("contrast")["query"].min())
         )
+
+
+def test_numbers_of_crossings_that_lie_close_together_do_not_touch() -> None:
+    crossings = {"base": 77, "teacher_4bit": 84, "distilled": 86, "teacher_resample": 3}
+    rows = [
+        ("qwen", arm, q, 0.5 if q < at else 21.0 * 1.3 ** (q - at))
+        for arm, at in crossings.items()
+        for q in range(1, 301)
+    ]
+    fig = figures.wealth_figure(pd.DataFrame(rows, columns=["pair", "contrast", "query", "wealth"]))
+    fig.draw_without_rendering()
+    boxes = {text.get_text(): text.get_window_extent() for text in fig.axes[0].texts}
+    assert set(boxes) == {str(at) for at in crossings.values()}
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes.values(), 2))
+    marks = [fig.axes[0].transData.transform((at, 20.0)) for at in crossings.values()]
+    assert not any(box.contains(*mark) for box in boxes.values() for mark in marks)
+    assert all(box.x0 >= fig.axes[0].get_window_extent().x0 for box in boxes.values())

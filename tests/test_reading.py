@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from bbi_utils.paths import RunPaths
-from bbi_utils.report import judging, planted, reading
+from bbi_utils.report import claims, gains, judging, planted, reading, sites, summaries
+from bbi_utils.report.labels import plain_zero
 
 NULL = "teacher_resample"
 ENDS = ["lower", "upper"]
@@ -35,6 +36,7 @@ def test_a_null_control_that_rejects_is_said_in_bold_and_one_that_does_not_is_no
     bad, good = reading.null_control(both).split("\n")  # the paper's pairs in the paper's order
     assert bad.startswith("- **Qwen pair.** **The null control rejects")
     assert "1 of 2 rows lies above chance" in bad and "word n-grams (two answers) with 0.100" in bad
+    assert "in at most one pair in 20, the more rarely the farther" in bad
     assert good.startswith("- **Llama pair.** None of the 2 rows of the null control lies above chance")
 
 
@@ -48,7 +50,8 @@ def test_a_small_p_on_the_null_is_told_with_and_without_what_many_tests_cost() -
     assert "the test (kernel) does not reject: p = 0.60." in reading.null_p_values(quiet.iloc[[1]])
     alone = tests.iloc[[1]].drop(columns="test")
     assert "a test of whether categories differ rejects" in reading.null_p_values(alone)
-    assert "p = 0.0260. About one such test in 20" in reading.null_p_values(alone)
+    assert "p = 0.0260. By luck a test has a p so small at most once in 38; a" in reading.null_p_values(alone)
+    assert "once in 10,000; a fault" in reading.null_p_values(alone.assign(p=0.0))
     assert "the test of whether categories differ does not" in reading.null_p_values(alone.assign(p=0.5))
 
 
@@ -86,9 +89,21 @@ def test_a_tie_for_the_largest_is_said_and_nobody_is_called_stronger_who_is_not(
 
 
 def test_a_copy_less_alike_than_the_base_student_would_have_lost() -> None:
-    rows = [("base", 0.9, 0.0, 1.0), (NULL, 0.7, 0.0, 1.0), ("distilled - base", 0.01, -0.1, 0.1)]
-    said = reading.similarity_gain(table("quantity mean lower upper", *rows))
-    assert said.endswith("where a perfect copy would have lost 0.200.")
+    rows = [("base", 0.9, 0.8, 1.0), (NULL, 0.7, 0.6, 0.75), ("distilled - base", -0.3, -0.4, -0.2)]
+    said = gains.similarity_gain(table("quantity mean lower upper", *rows).assign(n=1200))
+    assert "on 1,200 prompts, where a perfect copy would have lost 0.200." in said
+    assert "nearer" not in said and "overlap" in said
+
+
+def test_similarity_says_little_where_a_copy_hardly_differs_or_is_surpassed() -> None:
+    rows = [("base", 0.39, 0.36, 0.42), (NULL, 0.412, 0.38, 0.45), ("distilled - base", 0.064, 0.04, 0.09)]
+    frame = table("quantity mean lower upper", *rows).assign(n=300)
+    said = gains.similarity_gain(frame)
+    assert "more alike: 0.064 [0.040, 0.090] on 300 prompts, where a perfect copy would have gained" in said
+    assert "**By estimate the student is nearer to the teacher than a copy" in said
+    assert "**The intervals of base student and teacher again overlap: similarity says little here.**" in said
+    clear = frame.replace({"mean": {0.412: 0.6}, "lower": {0.38: 0.43}})
+    assert gains.similarity_gain(clear).endswith("where a perfect copy would have gained +0.210.")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +117,8 @@ def test_a_copy_less_alike_than_the_base_student_would_have_lost() -> None:
 def test_a_gain_in_similarity_is_read_from_its_interval(ends: tuple[float, float], says: str) -> None:
     rows = [(name, mean, 0.0, 1.0) for name, mean in (("base", 0.6), ("distilled", 0.7), (NULL, 0.8))]
     frame = table("quantity mean lower upper", *rows, ("distilled - base", sum(ends) / 2, *ends))
-    assert f"{says}: " in (said := reading.similarity_gain(frame))
+    frame["n"] = 60
+    assert f"{says}: " in (said := gains.similarity_gain(frame))
     assert "where a perfect copy would have gained +0.200." in said
 
 
@@ -116,7 +132,9 @@ def test_what_lies_beyond_the_floor_is_counted_and_a_rounding_that_shows_comes_f
         -0.1
     )  # the floor ends at 0.2; of two rows each, 0.2 and 0.5 on base, -0.1 and 0.2 after
     said = reading.ladder(rows)
-    assert "**" not in said.removeprefix("- **Qwen pair.**") and "The floor ends at 0.200" in said
+    assert (
+        "**" not in said.removeprefix("- **Qwen pair.**") and "teacher's own, lies at 0.200. Beyond" in said
+    )
     assert (
         "Beyond it lie 1 of the base student's 2 estimates (1 with their interval) and 0 of the dist" in said
     )
@@ -124,7 +142,10 @@ def test_what_lies_beyond_the_floor_is_counted_and_a_rounding_that_shows_comes_f
         "contrast adversary game advantage lower upper", ("teacher_4bit", "a", "pairwise", 0.6, 0.5, 0.7)
     )
     said = reading.ladder(pd.concat([rows, four]))
-    assert "**Rounding alone is told in 1 of 1 rows.** The floor ends at 0.700" in said
+    assert (
+        "**Rounding alone is told in 1 of 1 rows.** The floor, the highest end of" in said
+        and "lies at 0.700" in said
+    )
     assert reading.ladder(rows[rows["contrast"] == "base"]) == ""
 
 
@@ -172,7 +193,7 @@ def test_tests_are_counted_and_one_that_stays_open_says_so() -> None:
     rows = [
         ("base", "kernel", 90, 0.01, np.nan),
         ("base", "sequential", 90, 0.2, np.nan),
-        (NULL, "kernel", 90, 0.0, 1),
+        (NULL, "kernel", 90, 0.9, 1),
     ]
     tests = table("contrast test n p queries", *rows)
     assert reading.tested(tests).endswith(
@@ -180,6 +201,22 @@ def test_tests_are_counted_and_one_that_stays_open_says_so() -> None:
     )
     told = tests.replace({"p": {0.2: 0.04}}).fillna({"queries": 40.0})
     assert reading.tested(told).endswith("2 of 2 tests reject; watched, two models after 40 queries.")
+
+
+def test_a_test_that_rejects_on_the_null_control_is_trusted_nowhere_else_without_a_word() -> None:
+    """One rule for all tests: of kernels, of whether categories differ, of where artifacts sit."""
+    word = "**that test rejects on the null control, too (p = 0.0060): near that size p proves little**"
+    rows = [("base", "a", 9, 0.004, 5.0), ("base", "b", 9, 0.004, 5.0), ("distilled", "a", 9, 0.4, 5.0)]
+    tests = table("contrast test n p queries", *rows, (NULL, "a", 9, 0.006, np.nan), (NULL, "b", 9, 0.4, 1.0))
+    said = reading.tested(tests)
+    assert f"5 queries. Its a rejects with p = 0.0040: {word}. distilled" in said and said.count(word) == 1
+    assert "once in 167; a fault" in reading.null_p_values(tests)
+    differ = table("contrast p most", ("base", 0.004, "x"), ("distilled", 0.4, "y"), (NULL, 0.006, "z"))
+    assert f"most in x; {word}; distilled" in (said := sites.categories(differ)) and said.count(word) == 1
+    assert word not in sites.categories(differ.replace({"p": {0.006: 0.06}}))
+    three = [("base", "paper", "x", 0.3, 0.002, 1.0), (NULL, "paper", "x", -0.3, 1.0, 0.003)]
+    said = sites.concentrated(table("contrast named_by named statistic p p_below", *three))
+    assert f"two-sided p = 0.0040), {word}." in said and said.count(word) == 1
 
 
 def test_a_validation_loss_that_rises_or_never_falls_is_said() -> None:
@@ -194,9 +231,9 @@ def test_a_validation_loss_that_rises_or_never_falls_is_said() -> None:
 
 
 def answers(before: float, after: float, *, n: int = 400) -> pd.DataFrame:
-    """Right in these shares in the first of two categories; in the other always."""
+    """Right in these shares in the first of two categories; in the other always, as the teacher in both."""
     rows = []
-    for arm, share in (("base", before), ("distilled", after)):
+    for arm, share in (("teacher", 1.0), ("base", before), ("distilled", after)):
         for i in range(n):
             rows.append((arm, f"p{i}", "factual", float(i < share * n)))
             rows.append((arm, f"q{i}", "safety", 1.0))
@@ -205,11 +242,17 @@ def answers(before: float, after: float, *, n: int = 400) -> pd.DataFrame:
 
 def test_content_that_got_worse_is_a_finding_and_too_few_prompts_leave_it_undecided() -> None:
     said = reading.content(answers(0.8, 0.6))
-    assert "all prompts 0.900 before and 0.800 after, **less often** (-0.100" in said
+    assert "all prompts 0.900 before and 0.800 after, **less often** (lost 0.100" in said
     assert "fared worst, factual 0.800 before and 0.600 after, **less often**" in said
     assert "factual 0.800 before and 0.600 after, undecided" in reading.content(answers(0.8, 0.6, n=10))
     assert "all prompts 0.800 before and 0.900 after, more often" in reading.content(answers(0.6, 0.8))
     assert reading.content(answers(0.8, 0.6).assign(content_correct=np.nan)) == ""
+
+
+def test_content_lost_over_all_prompts_is_the_quantity_of_the_claims() -> None:
+    planted_loss = answers(0.8, 0.75, n=60)
+    row = summaries.content_lost(planted_loss).set_index("contrast").loc["base - distilled"]
+    assert f"after, undecided (lost {reading.value(row, 'lost')});" in reading.content(planted_loss)
 
 
 def judged(*rows: tuple[str, str, bool, float]) -> pd.DataFrame:
@@ -252,9 +295,11 @@ def test_students_that_run_on_are_named() -> None:
     said = reading.stopped(frame)
     assert "teacher 99.0%, base student 50.0%, distilled student 98.0%; **run on" in said
     assert "**run on more often than the teacher: base student**." in said
-    assert said.startswith("- **Qwen pair.** **More than 3% of an arm's answers are cut off.** ")
+    assert said.startswith("- **Qwen pair.** **More than 2% of an arm's answers are cut off.** ")
     fine = reading.stopped(frame[frame["arm"] != "base"])
     assert "no student is found to run on more often" in fine and "cut off" not in fine
+    asked = {c.margin for name, c in claims.all_claims().items() if "of answers end by themselves" in c.claim}
+    assert asked == {1 - reading.FEW}  # few in the sentences is few in the claims
 
 
 def quantities(contrast: str, every: tuple[float, float, float], *, kept: int = 80) -> pd.DataFrame:
@@ -294,7 +339,7 @@ def test_what_a_judge_lost_is_read_from_its_interval() -> None:
 def test_categories_are_ordered_only_where_they_differ() -> None:
     rows = [("base", 0.001, "safety, style_format"), ("distilled", 0.3, "factual"), (NULL, 0.02, "creative")]
     rows += [("teacher_4bit", 0.4, "factual")]
-    said = reading.categories(table("contrast p most", *rows))
+    said = sites.categories(table("contrast p most", *rows))
     assert "base student: they differ (p = 0.0010), most in safety, style format" in said
     assert "distilled student: undecided whether they differ (p = 0.30)" in said and "factual" not in said
     assert "; 4-bit teacher: undecided whether" in said
@@ -305,24 +350,41 @@ def test_where_artifacts_sit_is_read_from_both_tails_and_of_the_paper_alone() ->
     three = "style_format, safety"
     rows = [("base", "paper", three, 0.27, 0.001, 1.0), ("distilled", "paper", three, -0.3, 0.99, 0.01)]
     rows += [("base", "planted", "x", 0.5, 0.0001, 1.0), (NULL, "paper", three, 0.1, 0.2, 0.8)]
-    said = reading.concentrated(table("contrast named_by named statistic p p_below", *rows))
-    assert "Advantage in style format, safety: teacher again: undecided (+0.100, one-sided p = 0.20)" in said
-    assert "base student: more than elsewhere (+0.270, one-sided p = 0.0010)" in said and "+0.500" not in said
-    assert "distilled student: **less than elsewhere** (-0.300, one-sided p = 0.0100)" in said
+    said = sites.concentrated(table("contrast named_by named statistic p p_below", *rows))
+    assert "Advantage in style format, safety: teacher again: undecided (+0.100, two-sided p = 0.40)" in said
+    assert "base student: more than elsewhere (+0.270, two-sided p = 0.0020)" in said and "+0.500" not in said
+    assert "distilled student: **less than elsewhere** (-0.300, two-sided p = 0.0200)" in said
     found = table("contrast named_by named statistic p p_below", (NULL, "paper", three, 0.1, 0.01, 0.99))
-    assert "teacher again: **more than elsewhere**" in reading.concentrated(found)
+    assert "teacher again: **more than elsewhere**" in sites.concentrated(found)
+
+
+def test_a_side_is_named_as_often_as_the_level_says_where_artifacts_sit_anywhere() -> None:
+    """Naming the side of the smaller p at its own 5 % would name one in a tenth of null worlds."""
+    p = (np.arange(1000) + 0.5) / 1000
+    rows = [(NULL, "paper", "x", 0.5 - one, one, 1 - one) for one in p]
+    said = sites.concentrated(table("contrast named_by named statistic p p_below", *rows))
+    assert said.count("than elsewhere") == 50 and "two-sided p = 1.00)" in said
+
+
+def test_no_zero_has_a_minus_sign_and_no_other_text_loses_one() -> None:
+    assert plain_zero("[-0.000, 0.1], -0% and -0.00") == "[0.000, 0.1], 0% and 0.00"
+    kept = "-0.001, -0.0001, -10, -0.5%, phi-0, v-0.000"
+    assert plain_zero(kept) == kept
+    falls = ("distilled - base", -0.0001, -0.0002, -0.00001)
+    rows = [("base", 0.5, 0.4, 0.6), (NULL, 0.5, 0.4, 0.6), falls]
+    assert "-0.000" not in gains.similarity_gain(table("quantity mean lower upper", *rows).assign(n=9))
 
 
 def test_buying_is_read_from_the_mean_over_the_budgets() -> None:
     a, b = "disagreement_known", "diversity"
     rows = [(a, 0, 0.02, 0.01, 0.03), (a, 16, 0.02, -1.0, 1.0), (a, 32, -0.1, -1.0, 1.0)]
     rows += [(b, 0, 0.0, -0.1, 0.1), (b, 16, 0.1, -1.0, 1.0), (b, 32, 0.1, -1.0, 1.0)]
-    said = reading.bought(table("strategy budget gain lower upper", *rows))
+    said = gains.bought(table("strategy budget gain lower upper", *rows))
     assert "disagreement, all known: better than random on average (0.020 [0.010, 0.030]), above " in said
     assert "random at 1 of 2 budgets" in said
     assert "diversity: undecided on average (0.000 [-0.100, 0.100]), above random at 2 of 2 budgets" in said
     alone = table("strategy budget gain lower upper", (a, 0, 0.1, np.nan, np.nan))
-    assert "all known: undecided on average (0.100, no interval)" in reading.bought(alone)
+    assert "all known: undecided on average (0.100, no interval)" in gains.bought(alone)
 
 
 def test_texts_are_shown_in_a_notebook_and_empty_ones_are_not(capsys: pytest.CaptureFixture[str]) -> None:

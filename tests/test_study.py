@@ -5,9 +5,12 @@ They are as real families publish theirs: a Llama-3 teacher and a Qwen3 student,
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import warnings
@@ -59,6 +62,15 @@ def test_every_notebook_ran_on_the_models_in_the_folders(run: RunPaths, settings
     assert executed == [stage.number for stage in STAGES]
     manifest = json.loads(run.manifest.read_text())
     assert manifest["parameters"]["TEACHER"] == settings["teacher"]
+
+
+@pytest.mark.smoke
+def test_the_answers_counted_at_the_end_of_02_are_those_of_the_store(run: RunPaths) -> None:
+    executed = (run.folder / "executed" / "qwen" / "02_sample_teacher.ipynb").read_text(encoding="utf-8")
+    fingerprint, said = re.search(r"([0-9a-f]{32})  ([\d,]+) answers", executed).groups()
+    with contextlib.closing(sqlite3.connect(run.responses)) as store:
+        count = "SELECT COUNT(*) FROM responses WHERE fingerprint = ?"
+        assert store.execute(count, [fingerprint]).fetchone() == (int(said.replace(",", "")),)
 
 
 @pytest.mark.smoke

@@ -167,6 +167,14 @@ def test_of_several_rows_the_one_that_decides_is_shown(frames) -> None:
     assert row["interval"] == claims._interval(worst)
 
 
+def test_the_bounds_of_a_certificate_are_not_passed_off_as_an_interval(frames) -> None:
+    table = claims.claim_table(frames).set_index(["pair", "claim_id"])
+    one = frames["verdicts"].set_index(["pair", "contrast"]).loc[("qwen", "distilled")]
+    row = table.loc[("qwen", "certificate_distilled")]
+    assert row["interval"] == claims.ends(max(0, one["floor"]), one["ceiling"])
+    assert row["claim"].endswith("(two one-sided bounds)") and "two one-sided bounds" in claims.NOTE
+
+
 def test_equal_reading_of_kernel_tests_counts_how_many_there_are(frames) -> None:
     rows = pd.DataFrame({"p": [0.03, 0.9]})
     table = claims.claim_table({**frames, "tests": frames["tests"].assign(p=0.03)})

@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from bbi_utils.report.labels import GAMES, PAPERS, in_words, name_of, pair_title, pairs_in, words
+from bbi_utils.report.labels import (
+    GAMES,
+    PAPERS,
+    ends,
+    in_words,
+    name_of,
+    pair_title,
+    pairs_in,
+    plain_zero,
+    words,
+)
 
 if TYPE_CHECKING:  # pandas is imported where claims are made: who only reads them need not wait for it
     import pandas as pd
@@ -39,9 +49,10 @@ NOTE = (
     "the paper uses. A verdict comes from whole intervals and the margin in 'asked', never from an estimate: "
     "supported where all of the interval is as asked, contradicted where all of it lies on the other side, "
     "else undecided. 'Below' and 'within' are one- and two-sided tests for equivalence, made with our joint "
-    "intervals, which are wider than these need. A check that only sounds an alarm ('never') is passed or "
-    "failed; passed is no evidence. Where the models' differences were planted by us the paper's claims are "
-    "not judged."
+    "intervals, which are wider than these need. Beside a certificate stand two one-sided bounds: "
+    "what is surely reached, and the ε that could be certified. A check that only sounds an alarm ('never') "
+    "is passed or failed; passed is no evidence. Where the models' differences were planted by us the "
+    "paper's claims are not judged."
 )
 
 
@@ -126,13 +137,13 @@ def _row(claim: Claim, frames: Frames, pair: str, *, alpha: float) -> dict[str, 
     said["reported"] = said["reported"].format(**shown)
     text = (claim.says or f"{{{claim.column}:{'+' if claim.signed else ''}.3f}}").format(**shown)
     found = judge(claim, rows, margin=margin, alpha=alpha)
-    return {**said, "this run": _zero(text), "interval": _interval(row), "verdict": found}
+    return {**said, "this run": plain_zero(text), "interval": _interval(row), "verdict": found}
 
 
 def _said(column: str, value: str) -> str:
     """What a frame's column has, as a reader says it."""
     if column == "strongest":
-        return words(in_words(value))
+        return in_words(value)
     return GAMES[value] if column == "game" else name_of(value) if column == "contrast" else words(value)
 
 
@@ -218,14 +229,10 @@ def _beyond(advantage: pd.DataFrame, limit: pd.DataFrame) -> pd.DataFrame:
     return both.assign(beyond=both["advantage"] - both["ceiling"], lower=lower, upper=upper)
 
 
-def _zero(text: str) -> str:
-    return text.replace("-0.000", "0.000")
-
-
 def _interval(row: Mapping[str, Any]) -> str:
     if "lower" not in row or math.isnan(row["lower"]):
         return NOTHING
-    return _zero(f"[{row['lower']:.3f}, {row['upper']:.3f}]")
+    return ends(row["lower"], row["upper"])
 
 
 def counted(verdicts: Sequence[str]) -> str:

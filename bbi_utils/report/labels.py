@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from bbi_utils.errors import one_line
@@ -37,9 +38,9 @@ def with_game(adversary: str, game: str) -> str:
 
 
 def in_words(filed: str) -> str:
-    """The same of one that certificates have filed as `length (pairwise)`."""
+    """The same of one that certificates have filed as `word_ngrams (pairwise)`."""
     adversary, _, game = filed.rpartition(" (")
-    return with_game(adversary, game.removesuffix(")"))
+    return with_game(words(adversary), game.removesuffix(")"))
 
 
 def game_of(adversary: str, game: str) -> str:
@@ -68,6 +69,21 @@ def heading(pair: str, rest: str, mark: str = ",") -> str:
 def p_value(p: float) -> str:
     """As it is printed, and never as 0, which no test gives."""
     return f"p = {p:.4f}" if p >= 5e-5 else "p < 0.0001"
+
+
+def plain_zero(text: str) -> str:
+    """The text with no zero that has a minus sign: what rounds to 0 lies on neither side of it."""
+    return re.sub(r"(?<!\w)-(?=0\.?0*(?![\d.]))", "", text)
+
+
+def decimals(value: float) -> str:
+    """A number with three decimals as tables and sentences print it."""
+    return plain_zero(f"{value:.3f}")
+
+
+def ends(lower: float, upper: float) -> str:
+    """An interval as it is printed: [0.441, 0.734]."""
+    return f"[{decimals(lower)}, {decimals(upper)}]"
 
 
 def pairs_in(names: Iterable[str]) -> list[str]:

@@ -16,7 +16,7 @@ from bbi_utils.report import figures
 from bbi_utils.report.audit_files import beside, made, moved
 from bbi_utils.report.figures.save import alternative
 from bbi_utils.report.figures.style import use_style
-from bbi_utils.report.labels import aligned
+from bbi_utils.report.labels import aligned, decimals, ends
 from bbi_utils.report.matrix import Matrix
 from bbi_utils.tables import write_csv
 
@@ -107,11 +107,11 @@ def _nearest(matrix: Matrix) -> pd.DataFrame:
 
 
 def _cell(cell: object) -> str:
-    return one_line(str(cell)) if not isinstance(cell, float) else "" if cell != cell else f"{cell:.3f}"
+    return one_line(str(cell)) if not isinstance(cell, float) else "" if cell != cell else decimals(cell)
 
 
 def _ends(table: pd.DataFrame) -> list[str]:
-    return [f"[{low:.3f}, {high:.3f}]" for low, high in zip(table["lower"], table["upper"], strict=True)]
+    return [ends(low, high) for low, high in zip(table["lower"], table["upper"], strict=True)]
 
 
 def _verdict(table: pd.DataFrame) -> list[str]:
@@ -120,4 +120,4 @@ def _verdict(table: pd.DataFrame) -> list[str]:
 
 def _table(table: pd.DataFrame) -> str:
     named = table.rename(columns=lambda name: name.replace("_", " "))
-    return named.to_html(index=False, border=0, float_format=lambda x: f"{x:.3f}", na_rep="")
+    return named.to_html(index=False, border=0, float_format=decimals, na_rep="")

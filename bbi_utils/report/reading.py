@@ -8,17 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bbi_utils.games.inference.simultaneous import half_width, simultaneous
 from bbi_utils.games.scores import units
-from bbi_utils.report.labels import listed, name_of, p_value, pair_title, pairs_in, with_game, words
+from bbi_utils.report.labels import (
+    decimals,
+    ends,
+    listed,
+    name_of,
+    p_value,
+    pair_title,
+    pairs_in,
+    plain_zero,
+    with_game,
+    words,
+)
+from bbi_utils.report.summaries import content_lost
 from bbi_utils.responses.answers import NULL
 
 ROUNDED = "teacher_4bit"
-FEW = 0.03  # of the answers may be cut off; notebook 02 says so before it counts
+FEW = 0.02  # of the answers may be cut off: the claims ask that 98 % end by themselves
 
 
 def each_pair(say: Callable[..., str]) -> Callable[..., str]:
@@ -28,7 +41,8 @@ def each_pair(say: Callable[..., str]) -> Callable[..., str]:
     def bullets(frame: pd.DataFrame, **keywords: float) -> str:
         parts = {pair: frame[frame["pair"] == pair] for pair in pairs_in(frame["pair"])}
         said = {pair: say(rows, **keywords) for pair, rows in parts.items()}
-        return "\n".join(f"- **{pair_title(pair)}.** {text}" for pair, text in said.items() if text)
+        lines = (f"- **{pair_title(pair)}.** {plain_zero(text)}" for pair, text in said.items() if text)
+        return "\n".join(lines)
 
     return bullets
 
@@ -42,8 +56,8 @@ def show(*texts: str) -> None:
 
 def value(row: pd.Series, column: str) -> str:
     if np.isnan(row["lower"]):  # of one seed alone
-        return f"{row[column]:.3f}, no interval"
-    return f"{row[column]:.3f} [{row['lower']:.3f}, {row['upper']:.3f}]".replace("-0.000", "0.000")
+        return f"{decimals(row[column])}, no interval"
+    return f"{decimals(row[column])} {ends(row['lower'], row['upper'])}"
 
 
 def extreme(values: pd.Series, *, least: bool = False) -> str:
@@ -66,8 +80,15 @@ def _lie(count: int, of: int) -> str:
     return f"{count} of {of} rows {'lies' if count == 1 else 'lie'} above chance"
 
 
-def _p(p: float) -> str:
+def short_p(p: float) -> str:
     return f"p = {p:.2f}" if p >= 0.1 else p_value(p)  # of a large one two digits say enough
+
+
+def doubt(p: float, null: float, *, confidence: float) -> str:
+    """What a rejection is worth whose test rejects on the null control, too; of any other nothing is said."""
+    if max(p, null) > 1 - confidence:
+        return ""
+    return f"**that test rejects on the null control, too ({short_p(null)}): near that size p proves little**"
 
 
 def verdict(row: pd.Series, up: str, down: str) -> str:
@@ -87,7 +108,8 @@ def null_control(advantage: pd.DataFrame, *, confidence: float = 0.95) -> str:
         return f"None of the {len(rows)} rows of the null control lies above chance; {most}."
     return (
         f"**The null control rejects, though there is nothing to find:** {_lie(above, len(rows))}; "
-        f"{most}. About one pair in {1 / (1 - confidence):.0f} does so by luck."
+        f"{most}. By luck that happens in at most one pair in {1 / (1 - confidence):.0f}, the more "
+        "rarely the farther the row lies from 0."
     )
 
 
@@ -98,7 +120,7 @@ def null_p_values(tests: pd.DataFrame, *, confidence: float = 0.95) -> str:
     if rows.empty:
         return ""
     least, several = rows.loc[rows["p"].idxmin()], len(rows) > 1
-    found = f"{_p(least['p'])}" + (f" ({least['test']}), the smallest of {len(rows)}" if several else "")
+    found = short_p(least["p"]) + (f" ({least['test']}), the smallest of {len(rows)}" if several else "")
     which = "" if several else f" ({least['test']})" if "test" in rows else " of whether categories differ"
     if least["p"] > error:
         no = f"none of {len(rows)} tests rejects" if several else f"the test{which} does not reject"
@@ -107,7 +129,8 @@ def null_p_values(tests: pd.DataFrame, *, confidence: float = 0.95) -> str:
     return (
         f"**On the null control a test{which} rejects, though there is nothing to find:** {found}."
         + (f" With all {len(rows)} paid for (Bonferroni) it {joint}." if several else "")
-        + f" About one such test in {1 / error:.0f} does so by luck; a fault in the bookkeeping would, too."
+        + f" By luck a test has a p so small at most once in {1 / max(least['p'], 1e-4):,.0f}; a fault in "
+        "the bookkeeping could give it, too."
     )
 
 
@@ -143,19 +166,6 @@ def falls(difference: pd.DataFrame) -> str:
 
 
 @each_pair
-def similarity_gain(similarity: pd.DataFrame) -> str:
-    """What distillation gained of what there was to gain; the frame is that of `mean_similarity`."""
-    by = similarity.set_index("quantity")
-    gain, room = by.loc["distilled - base"], by.loc[NULL, "mean"] - by.loc["base", "mean"]
-    made = "Distillation made the answers"
-    found = verdict(gain, up=f"{made} more alike", down=f"**{made} less alike**")
-    if found == "undecided":
-        found = "Whether distillation made the answers more alike is undecided"
-    went = f"gained {room:+.3f}" if room >= 0 else f"lost {-room:.3f}"
-    return f"{found}: {value(gain, 'mean')}, where a perfect copy would have {went}."
-
-
-@each_pair
 def ladder(advantage: pd.DataFrame) -> str:
     """How many rows with two answers lie beyond the floor: the teacher against itself and its 4-bit form."""
     rows = advantage[advantage["game"] == "pairwise"]
@@ -170,7 +180,8 @@ def ladder(advantage: pd.DataFrame) -> str:
         said.append(f"{beyond} of the {name} student's {len(rows)} estimates ({whole} with their interval)")
     seen = (arms[ROUNDED]["lower"] > 0).sum() if ROUNDED in arms else 0
     more = f"**Rounding alone is told in {seen} of {len(arms[ROUNDED])} rows.** " if seen else ""
-    return f"{more}The floor ends at {top:.3f}. Beyond it lie {' and '.join(said)}."
+    floor = f"The floor, the highest end of an interval of the teacher's own, lies at {top:.3f}"
+    return f"{more}{floor}. Beyond it lie {' and '.join(said)}."
 
 
 @each_pair
@@ -221,13 +232,16 @@ def tested(tests: pd.DataFrame, *, confidence: float = 0.95) -> str:
 
     tests: columns contrast, test, n, p, queries, as notebook 06 writes them. The null is `null_p_values`'.
     """
-    said = []
+    said, nulls = [], dict(tests.loc[tests["contrast"] == NULL, ["test", "p"]].to_numpy())
     for contrast, rows in tests[tests["contrast"] != NULL].groupby("contrast", sort=False):
         when, n = rows["queries"].min(), rows["n"].max()
         watched = f"undecided after {n}" if np.isnan(when) else f"two models after {when:.0f}"
         count = (rows["p"] <= 1 - confidence).sum()
         found = f"{count} of {len(rows)} tests {'rejects' if count == 1 else 'reject'}"
         said.append(f"{name_of(str(contrast))}: {found}; watched, {watched} queries")
+        for row in rows.itertuples():
+            if why := doubt(row.p, nulls.get(row.test, 1.0), confidence=confidence):
+                said[-1] += f". Its {row.test} rejects with {short_p(row.p)}: {why}"
     return f"{'. '.join(said)}."
 
 
@@ -287,61 +301,27 @@ def stopped(rates: pd.DataFrame) -> str:
 def content(answers: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> str:
     """How often content is right before and after distillation, over all prompts and where it fell most.
 
-    answers: as 03 saves them. Intervals hold together over all prompts and the categories. Nothing is said
-    where no content was checked.
+    answers: as 03 saves them. What is lost over all prompts is the row of `summaries.content_lost`, as the
+    claims have it; intervals of the categories hold together. Nothing is said where no content was checked.
     """
-    checked = answers[answers["content_correct"].notna()].astype({"content_correct": float})
-    checked = checked.assign(unit=units(checked))
-    wide = checked.pivot(index=["category", "prompt_id", "unit"], columns="arm", values="content_correct")
-    if wide.empty:
+    level: dict[str, Any] = {"confidence": confidence, "seed": seed}
+    over_all = content_lost(answers, **level).set_index("contrast")
+    if "base - distilled" not in over_all.index:
         return ""
+    right = answers.assign(right=answers["content_correct"].astype(float), unit=units(answers))
+    wide = right.pivot(index=["category", "prompt_id", "unit"], columns="arm", values="right")
+    wide = wide[["base", "distilled"]].dropna()
     own, unit = (wide.index.get_level_values(name) for name in ("category", "unit"))
-    masks = {"all prompts": own == own, **{name: own == name for name in sorted(set(own))}}
-    change = wide["distilled"] - wide["base"]
-    values = np.column_stack([change.where(mask) for mask in masks.values()])
-    found = simultaneous(values, confidence=confidence, seed=seed, groups=list(unit))
-    found = found.set_index(pd.Index(masks))
-    said = []
-    for name in ("all prompts", found["mean"].iloc[1:].idxmin()):
-        went = verdict(found.loc[name], up="more often", down="**less often**")
-        before, after = wide.loc[masks[name], ["base", "distilled"]].mean()
-        changed = value(found.loc[name], "mean")
-        said.append(f"{words(name)} {before:.3f} before and {after:.3f} after, {went} ({changed})")
-    worst = _also(-found["mean"].iloc[1:])
-    return f"Content is right: {said[0]}; in the category that fared worst, {said[1]}{worst}."
-
-
-@each_pair
-def categories(heterogeneity: pd.DataFrame, *, confidence: float = 0.95) -> str:
-    """Where the order of categories may be read; the frame is that of `categories_differ`."""
-    said = []
-    for row in heterogeneity[heterogeneity["contrast"] != NULL].itertuples():
-        differ = f"they differ ({_p(row.p)}), most in {words(row.most)}"
-        open_ = f"undecided whether they differ ({_p(row.p)}), so do not read their order"
-        said.append(f"{name_of(row.contrast)}: {differ if row.p <= 1 - confidence else open_}")
-    return f"Categories, {'; '.join(said)}."
-
-
-@each_pair
-def concentrated(concentration: pd.DataFrame, *, confidence: float = 0.95) -> str:
-    """Whether artifacts sit where the paper found them; the frame is that of `summaries.concentrations`."""
-    rows, said = concentration[concentration["named_by"] == "paper"].dropna(subset="p"), list[str]()
-    for row in rows.sort_values("contrast", key=lambda names: names != NULL, kind="stable").itertuples():
-        found = [side for p, side in ((row.p, "more"), (row.p_below, "less")) if p <= 1 - confidence]
-        mark = "**" if found and (row.contrast == NULL or found == ["less"]) else ""
-        there = f"{mark}{found[0]} than elsewhere{mark}" if found else "undecided"
-        p = _p(min(row.p, row.p_below))
-        said.append(f"{name_of(row.contrast)}: {there} ({row.statistic:+.3f}, one-sided {p})")
-    return f"Advantage in {words(rows['named'].iloc[0])}: {'; '.join(said)}." if said else ""
-
-
-@each_pair
-def bought(gain: pd.DataFrame) -> str:
-    """How each strategy compares with buying at random; the frame is that of `summaries.budget_gain`."""
-    said = []
-    for name, part in gain.groupby("strategy"):
-        overall, single = part[part["budget"] == 0].iloc[0], part[part["budget"] > 0]
-        found = verdict(overall, up="better than random", down="worse than random")
-        above = f"above random at {(single['gain'] > 0).sum()} of {len(single)} budgets"
-        said.append(f"{name_of(str(name))}: {found} on average ({value(overall, 'gain')}), {above}")
-    return f"{'; '.join(said)}."
+    lost, names = wide["base"] - wide["distilled"], sorted(set(own))
+    values = np.column_stack([lost.where(own == name) for name in names])
+    by = simultaneous(values, groups=list(unit), **level).set_index(pd.Index(names, name="category"))
+    by = by.rename(columns={"mean": "lost"})
+    worst, said = str(by["lost"].idxmax()), []
+    every = ("all prompts", wide, over_all.loc["base - distilled"])
+    for name, part, row in (every, (worst, wide[own == worst], by.loc[worst])):
+        went = verdict(row, up="**less often**", down="more often")
+        before, after = part.mean()
+        said.append(
+            f"{words(name)} {before:.3f} before and {after:.3f} after, {went} (lost {value(row, 'lost')})"
+        )
+    return f"Content is right: {said[0]}; in the category that fared worst, {said[1]}{_also(by['lost'])}."

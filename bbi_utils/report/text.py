@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 from bbi_utils.errors import one_line
 from bbi_utils.games.certificate import Certificate, Row
 from bbi_utils.games.inference.exact import Counts, lower_bound
-from bbi_utils.report.labels import GAMES, aligned, in_words, name_of, p_value, with_game
+from bbi_utils.report.labels import (
+    GAMES,
+    aligned,
+    decimals,
+    ends,
+    in_words,
+    name_of,
+    p_value,
+    with_game,
+    words,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,10 +47,10 @@ def headline(certificate: Certificate) -> str:
             f"adversaries at q = {certificate.q}, {level} (asked: {epsilon}){_left(certificate)}"
         )
     if certificate.verdict == "refuted":
-        reached = f"{best.advantage:.3f} ± {(best.upper - best.lower) / 2:.3f}"
+        reached = f"{decimals(best.advantage)} {ends(best.lower, best.upper)}"
         return (
-            f"refuted at {epsilon}: {with_game(one_line(best.adversary), best.game)} reaches {reached}, "
-            f"at least {best.floor:.3f} at q = {certificate.q}, {level}{_left(certificate)}"
+            f"refuted at {epsilon}: {with_game(words(best.adversary), best.game)} reaches {reached}, "
+            f"one-sided at least {best.floor:.3f}, at q = {certificate.q}, {level}{_left(certificate)}"
         )
     units = "prompts" if certificate.groups is None else "groups of prompts"
     more = f"a million {units} would certify it only by luck"
@@ -86,8 +96,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     sides = 2 if row.game == "single" else 1
     spent = "" if row.seconds is None else f"{row.seconds:.1f}"
     size = "" if row.parameters is None else f"{row.parameters:,}"
-    bounds = (f"{value:.3f}" for value in (row.advantage, row.lower, row.upper))
-    return one_line(row.adversary), GAMES[row.game], *bounds, f"{row.tied / (sides * row.n):.0%}", size, spent
+    bounds = map(decimals, (row.advantage, row.lower, row.upper))
+    return words(row.adversary), GAMES[row.game], *bounds, f"{row.tied / (sides * row.n):.0%}", size, spent
 
 
 def _categories(certificate: Certificate) -> list[str]:
@@ -99,7 +109,7 @@ def _categories(certificate: Certificate) -> list[str]:
         return [f"{head}: no lower bound is above 0{few}"]
     told = (
         f"  {one_line(row.category)}: {row.advantage:.3f}, at least {row.floor:.3f}, "
-        f"by {in_words(one_line(row.strongest))}"
+        f"by {in_words(row.strongest)}"
         for row in found
     )
     return [f"{head}, lower bounds above 0:", *told]
@@ -116,7 +126,7 @@ def _scope(certificate: Certificate) -> str:
     prompts = f"{certificate.prompts:,} prompts{_grouped(certificate)}"
     what = f"{prompts} of {one_line(certificate.pair)}, {name_of(certificate.contrast)}"
     most = max(row.n for row in certificate.rows)
-    fewer = {f"{one_line(row.adversary)} on {row.n:,}" for row in certificate.rows if row.n < most}
+    fewer = {f"{words(row.adversary)} on {row.n:,}" for row in certificate.rows if row.n < most}
     what += f" (fewer: {', '.join(sorted(fewer))})" if fewer else ""
     return (
         f"{what}. lower and upper hold for all {len(certificate.rows)} rows at once. "
@@ -193,8 +203,8 @@ def _null(null: Certificate) -> str:
     """The floor that a reader should compare with, and a warning where it is not one."""
     best = max(null.rows, key=lambda row: row.advantage)
     said = (
-        f"null, teacher against teacher_2: {with_game(one_line(best.adversary), best.game)} reaches "
-        f"{best.advantage:.3f}, between {best.lower:.3f} and {best.upper:.3f}, on {null.prompts:,} prompts"
+        f"null, teacher against teacher_2: {with_game(words(best.adversary), best.game)} reaches "
+        f"{decimals(best.advantage)} {ends(best.lower, best.upper)}, on {null.prompts:,} prompts"
     )
     if max(row.floor for row in null.rows) > 0:
         said += (

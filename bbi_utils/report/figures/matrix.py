@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bbi_utils.report.figures.style import PAGE, SMALLEST, canvas, use_style
-from bbi_utils.report.labels import as_drawn
+from bbi_utils.report.labels import as_drawn, plain_zero
 
 CAPTION = (
     "Advantage between every two of {models} models, two answers side by side, on {n} prompts{tree}. White "
@@ -78,7 +78,7 @@ def _cells(ax: Axes, square: pd.DataFrame) -> Any:
     if len(names) <= MOST_WRITTEN:
         for (y, x), value in np.ndenumerate(values):
             if x != y and value == value:
-                written = f"{value:.2f}".removeprefix("0")
+                written = plain_zero(f"{value:.2f}").removeprefix("0")
                 ink = "white" if value > 0.55 else "black"
                 ax.text(x, y, written, ha="center", va="center", color=ink, fontsize=SMALLEST)
     return drawn

@@ -21,7 +21,16 @@ from bbi_utils.report.figures.style import (
     canvas,
     pair_columns,
 )
-from bbi_utils.report.labels import LIKELIHOOD, as_drawn, categories_in, heading, in_order, pairs_in, words
+from bbi_utils.report.labels import (
+    LIKELIHOOD,
+    as_drawn,
+    categories_in,
+    heading,
+    in_order,
+    pairs_in,
+    plain_zero,
+    words,
+)
 from bbi_utils.report.summaries import PAPERS_THREE
 
 RowNames = Mapping[Any, str]  # what identifies a row of a forest plot -> its name
@@ -246,4 +255,4 @@ def students_in(table: pd.DataFrame) -> list[str]:
 
 def _signed(value: float) -> str:
     """Two decimals with a true minus sign, no negative zero, and no 0 before the point."""
-    return f"{value + 0.0:.2f}".replace("-0.00", "0.00").replace("0.", ".").replace("-", "\N{MINUS SIGN}")
+    return plain_zero(f"{value:.2f}").replace("0.", ".").replace("-", "\N{MINUS SIGN}")

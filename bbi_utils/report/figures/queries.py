@@ -16,8 +16,9 @@ BOUND: dict[str, Any] = {
     "linewidth": 1.0, "linestyle": "--", "markersize": 3, "markerfacecolor": "white", "zorder": 2
 }  # fmt: skip
 CAPTION = (
-    "Advantage with {game} when one oracle is asked q of {n} prompts and its scores are summed, for the "
-    "adversary above each panel{chosen}. Bars and bands are {level:.0%} intervals, each by itself."
+    "Advantage with {game} when one oracle is asked q prompts, each of another of {n} questions, and its "
+    "scores are summed, for the adversary above each panel{chosen}. Bars and bands are {level:.0%} intervals, "
+    "each by itself."
 )
 CHOSEN = " (the strongest on the base student at q = {}, which flatters it a little)"
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from bbi_utils.report.figures.panels import name_rows, point
 from bbi_utils.report.figures.style import ARMS, COLUMN, SMALLEST, legend_below, pair_columns, use_style
-from bbi_utils.report.labels import how_many, in_order, pairs_in
+from bbi_utils.report.labels import decimals, ends, how_many, in_order, pairs_in
 
 CAPTION = (
     "Semantic similarity with the teacher's answers: the share of {n} held-out prompts at or below each "
@@ -56,7 +56,7 @@ def _means(ax: Axes, summary: pd.DataFrame, arms: list[str]) -> None:
         y, mark = arms.index(row.quantity), ARMS[row.quantity]
         point(ax, row.mean, y, (row.lower, row.upper), mark=mark, size=3.5)
         side = -1 if row.mean > sum(ax.get_xlim()) / 2 else 1  # towards the wider half, so that it fits
-        text = f"{row.mean:.3f} [{row.lower:.3f}, {row.upper:.3f}]"
+        text = f"{decimals(row.mean)} {ends(row.lower, row.upper)}"
         place: dict[str, Any] = {"xytext": (6 * side, 0), "textcoords": "offset points", "va": "center"}
         place |= {"ha": "right" if side < 0 else "left", "fontsize": SMALLEST}
         ax.annotate(text, (row.lower if side < 0 else row.upper, y), **place)

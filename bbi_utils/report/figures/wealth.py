@@ -1,5 +1,6 @@
 """Watched after every prompt: the wealth of a gambler who bets that the adversary will be right."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -67,14 +68,22 @@ def _panel(ax: Axes, wealth: pd.DataFrame, arms: list[str], threshold: float) ->
 
 
 def _mark_crossings(ax: Axes, crossings: dict[str, int], threshold: float) -> None:
-    """A large mark where each curve crosses; its number below it, lower where it would overlap the last."""
+    """A large mark where each curve crosses, its number below on the right.
+
+    Where several cross close together the first has it above on the left, the others one below another: a
+    curve that crosses comes from below on the left and goes up on the right.
+    """
     plate = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-    row, last = 0, float("-inf")
-    for arm, query in sorted(crossings.items(), key=lambda item: item[1]):
+    found = sorted(crossings.items(), key=lambda item: item[1])
+    near, row, last = 0.12 * ax.get_xlim()[1], 0, float("-inf")
+    for (arm, query), (_, following) in pairwise([*found, ("", float("inf"))]):
         mark, at = ARMS[arm], (query, threshold)
-        row = row + 1 if query - last < 0.12 * ax.get_xlim()[1] else 0
+        row = row + 1 if query - last < near else 0
+        above = row == 0 and following - query < near < query  # else it would lie on the axis
+        place = (-7, 7) if above else (7, -13 - 13 * max(row - 1, 0))
         last = query
         look: dict[str, Any] = {"color": mark.colour, "marker": mark.marker, "linestyle": "none", "zorder": 5}
         ax.plot(*at, markersize=7, markeredgecolor="black", markeredgewidth=0.8, **look)
-        where: dict[str, Any] = {"xytext": (7, -13 - 11 * row), "textcoords": "offset points", "zorder": 6}
+        where: dict[str, Any] = {"xytext": place, "textcoords": "offset points", "zorder": 6}
+        where["ha"] = "right" if above else "left"
         ax.annotate(f"{query:,}", at, color=mark.colour, weight="bold", bbox=plate, **where)

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from bbi_utils.errors import one_line
 from bbi_utils.files import write_json
 from bbi_utils.games.certificate import Certificate, Row, certify
 from bbi_utils.games.inference.exact import Counts, lower_bound
 from bbi_utils.report.audit_files import CERTIFICATE, beside, moved
+from bbi_utils.report.labels import decimals, words
 from bbi_utils.study.play.attention import Attention, attention_of
 from bbi_utils.study.play.players import HUMAN, Player, players_of, pooled
 from bbi_utils.study.play.table import Table
@@ -73,7 +73,7 @@ class Outcome:
 
     def _reached(self, row: Row) -> str:
         level = f"{self.certificate.confidence:.0%}"
-        return f"{row.advantage:.3f}, between {row.lower:.3f} and {row.upper:.3f} ({level})"
+        return f"{decimals(row.advantage)}, between {decimals(row.lower)} and {decimals(row.upper)} ({level})"
 
     @property
     def table(self) -> list[list[str]]:
@@ -83,8 +83,8 @@ class Outcome:
         return [titles, *map(self._cells, sorted(rows, key=lambda row: -row.advantage))]
 
     def _cells(self, row: Row) -> list[str]:
-        name = one_line(row.adversary) + (" (you)" if row.adversary == self.adversary else "")
-        return [name, f"{row.advantage:.3f}", f"{row.lower:.3f} to {row.upper:.3f}", str(row.n)]
+        name = words(row.adversary) + (" (you)" if row.adversary == self.adversary else "")
+        return [name, decimals(row.advantage), f"{decimals(row.lower)} to {decimals(row.upper)}", str(row.n)]
 
     def written(self, folder: Path) -> Outcome:
         """Itself, once its tables are in the folder and, last, the certificate that rests on them."""
