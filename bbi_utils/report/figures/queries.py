@@ -17,8 +17,8 @@ BOUND: dict[str, Any] = {
 }  # fmt: skip
 CAPTION = (
     "Advantage with {game} when one oracle is asked q prompts, each of another of {n} questions, and its "
-    "scores are summed, for the adversary above each panel{chosen}. Bars and bands are {level:.0%} intervals, "
-    "each by itself."
+    "scores are summed, for the adversary above each panel{chosen}. Bars and bands are {level:.0%} "
+    "intervals, each by itself."
 )
 CHOSEN = " (the strongest on the base student at q = {}, which flatters it a little)"
 
