@@ -209,7 +209,10 @@ def test_a_test_that_rejects_on_the_null_control_is_trusted_nowhere_else_without
     rows = [("base", "a", 9, 0.004, 5.0), ("base", "b", 9, 0.004, 5.0), ("distilled", "a", 9, 0.4, 5.0)]
     tests = table("contrast test n p queries", *rows, (NULL, "a", 9, 0.006, np.nan), (NULL, "b", 9, 0.4, 1.0))
     said = reading.tested(tests)
-    assert f"5 queries. Its a rejects with p = 0.0040: {word}. distilled" in said and said.count(word) == 1
+    assert (
+        f"5 queries. Its test (a) rejects with p = 0.0040: {word}. distilled" in said
+        and said.count(word) == 1
+    )
     assert "once in 167; a fault" in reading.null_p_values(tests)
     differ = table("contrast p most", ("base", 0.004, "x"), ("distilled", 0.4, "y"), (NULL, 0.006, "z"))
     assert f"most in x; {word}; distilled" in (said := sites.categories(differ)) and said.count(word) == 1

@@ -241,7 +241,7 @@ def tested(tests: pd.DataFrame, *, confidence: float = 0.95) -> str:
         said.append(f"{name_of(str(contrast))}: {found}; watched, {watched} queries")
         for row in rows.itertuples():
             if why := doubt(row.p, nulls.get(row.test, 1.0), confidence=confidence):
-                said[-1] += f". Its {row.test} rejects with {short_p(row.p)}: {why}"
+                said[-1] += f". Its test ({row.test}) rejects with {short_p(row.p)}: {why}"
     return f"{'. '.join(said)}."
 
 
