@@ -42,7 +42,7 @@ from benchmarks.coverage import share
 from benchmarks.worlds import OPENERS, SUBJECTS, Oracle, answer_pairs, one_thread
 
 LEVEL, SAMPLES = 0.05, 4
-TEACHER, STUDENT = (0.4, 0.3, 0.2, 0.1), (0.1, 0.2, 0.3, 0.4)
+TEACHER, STUDENT = (0.7, 0.1, 0.1, 0.1), (0.1, 0.1, 0.1, 0.7)
 TELLING = SUBJECTS[:2]
 SHOWN_Q = (1, 2, 4, 8, 16)
 
@@ -196,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     every = ("null", "worlds", "runs", "live", "endpoint")
     parser.add_argument("--only", nargs="+", choices=every, default=every, help="parts (default: all)")
     parser.add_argument("--worlds", type=int, default=1000, help="null worlds (default: %(default)s)")
-    parser.add_argument("--questions", type=int, default=100, help="in each, and live (default: %(default)s)")
+    parser.add_argument("--questions", type=int, default=60, help="in each (default: %(default)s)")
     parser.add_argument("--run", nargs="*", default=[], metavar="DIR", help="pairs' folders of finished runs")
     parser.add_argument("--repeats", type=int, default=100, help="of each live case (default: %(default)s)")
     parser.add_argument("--served", type=int, default=3, help="runs a served model (default: %(default)s)")
@@ -206,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with Pool(options.workers, initializer=one_thread) as pool:
 
         def each(one: Callable[[int], Any], count: int) -> list[Any]:
-            return list(tqdm(pool.imap(one, range(count), chunksize=2), total=count))
+            return list(tqdm(pool.imap(one, range(count), chunksize=2), total=count, disable=None))
 
         if "null" in options.only:
             accused = each(partial(null, questions=options.questions), options.worlds)
@@ -219,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             probes, said = answered(300)
             print(f"reference qwen-teacher, {SAMPLES} answers a question, 150 prompts on offer")
             for who, adaptive in itertools.product(said, (True, False)):
-                how = {"who": who, "adaptive": adaptive, "most": options.questions}
+                how = {"who": who, "adaptive": adaptive, "most": 100}
                 show_live(
                     each(partial(live, probes=probes, said=said, **how), options.repeats), who, adaptive
                 )

@@ -41,7 +41,7 @@ def test_chosen_questions_need_less_than_half_where_one_kind_of_prompt_tells() -
     assert found["ratio"] < 0.5 and found["upper"] < 1
     curves = advantage_by_order(scores).pivot(index="q", columns="order", values="advantage")
     assert (curves["chosen"][:10] >= curves["random"][:10]).all()
-    assert curves["chosen"][30] == pytest.approx(curves["random"][30])  # all are asked, in whatever order
+    assert curves["chosen"][25] == pytest.approx(curves["random"][25])  # all are asked, in whatever order
     by_kind = scores.groupby(scores["prompt_id"].map(_kinds()))["worth"].mean()
     assert by_kind["song"] > 5 * by_kind["sum"]
 

@@ -16,7 +16,7 @@ that they scored.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -29,10 +29,11 @@ from bbi_utils.games.player import HeldOut, Maker, Player, Remembering, held_out
 from bbi_utils.games.queries import FEWEST_GROUPS, PARTITIONS, ROUNDING, outcome_bounds
 from bbi_utils.games.scores import ROW, SCORE_COLUMNS, SHOWN, checked, units
 
-POOL = 30  # prompts on offer
+POOL = 25  # prompts on offer
 PENALTIES = 10.0 ** np.arange(-1, 4.1, 0.5)
 ORDERS = ("random", "chosen")
-HALVES = 400  # random halves of the prompts, for the interval of a ratio
+KEPT, DRAWS = 0.6, 400  # of the prompts in each random part of them, and parts
+Fold = tuple[np.ndarray, np.ndarray]  # scores, units x sides, positive where right; what each unit is worth
 
 
 def prompt_features(prompts: Sequence[str], categories: Sequence[str]) -> csr_matrix:
@@ -109,23 +110,16 @@ def advantage_by_order(
     `scores` is the single game (contract C3) with a column `worth`, as `judged` returns it; the score may be
     any other, such as the exact log-likelihood ratio. n is the number of disjoint pools. Estimates are means
     over `queries.PARTITIONS` random divisions into pools, and each interval holds by itself
-    (`queries.outcome_bounds`). Raises BadInput where fewer than `queries.FEWEST_GROUPS` pools can be made.
+    (`queries.outcome_bounds`). Raises BadInput where the pools would be fewer than `queries.FEWEST_GROUPS`.
     """
     check_confidence(confidence)
     rows: list[tuple[object, ...]] = []
-    for key, part in checked(scores, "fold", "shown", "score", "worth").groupby(ROW, sort=False):
-        folds = _folds(part)
-        pools = sum(len(right) // pool for right, _ in folds)
-        if pools < FEWEST_GROUPS:
-            found = f"{pools} pools of {pool} prompts within folds"
-            raise BadInput(
-                f"{found}; at least {FEWEST_GROUPS} are needed: score more, or make the pool smaller"
-            )
-        curves = _curves(folds, pool, np.random.default_rng([seed, pool]))
-        for order, q in ((order, q) for order in ORDERS for q in range(1, pool + 1)):
-            mean = curves[order][q - 1]
-            ends = outcome_bounds(mean, pools, error=1 - confidence, folds=len(folds))
-            rows.append((*key, order, q, pools, mean, *ends))
+    for key, folds in _read(scores, pool):
+        pools = sum(len(worth) // pool for _, worth in folds)
+        for order, curve in _curves(folds, pool, np.random.default_rng([seed, pool])).items():
+            for q, mean in enumerate(curve, start=1):
+                ends = outcome_bounds(mean, pools, error=1 - confidence, folds=len(folds))
+                rows.append((*key, order, q, pools, mean, *ends))
     return pd.DataFrame(rows, columns=[*ROW, "order", "q", "n", "advantage", "lower", "upper"])
 
 
@@ -135,41 +129,46 @@ def queries_needed(
     """Queries to an advantage of `reach`: scores.ROW, random, chosen, ratio, lower, upper.
 
     Between two whole numbers of queries the advantage is taken as straight; where the whole pool does not
-    reach it, the number is NaN. The interval of the ratio is over units of prompts: random halves of them
-    spread about the whole as the whole does about the truth (the delete-half jackknife, Shao and Wu 1989).
+    reach it, the number is NaN. The ratio's interval is over units of prompts, by the delete-d jackknife
+    (Shao and Wu 1989): the logs of `DRAWS` random parts spread about the whole's by sqrt(KEPT / (1 - KEPT))
+    times less than the whole's does about the truth. Raises BadInput as `advantage_by_order`.
     """
     check_confidence(confidence)
     rows: list[tuple[object, ...]] = []
-    for key, part in checked(scores, "fold", "shown", "score", "worth").groupby(ROW, sort=False):
-        folds, rng = _folds(part), np.random.default_rng([seed, pool])
-        needed = _needed(_curves(folds, pool, rng), reach)
-        ratios = []
-        for _ in range(HALVES):
-            half = [_half(fold, rng) for fold in folds]
-            some = _needed(_curves(half, pool, rng, divisions=4), reach)
-            ratios.append(some["chosen"] / some["random"])
-        ends = np.nanquantile(ratios, [(1 - confidence) / 2, (1 + confidence) / 2])
-        rows.append((*key, *needed.values(), needed["chosen"] / needed["random"], *ends))
+    for key, folds in _read(scores, pool):
+        rng = np.random.default_rng([seed, pool])
+        needed, logs = _needed(_curves(folds, pool, rng), reach), []
+        for _ in range(DRAWS):
+            kept = [rng.permutation(len(worth))[: int(KEPT * len(worth))] for _, worth in folds]
+            part = [(own[some], worth[some]) for (own, worth), some in zip(folds, kept, strict=True)]
+            found = _needed(_curves(part, pool, rng, divisions=4), reach)
+            logs.append(np.log(found["chosen"] / found["random"]))
+        ratio = needed["chosen"] / needed["random"]
+        ends = np.nanquantile(logs, [(1 - confidence) / 2, (1 + confidence) / 2]) - np.log(ratio)
+        rows.append((*key, *needed.values(), ratio, *ratio * np.exp(ends * (KEPT / (1 - KEPT)) ** 0.5)))
     return pd.DataFrame(rows, columns=[*ROW, *ORDERS, "ratio", "lower", "upper"])
 
 
-Fold = tuple[np.ndarray, np.ndarray]  # scores, units x sides, positive where right; what each is worth
-
-
-def _half(fold: Fold, rng: np.random.Generator) -> Fold:
-    kept = rng.permutation(len(fold[0]))[: (len(fold[0]) + 1) // 2]
-    return fold[0][kept], fold[1][kept]
-
-
-def _folds(part: pd.DataFrame) -> list[Fold]:
-    """The folds, of each unit of prompts the one that comes first by its id, in its unit's first fold."""
-    part = part.assign(unit=units(part), right=part["score"] * part["shown"].map(SHOWN["single"]))
-    wide = part.pivot(index=["fold", "unit", "prompt_id", "worth"], columns="shown", values="right")
-    if wide.isna().any(axis=None):
-        raise BadInput("some prompts have two worths, or were scored from one side only; score them again")
-    wide = wide.sort_index().reset_index().drop_duplicates("unit")
+def _read(scores: pd.DataFrame, pool: int) -> Iterator[tuple[tuple[object, ...], list[Fold]]]:
+    """Each adversary's folds: of a unit of prompts the first by its id alone, in the unit's first fold."""
     sides = list(SHOWN["single"])
-    return [(own[sides].to_numpy(float), own["worth"].to_numpy(float)) for _, own in wide.groupby("fold")]
+    for key, part in checked(scores, "fold", "shown", "score", "worth").groupby(ROW, sort=False):
+        assert isinstance(key, tuple)
+        part = part.assign(unit=units(part), right=part["score"] * part["shown"].map(SHOWN["single"]))
+        wide = part.pivot(index=["fold", "unit", "prompt_id", "worth"], columns="shown", values="right")
+        if set(wide) != set(sides) or wide.isna().any(axis=None):
+            raise BadInput(f"{key}: expected the single game, both sides of a prompt with one worth")
+        wide = wide.sort_index().reset_index().drop_duplicates("unit")
+        folds = [
+            (own[sides].to_numpy(float), own["worth"].to_numpy(float)) for _, own in wide.groupby("fold")
+        ]
+        pools = sum(len(worth) // pool for _, worth in folds)
+        if pools < FEWEST_GROUPS or not any(int(KEPT * len(worth)) >= pool for _, worth in folds):
+            found = (
+                f"{pools} pools of {pool} prompts in {len(folds)} folds, expected {FEWEST_GROUPS} at least"
+            )
+            raise BadInput(f"{found}, and not all of a fold in one; score more, or make the pool smaller")
+        yield key, folds
 
 
 def _curves(
@@ -194,13 +193,9 @@ def _curves(
 
 def _needed(curves: dict[str, np.ndarray], reach: float) -> dict[str, float]:
     """Queries at which each curve first is at `reach`, straight lines between; from 0 at no query."""
-    found = {}
+    found = dict.fromkeys(curves, float("nan"))
     for order, curve in curves.items():
-        curve = np.r_[0.0, curve]
-        above = np.flatnonzero(curve >= reach)
-        if not above.size:
-            found[order] = float("nan")
-            continue
-        at = int(above[0])
-        found[order] = at - (curve[at] - reach) / (curve[at] - curve[at - 1])
+        if (above := np.flatnonzero(curve >= reach)).size:
+            at, before = int(above[0]), curve[above[0] - 1] if above[0] else 0.0
+            found[order] = at + (reach - before) / (curve[at] - before)
     return found
