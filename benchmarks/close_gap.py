@@ -47,18 +47,19 @@ class Arm:
     preference: bool = False
     weighted: bool = False
     tempered: bool = True
-    rate: float = 0.25
-    beta: float = 1.0
+    rate: float = 1.0
+    beta: float = 0.3
     anchor: float = 1.0
     passes: float = 2.0  # over the teacher's answers; a pair costs both of its answers
 
 
+# Chosen on development prompts of the pocket pair qwen.
 ARMS = {
     "control": Arm(tempered=False),
     "tempered": Arm(),
-    "preference": Arm(preference=True),
+    "preference": Arm(preference=True, rate=0.25),
     "weighted": Arm(weighted=True),
-    "both": Arm(preference=True, weighted=True),
+    "both": Arm(preference=True, weighted=True, rate=0.25),
 }
 PLAIN = "plain"  # after the first round
 STRONGEST = "strongest adversary, pairwise"
