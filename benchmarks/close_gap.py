@@ -145,18 +145,18 @@ def second(
 ) -> dict[str, float]:
     """Train an arm's round from the adapter `before` into `out`; seconds of each part, and tokens."""
     own, spent, lessons = replication_seed(study.settings.seed, seed), {}, study.lessons
-    began = time.perf_counter()
     if arm.preference or arm.weighted:
         said = study.said(study.student(before, own), study.distil).set_index("prompt_id")
         said = said.loc[lessons["prompt_id"]]
         lessons = lessons.assign(rejected=said["answer"].to_numpy())
         lessons["rejected_ended"] = (said["finish_reason"] == "stop").to_numpy()
         lessons = lessons[lessons["rejected"] != ""].reset_index(drop=True)
-    spent["own answers"] = time.perf_counter() - began
+        spent["own answers"] = float(said["seconds"].sum())  # as the store has it, whoever asked first
+    began = time.perf_counter()
     if arm.weighted:
         maker = adversaries.cheap_adversaries()["word_ngrams"]
         lessons["weight"] = weights_of(maker, lessons, folds=study.settings.folds, seed=own)
-    spent["weights"] = time.perf_counter() - began - spent["own answers"]
+        spent["weights"] = time.perf_counter() - began
     if not arm.preference:
         lessons = lessons.drop(columns=["rejected", "rejected_ended"], errors="ignore")
     temperature = study.settings.temperature if arm.tempered and study.settings.temperature else 1.0
