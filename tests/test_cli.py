@@ -266,6 +266,29 @@ def test_idle_threads_sleep_in_commands_and_in_stages(tmp_path: Path) -> None:
         assert done.returncode == 0 and "GOMP_SPINCOUNT = '0'" in done.stderr
 
 
+HELD = """
+def held():
+    for line in open("/proc/self/status"):
+        if line.startswith("VmRSS"):
+            return int(line.split()[1])
+for size in range(30, 4, -1):  # each freed before the next, as batches of many lengths are
+    small, large = bytes(1000), bytearray(b"x") * (size << 20)
+    del large
+pieces = [bytearray(b"x") * (8 << 20) for _ in range(9)]
+last, before = pieces.pop(), held()
+pieces.clear()
+print((before - held()) >> 10)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how glibc keeps memory")
+def test_a_stage_gives_large_pieces_of_memory_back_when_they_are_freed(tmp_path: Path) -> None:
+    staged = environment_of(threads=1, progress=tmp_path / "progress.json")
+    run = [sys.executable, "-c", HELD]
+    given = [int(subprocess.check_output(run, env=env, text=True)) for env in (os.environ, staged)]
+    assert given[0] < 16 and given[1] >= 64, "megabytes of 64: kept without the setting, given back with it"
+
+
 @pytest.mark.parametrize(("name", "value"), [("OMP_WAIT_POLICY", "active"), ("GOMP_SPINCOUNT", "7")])
 def test_threads_wait_as_the_user_has_said(
     name: str, value: str, unset: pytest.MonkeyPatch, tmp_path: Path
