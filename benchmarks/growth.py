@@ -4,7 +4,8 @@ Each step and size is a process of its own, its libraries and models loaded befo
 model, at most 12 tokens an answer; audited are answers of 15 words (`audit_speed.written`, without a null); a
 certificate is from scores of 14 adversaries and games, drawn. An audit of more than 10,000 prompts draws so
 many. What was measured replaces its rows in growth.csv; the table and growth.svg are made of that. Slopes are
-of the last step on double logarithmic axes (1: ten times the prompts take ten times as much).
+of the last step on double logarithmic axes (1: ten times the prompts take ten times as much). Seconds are of
+computing, on all cores together, which other work does not disturb.
 """
 
 from __future__ import annotations
@@ -57,13 +58,13 @@ def prepared(step: str, file: Path, prompts: int) -> Callable[[], object]:
 
 
 def measured(step: str, file: Path, prompts: int) -> tuple[float, float]:
-    """Seconds of the step and the peak memory of its process in megabytes."""
+    """Computing seconds of the step and the peak memory of its process in megabytes."""
     from bbi_utils.provenance import peak_memory
 
     run = prepared(step, file, prompts)
-    began = time.perf_counter()
+    began = time.process_time()
     run()
-    return time.perf_counter() - began, peak_memory() / 1e6
+    return time.process_time() - began, peak_memory() / 1e6
 
 
 def table_of(found: pd.DataFrame) -> str:
@@ -94,7 +95,7 @@ def drawn(found: pd.DataFrame, path: Path) -> None:
     from matplotlib import pyplot as plt
 
     fig, panels = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-    labels = {"seconds": "seconds", "mb": "peak memory of the process, MB"}
+    labels = {"seconds": "seconds of computing", "mb": "peak memory of the process, MB"}
     for ax, (name, label) in zip(panels, labels.items(), strict=True):
         for (step, rows), marker in zip(found.groupby("step", sort=False), "osD^v", strict=False):
             ax.loglog(rows["prompts"], rows[name], marker=marker, label=f"{step}, slope {slope(rows, name)}")
