@@ -20,6 +20,7 @@ NAMES = (
     "planted",
     "kernel_speed",
     "many_prompts",
+    "sampling_speed",
     "lora_speed",
     "encoder_speed",
     "kills",

@@ -23,9 +23,9 @@ from peft import LoraConfig, get_peft_model
 from torch.utils.flop_counter import FlopCounterMode
 
 from bbi_utils.distillation.examples import Example, encode_all
-from bbi_utils.distillation.frozen import by_onednn
 from bbi_utils.distillation.lora import LoraSettings, TrainingRun, build_student, learning_rate_at
 from bbi_utils.oracles import checkpoints
+from bbi_utils.oracles.frozen import by_onednn
 from bbi_utils.probes import build_suite
 from pocket.answers import content_of
 

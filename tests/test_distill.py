@@ -233,7 +233,7 @@ def test_unpacked_layers_train_as_packed_ones_do(
     """To the bit by the same library, and to rounding by the faster one."""
     import torch
 
-    from bbi_utils.distillation import frozen
+    from bbi_utils.oracles import frozen
 
     monkeypatch.setattr(frozen, "WIDE", wide)
     checkpoint = checkpoints.resolve_model(tiny_qwen)
@@ -258,7 +258,7 @@ def test_unpacked_layers_train_as_packed_ones_do(
 def test_products_and_gradients_by_onednn_are_those_of_a_linear_layer() -> None:
     import torch
 
-    from bbi_utils.distillation import frozen
+    from bbi_utils.oracles import frozen
 
     torch.manual_seed(0)
     layer, twin = torch.nn.Linear(96, 80), frozen.FrozenLinear(96, 80)

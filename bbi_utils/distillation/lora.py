@@ -35,6 +35,7 @@ from bbi_utils.oracles import checkpoints
 from bbi_utils.oracles.adapters import peft_warnings
 from bbi_utils.oracles.chat import check_vocabulary
 from bbi_utils.oracles.checkpoints import Checkpoint, Quantisation
+from bbi_utils.oracles.quantised import UNPACKED
 from bbi_utils.progress import Progress
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
 MOST_GRADIENT_NORM = 1.0
 BYTES_AT_ONCE, MOST_TOKENS = 10**9, 10**9
-UNPACKED = 2e9  # bytes: 4-bit layers that are no larger in float32 are kept so while they train on a CPU
 VALIDATIONS = 8  # about so many in a run, beside the one at the end
 FORM = 2  # of the arithmetic and the curve: a run of another form is not continued
 # Settings that do not change what comes out of a training run.
@@ -243,7 +243,7 @@ class TrainingRun:
         import torch
 
         if (settings.quantisation, device) == ("nf4", "cpu"):
-            from bbi_utils.distillation.frozen import unpack  # needs torch when imported
+            from bbi_utils.oracles.frozen import unpack  # needs torch when imported
 
             unpack(model, most=UNPACKED)
         self.model, self.examples, self.settings, self.held_out = model, examples, settings, held_out

@@ -207,13 +207,18 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     return tokenizer
 
 
-def context_of(checkpoint: Checkpoint) -> int:
-    """How many tokens the model can read and write together; BadInput where its config does not say."""
+def config_of(checkpoint: Checkpoint) -> Any:
+    """The configuration of its language model; BadInput for one that transformers cannot read."""
     from transformers import AutoConfig
 
     with loading(f"configuration of {checkpoint.name}"):
         config = AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=hub.trusts_remote_code())
-    length = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return config.get_text_config()
+
+
+def context_of(checkpoint: Checkpoint) -> int:
+    """How many tokens the model can read and write together; BadInput where its config does not say."""
+    length = getattr(config_of(checkpoint), "max_position_embeddings", None)
     if not length:
         way = "write the length of its context there as max_position_embeddings"
         raise BadInput(f"model {checkpoint.name}: config.json has no max_position_embeddings; {way}.")

@@ -15,17 +15,20 @@ from bbi_utils.oracles.adapters import adapter_hash, attach_adapter, resolve_ada
 from bbi_utils.oracles.base import Answer, FinishReason, Request, Said, Sampling, fingerprint_of
 from bbi_utils.oracles.chat import check_vocabulary, conversation_ids, prompt_ids, refuse_thoughts, stop_ids
 from bbi_utils.oracles.checkpoints import Quantisation, empty_cache
-from bbi_utils.oracles.seeded import noise_processor
+from bbi_utils.oracles.seeded import chooser, noise_processor
 from bbi_utils.progress import Progress
 
 if TYPE_CHECKING:
     import numpy
 
 ENGINE = 1  # raise it when the way of sampling changes, so that old answers are not reused
+# Narrower models answer batch by batch: the answers of the pocket study stay what they were.
+WIDE = 512
+QUEUE = 4  # prompts for each row of a batch that a wide model is given at once
 
 
 class LocalOracle:
-    """Answers with one engine for every arm: left-padded `generate`, per-prompt noise, one stop set.
+    """Answers with one engine for every arm: greedy in per-prompt noise, one stop set.
 
     `model` is "pocket/<name>", "smol", a folder, a .gguf file, or a hub id at `revision`. The folder may hold
     a LoRA adapter from peft's save_pretrained: its base is asked with the adapter on it. The tokenizer loads
@@ -55,6 +58,7 @@ class LocalOracle:
         self.adapter = Path(adapter) if adapter is not None else None
         self.tokenizer = checkpoints.load_tokenizer(self.checkpoint)
         self.context = checkpoints.context_of(self.checkpoint)
+        self.width: int = getattr(checkpoints.config_of(self.checkpoint), "hidden_size", 0)
         # Everything that shapes an answer; no paths, so that a run folder can move.
         self.settings: dict[str, Any] = {
             "engine": ENGINE,
@@ -90,6 +94,10 @@ class LocalOracle:
             self.checkpoint, quantisation=self.quantisation, dtype=self.dtype, device=self.device
         )
         self.stops = stop_ids(self.tokenizer, model)
+        if (self.quantisation, self.device) == ("nf4", "cpu") and self.ahead > 1:
+            from bbi_utils.oracles.frozen import unpack  # needs torch when imported
+
+            unpack(model, most=quantised.UNPACKED, plain=True)
         # A checkpoint's own defaults (top-k, repetition penalty, ...) would make arms sample differently.
         pad = self.tokenizer.pad_token_id
         model.generation_config = GenerationConfig(do_sample=False, eos_token_id=self.stops, pad_token_id=pad)
@@ -102,6 +110,11 @@ class LocalOracle:
     def share_in_4bit(self) -> float:
         """How much of its numbers outside embeddings and output head is in 4 bits, measured when loaded."""
         return quantised.share_of(self.model)
+
+    @property
+    def ahead(self) -> int:
+        """How many prompts for each row it should be given at once: an answer that ends makes room."""
+        return QUEUE if self.width >= WIDE else 1
 
     def release(self) -> None:
         """Drop the weights (the next answer loads them again)."""
@@ -126,25 +139,26 @@ class LocalOracle:
                 found = f"prompt {request.prompt_id} has {length} tokens; {self.name} takes at most {most}"
                 raise BadInput(f"{found}: shorten it or lower max_new_tokens.")
 
-    def answer(self, requests: Sequence[Request]) -> list[Answer]:
-        """Answer one batch, in order.
+    def answer(self, requests: Sequence[Request], *, rows: int | None = None) -> list[Answer]:
+        """Answers in order, of at most so many `rows` at once (None: of all); an answer that ends makes room.
 
         Raises BadInput for a prompt that does not fit and a thought instead of an answer, and OutOfMemory.
         """
         import torch
 
         self.check(requests)
+        rows = min(rows or len(requests), len(requests))
         began = time.perf_counter()
         prompts = [self.encode(request.prompt) for request in requests]
         try:
-            new_tokens = self.generate(prompts, [(r.prompt_id, r.sample_index) for r in requests])
+            new_tokens = self.generate(prompts, [(r.prompt_id, r.sample_index) for r in requests], rows)
         except torch.OutOfMemoryError as error:
             empty_cache(self.device)
-            way = f"lower batch_size (now {len(requests)}) or set quantisation to nf4"
+            way = f"lower batch_size (now {rows}) or set quantisation to nf4"
             raise OutOfMemory(f"{self.name} ran out of memory; {way}; finished batches are kept.") from error
         seconds = (time.perf_counter() - began) / len(requests)
-        rows = zip(requests, prompts, new_tokens, strict=True)
-        return [self.read(request, len(prompt), tokens, seconds) for request, prompt, tokens in rows]
+        done = zip(requests, prompts, new_tokens, strict=True)
+        return [self.read(request, len(prompt), tokens, seconds) for request, prompt, tokens in done]
 
     def log_likelihoods(
         self,
@@ -182,16 +196,27 @@ class LocalOracle:
         values = dict(zip(kinds, found, strict=True))
         return numpy.array([values[one] for one in said], dtype=float)
 
-    def generate(self, prompts: list[list[int]], keys: list[tuple[str, int]]) -> list[list[int]]:
-        """New token ids of each row, stop token and padding included."""
+    def generate(self, prompts: list[list[int]], keys: list[tuple[str, int]], rows: int) -> list[list[int]]:
+        """New token ids of each prompt, at most so many rows at once; what follows a stop token is void."""
+        from bbi_utils.oracles import decoding  # needs torch when imported
+
+        most = self.sampling.max_new_tokens
+        if self.ahead > 1 and decoding.can_serve(self.model, max(map(len, prompts)) + most):
+            choose = chooser(keys, sampling=self.sampling, stream=self.stream)
+            return decoding.decode(self.model, prompts, choose, rows=rows, most=most, stops=self.stops)
+        parts = [slice(start, start + rows) for start in range(0, len(prompts), rows)]
+        return [row for part in parts for row in self.generate_padded(prompts[part], keys[part])]
+
+    def generate_padded(self, prompts: list[list[int]], keys: list[tuple[str, int]]) -> list[list[int]]:
+        """The same by left-padded `generate` of transformers: all rows wait for the longest answer."""
         import torch
 
-        model, sampling = self.model, self.sampling
+        model, choose = self.model, chooser(keys, sampling=self.sampling, stream=self.stream)
         batch = self.tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(self.device)
         length = batch["input_ids"].shape[1]
-        processor = noise_processor(keys, sampling=sampling, stream=self.stream, prompt_length=length)
+        processor = noise_processor(choose, prompt_length=length)
         with torch.inference_mode():
-            most = sampling.max_new_tokens
+            most = self.sampling.max_new_tokens
             tokens = model.generate(**batch, max_new_tokens=most, logits_processor=[processor])
         return tokens[:, length:].tolist()
 

@@ -15,6 +15,7 @@ from bbi_utils.files import json_object
 from bbi_utils.oracles import hub
 
 SETTINGS = ("quantization_config", "compression_config")  # where a checkpoint says that it is quantised
+UNPACKED = 2e9  # bytes: 4-bit layers that are no larger in float32 are kept so while they are used on a CPU
 LEAST_SHARE = 0.9  # of a model's numbers in 4 bits, for it to be called its 4-bit form
 # The package `kernels` is left out on purpose: with it, bitsandbytes fetches code from a hub at import.
 # Without it, bitsandbytes warns on some CPUs.
@@ -110,7 +111,8 @@ def share_of(model: Any) -> float:
 
     head = model.get_output_embeddings()
     inside = [one for one in model.modules() if one is not head and not isinstance(one, Embedding)]
-    four = {one: one.in_features * one.out_features for one in inside if isinstance(one, Linear4bit)}
+    packed = [one for one in inside if isinstance(one, Linear4bit) or hasattr(one, "of_4_bits")]
+    four = {one: one.in_features * one.out_features for one in packed}
     rest = sum(p.numel() for one in inside if one not in four for p in one.parameters(recurse=False))
     return sum(four.values()) / (sum(four.values()) + rest)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bbi_utils.errors import BadInput
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy
     import torch
 
+# Scores (rows, vocabulary), the rows' places among the keys, their steps from 0: a token id for each row.
+Choose = Callable[["torch.Tensor", Sequence[int], Sequence[int]], "torch.Tensor"]
 # Sorting a whole vocabulary costs more than a small model's forward; nearly every nucleus lies in its head.
 HEAD = 128
 NO_NUMBERS = (
@@ -120,31 +122,38 @@ def largest(logits: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tenso
     return values, ids.gather(-1, order)
 
 
-def noise_processor(
-    keys: Sequence[tuple[str, int]], *, sampling: Sampling, stream: str, prompt_length: int
-) -> Any:
-    """A LogitsProcessor under which greedy `generate` draws as `sampling` says.
+def chooser(keys: Sequence[tuple[str, int]], *, sampling: Sampling, stream: str) -> Choose:
+    """What draws as `sampling` says: token t of the i-th (prompt id, sample index) by its t-th uniform.
 
-    Token t of row i takes the t-th uniform of the i-th (prompt id, sample index). Raises BadInput where the
-    model gives no numbers: greedy `generate` would go on with the first token of the vocabulary.
+    It raises BadInput where the model gives no numbers: an argmax would be the vocabulary's first token.
     """
     import numpy
     import torch
-    from transformers import LogitsProcessor
 
     seed, count, temperature = sampling.seed, sampling.max_new_tokens, sampling.temperature
     rows = [uniforms(seed=seed, stream=stream, prompt_id=i, sample_index=k, count=count) for i, k in keys]
     noise = torch.from_numpy(numpy.stack(rows))
 
-    class InverseCDF(LogitsProcessor):
+    def choose(scores: torch.Tensor, places: Sequence[int], steps: Sequence[int]) -> torch.Tensor:
+        if not bool((fine := scores.amax(dim=-1).isfinite()).all()):
+            raise BadInput(NO_NUMBERS.format(prompt=keys[places[int(fine.int().argmin())]][0]))
+        if temperature == 0:
+            return scores.argmax(dim=-1)
+        some = noise[torch.tensor(places), torch.tensor(steps)].to(scores.device)
+        return inverse_cdf(scores, some, temperature=temperature, top_p=sampling.top_p)
+
+    return choose
+
+
+def noise_processor(choose: Choose, *, prompt_length: int) -> Any:
+    """A LogitsProcessor under which greedy `generate` takes the tokens that `choose` does for its rows."""
+    import torch
+    from transformers import LogitsProcessor
+
+    class Chosen(LogitsProcessor):
         def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
-            if not bool((fine := scores.amax(dim=-1).isfinite()).all()):
-                raise BadInput(NO_NUMBERS.format(prompt=keys[int(fine.int().argmin())][0]))
-            if temperature == 0:
-                return scores
-            column = noise[:, input_ids.shape[1] - prompt_length].to(scores.device)
-            chosen = inverse_cdf(scores, column, temperature=temperature, top_p=sampling.top_p)
+            chosen = choose(scores, range(len(scores)), [input_ids.shape[1] - prompt_length] * len(scores))
             only = torch.full_like(scores, float("-inf"))
             return only.scatter_(-1, chosen.unsqueeze(-1), 0.0)  # type: ignore[return-value]
 
-    return InverseCDF()
+    return Chosen()

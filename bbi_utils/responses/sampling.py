@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import functools
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from bbi_utils.errors import BadInput
-from bbi_utils.oracles.base import Oracle, Request
+from bbi_utils.oracles.base import Answer, Oracle, Request
 from bbi_utils.oracles.chat import refuse_thoughts
 from bbi_utils.oracles.endpoint.client import EndpointOracle
+from bbi_utils.oracles.local import LocalOracle
 from bbi_utils.progress import Each, Progress, one_by_one
 from bbi_utils.responses.purchase import buy
 from bbi_utils.responses.store import COLUMNS, ResponseStore
@@ -74,8 +76,11 @@ def sample(
             if isinstance(oracle, EndpointOracle):
                 buy(oracle, requests, store, bar=bar)
             else:
-                batches = plan_batches(requests, batch_size=batch_size)
-                compute(oracle, batches, store, have, bar=bar, each=each)
+                ask, size = oracle.answer, batch_size
+                if isinstance(oracle, LocalOracle):
+                    ask, size = functools.partial(oracle.answer, rows=batch_size), batch_size * oracle.ahead
+                batches = plan_batches(requests, batch_size=size)
+                compute(oracle, batches, store, have, ask=ask, bar=bar, each=each)
         del requests
     del have  # of a million ids it takes a tenth of a gigabyte
     table = answer_table(store, oracle.fingerprint, ids, sample_index=sample_index)
@@ -90,13 +95,14 @@ def compute(
     store: ResponseStore,
     have: Collection[str],
     *,
+    ask: Callable[[Sequence[Request]], list[Answer]],
     bar: Progress,
     each: Each = one_by_one,
 ) -> None:
     """Answer the batches in which an answer is missing, and store the missing ones."""
     todo = [batch for batch in batches if any(one.prompt_id not in have for one in batch)]
     oracle.check([request for batch in todo for request in batch])
-    for place, answers in each(oracle.answer, todo):
+    for place, answers in each(ask, todo):
         # A batch that is half there is computed whole, so that its composition is the planned one.
         fresh = [answer for answer in answers if answer.prompt_id not in have]
         store.add(oracle.fingerprint, fresh, sample_index=todo[place][0].sample_index)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bbi_utils.oracles.likelihood import ELEMENTS
+from bbi_utils.oracles.quantised import UNPACKED
 from bbi_utils.oracles.references import kind_of
 from bbi_utils.provenance import cores, gpus
 from bbi_utils.study.params import Study
@@ -67,11 +68,16 @@ class Sizes:
         # The ensemble's members leave out every two folds too; with two folds, two parts of each.
         self.trainings = k + k * (k - 1) // 2 if k > 2 else 6
 
+    def weights(self, shape: Shape, kind: str) -> float:
+        """Bytes of a model; on a CPU a small one lies beside its 4-bit form in float32 (`frozen.unpack`)."""
+        on_cpu = (kind, self.dtype, self.gpu) == ("nf4", "float32", False)
+        return shape.numbers * (BYTES[kind] + 4 * (on_cpu and 4 * shape.numbers <= UNPACKED))
+
     def answering(self, shape: Shape, kind: str, times: int) -> Cost:
         """Memory and seconds of sampling: weights, keys and values of a batch, and its logits a few times."""
         batch, size = min(self.study.batch_size, times), BYTES[self.dtype]
         kept = batch * self.length * shape.layers * 2 * shape.keys * size
-        memory = BASE + shape.numbers * BYTES[kind] + kept + batch * shape.words * 24
+        memory = BASE + self.weights(shape, kind) + kept + batch * shape.words * 24
         steps = -(-times // self.study.batch_size) * self.new
         drawn = DRAWING * times * self.new * shape.words / self.speed
         return memory, self.passes(shape, times * self.length) + drawn + steps * shape.layers * CALL
@@ -84,10 +90,8 @@ class Sizes:
         """Weights, adapter with gradients and moments, and what one batch keeps for its backward pass.
 
         On a CPU a batch is computed in parts of about a gigabyte (`lora.tokens_at_once`), and a small student
-        lies beside its 4-bit form in float32 (`frozen.unpack`).
+        lies unpacked (`weights`).
         """
-        from bbi_utils.distillation.lora import UNPACKED
-
         study, size = self.study, BYTES[self.dtype]
         length = min(study.max_length, self.length)
         token = size * 28 * shape.layers * shape.width + (8 + size) * shape.words
@@ -96,16 +100,14 @@ class Sizes:
         adapter = 16 * study.lora_r * shape.layers * 24 * shape.width
         seconds = self.passes(shape, examples * study.epochs * length, each=5.0)
         steps = -(-examples // study.train_batch_size) * study.epochs
-        weights = shape.numbers * BYTES[self.learner]
-        on_cpu = (self.learner, self.dtype, self.gpu) == ("nf4", "float32", False)
-        if on_cpu and 4 * shape.numbers <= UNPACKED:
-            weights += 4 * shape.numbers
-        return BASE + weights + adapter + kept, seconds + 3 * steps * shape.layers * CALL
+        return BASE + self.weights(
+            shape, self.learner
+        ) + adapter + kept, seconds + 3 * steps * shape.layers * CALL
 
     def weighing(self, shape: Shape, kind: str, times: int) -> Cost:
         """Likelihoods of answers: a batch's logits, of which some are turned into probabilities at a time."""
         logits = max(ELEMENTS, self.new * shape.words) * 4 * 2.5 + 64 * shape.words * 40
-        return BASE + shape.numbers * BYTES[kind] + logits, self.passes(shape, times * self.length)
+        return BASE + self.weights(shape, kind) + logits, self.passes(shape, times * self.length)
 
     def reading(self, shape: Shape, tokens: int, texts: int) -> float:
         """Memory of an encoder's pass without gradients over so many texts: scores, and the widest layer."""

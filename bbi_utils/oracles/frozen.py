@@ -1,4 +1,4 @@
-"""Frozen 4-bit layers for a training on a CPU: unpacked once, and multiplied by the faster library."""
+"""Layers that are not trained, on a CPU: 4-bit ones unpacked once, and products by the faster library."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import torch
 WIDE = 512
 
 
-def unpack(model: Any, *, most: float) -> None:
+def unpack(model: Any, *, most: float, plain: bool = False) -> None:
     """Put a layer of the same numbers in float32, 4 bytes each, in the place of every 4-bit one.
 
     On a CPU bitsandbytes unpacks a layer anew for each product. Layers of another dtype, or that would be
-    more than `most` bytes together, stay as they are.
+    more than `most` bytes together, stay as they are. Those of wide models multiply by oneDNN unless `plain`.
     """
     from bitsandbytes.functional import dequantize_4bit
     from bitsandbytes.nn import Linear4bit
@@ -28,12 +28,13 @@ def unpack(model: Any, *, most: float) -> None:
     if not of_float32 or 4 * sum(one.in_features * one.out_features for _, one in packed) > most:
         return
     wide = model.config.get_text_config().hidden_size >= WIDE and is_exact()
-    kind = FrozenLinear if wide else torch.nn.Linear
+    kind = FrozenLinear if wide and not plain else torch.nn.Linear
     for name, one in packed:
-        plain = kind(one.in_features, one.out_features, bias=False, device="meta")
+        layer: Any = kind(one.in_features, one.out_features, bias=False, device="meta")
         numbers = dequantize_4bit(one.weight.data, one.weight.quant_state)
-        plain.weight, plain.bias = torch.nn.Parameter(numbers, requires_grad=False), one.bias
-        model.set_submodule(name, plain)
+        layer.weight, layer.bias = torch.nn.Parameter(numbers, requires_grad=False), one.bias
+        layer.of_4_bits = True  # see `quantised.share_of`
+        model.set_submodule(name, layer)
 
 
 class FrozenLinear(torch.nn.Linear):
@@ -51,8 +52,8 @@ class Product(torch.autograd.Function):
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         """The product; the weight is kept for the way back."""
         ctx.save_for_backward(weight)
-        with by_onednn():
-            return torch.nn.functional.linear(x, weight)
+        with by_onednn():  # of a part of a tensor it would copy the weight, once a row
+            return torch.nn.functional.linear(x.contiguous(), weight)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None]:
@@ -60,6 +61,23 @@ class Product(torch.autograd.Function):
         (weight,) = ctx.saved_tensors
         with by_onednn():
             return gradients[0] @ weight, None
+
+
+@contextmanager
+def fast(model: Any) -> Iterator[None]:
+    """Meanwhile oneDNN multiplies in the float32 linear layers of a model on a CPU, where that is exact.
+
+    Only in these: its small products of queries and keys take five times as long as MKL's.
+    """
+    helped = (model.device.type, model.dtype) == ("cpu", torch.float32) and is_exact()
+    layers = [one for one in model.modules() if helped and type(one) is torch.nn.Linear]
+    for one in layers:
+        one.__class__ = FrozenLinear
+    try:
+        yield
+    finally:
+        for one in layers:
+            one.__class__ = torch.nn.Linear
 
 
 @contextmanager
