@@ -32,7 +32,7 @@ from bbi_utils.games.scores import ROW, SCORE_COLUMNS, SHOWN, checked, units
 POOL = 25  # prompts on offer
 PENALTIES = 10.0 ** np.arange(-1, 4.1, 0.5)
 ORDERS = ("random", "chosen")
-KEPT, DRAWS = 0.6, 400  # of the prompts in each random part of them, and parts
+KEPT, DRAWS = 0.6, 150  # of the prompts in each random part of them, and parts
 Fold = tuple[np.ndarray, np.ndarray]  # scores, units x sides, positive where right; what each unit is worth
 
 
@@ -141,7 +141,7 @@ def queries_needed(
         for _ in range(DRAWS):
             kept = [rng.permutation(len(worth))[: int(KEPT * len(worth))] for _, worth in folds]
             part = [(own[some], worth[some]) for (own, worth), some in zip(folds, kept, strict=True)]
-            found = _needed(_curves(part, pool, rng, divisions=4), reach)
+            found = _needed(_curves(part, pool, rng), reach)
             logs.append(np.log(found["chosen"] / found["random"]))
         ratio = needed["chosen"] / needed["random"]
         ends = np.nanquantile(logs, [(1 - confidence) / 2, (1 + confidence) / 2]) - np.log(ratio)
@@ -171,14 +171,12 @@ def _read(scores: pd.DataFrame, pool: int) -> Iterator[tuple[tuple[object, ...],
         yield key, folds
 
 
-def _curves(
-    folds: Sequence[Fold], pool: int, rng: np.random.Generator, *, divisions: int = PARTITIONS
-) -> dict[str, np.ndarray]:
+def _curves(folds: Sequence[Fold], pool: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Order -> mean outcome after 1 to `pool` queries, shape (pool,), over random divisions into pools."""
     total, pools = dict.fromkeys(ORDERS, np.zeros(pool)), 0
     for right_by, worth in folds:
         count = len(worth) // pool
-        dealt = rng.permuted(np.tile(np.arange(len(worth)), (divisions, 1)), axis=1)
+        dealt = rng.permuted(np.tile(np.arange(len(worth)), (PARTITIONS, 1)), axis=1)
         dealt = dealt[:, : count * pool].reshape(-1, pool)
         best = np.take_along_axis(dealt, np.argsort(-worth[dealt], axis=1, kind="stable"), axis=1)
         for order, asked in (("random", dealt), ("chosen", best)):
@@ -186,7 +184,7 @@ def _curves(
             summed = each.cumsum(axis=1)
             tied = np.abs(summed) <= ROUNDING * np.abs(each).cumsum(axis=1)
             outcome = np.where(tied, 0.0, np.sign(summed)).mean(axis=2)
-            total[order] = total[order] + outcome.sum(axis=0) / divisions
+            total[order] = total[order] + outcome.sum(axis=0) / PARTITIONS
         pools += count
     return {order: summed / pools for order, summed in total.items()}
 
