@@ -24,15 +24,13 @@ import pandas as pd
 from bbi_utils import adversaries, games, open_study, oracles, probes, responses
 from bbi_utils.distillation import (
     LoraSettings,
-    SecondRound,
     encode_example,
     graded_tokens,
     lessons_of,
     train_adapter,
-    train_further,
-    weights_of,
 )
 from bbi_utils.distillation.budget import replication_seed
+from bbi_utils.distillation.second_round import SecondRound, train_further, weights_of
 from bbi_utils.files import read_json, write_json
 from bbi_utils.games import limit, similarity
 from bbi_utils.oracles.sentence_encoder import load_encoder

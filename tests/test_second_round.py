@@ -13,16 +13,20 @@ from test_distill import ANSWERS, PROMPTS, SETTINGS
 from test_distill import train as first_round
 
 from bbi_utils.distillation import (
-    SecondRound,
     answer_loss,
     collate,
     encode_example,
     graded_tokens,
+)
+from bbi_utils.distillation.examples import plan_steps
+from bbi_utils.distillation.second_round import (
+    FurtherRun,
+    SecondRound,
+    log_probabilities,
+    preference_loss,
     train_further,
     weights_of,
 )
-from bbi_utils.distillation.examples import plan_steps
-from bbi_utils.distillation.second_round import FurtherRun, log_probabilities, preference_loss
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import LocalOracle, Sampling
 from bbi_utils.oracles.adapters import adapter_hash

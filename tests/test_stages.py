@@ -150,6 +150,8 @@ def flows(node: ast.AST) -> tuple[set[str], set[str]]:
             return names_in(value), names_in(target)
         case ast.withitem(value, ast.AST() as target):
             return names_in(value), names_in(target)
+        case ast.Expr(ast.Call(ast.Attribute(_, "set_option"))):  # how pandas prints is in no file
+            return set(), set()
         case ast.Expr(ast.Call(ast.Attribute(owner)) as call):
             return names_in(call), names_in(owner)
     return set(), set()

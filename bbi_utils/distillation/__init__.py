@@ -3,11 +3,9 @@
 from bbi_utils.distillation.anatomy import anatomy
 from bbi_utils.distillation.examples import collate, encode_example, graded_tokens, lessons_of
 from bbi_utils.distillation.lora import LoraSettings, answer_loss, build_student, train_adapter
-from bbi_utils.distillation.second_round import SecondRound, train_further, weights_of
 
 __all__ = [
     "LoraSettings",
-    "SecondRound",
     "anatomy",
     "answer_loss",
     "build_student",
@@ -16,6 +14,4 @@ __all__ = [
     "graded_tokens",
     "lessons_of",
     "train_adapter",
-    "train_further",
-    "weights_of",
 ]
