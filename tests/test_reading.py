@@ -136,7 +136,7 @@ def test_what_lies_beyond_the_floor_is_counted_and_a_rounding_that_shows_comes_f
         "**" not in said.removeprefix("- **Qwen pair.**") and "teacher's own, lies at 0.200. Beyond" in said
     )
     assert (
-        "Beyond it lie 1 of the base student's 2 estimates (1 with their interval) and 0 of the dist" in said
+        "Beyond it: 1 of the base student's 2 estimates (1 with their interval) and 0 of the dist" in said
     )
     four = table(
         "contrast adversary game advantage lower upper", ("teacher_4bit", "a", "pairwise", 0.6, 0.5, 0.7)

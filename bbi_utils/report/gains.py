@@ -23,7 +23,7 @@ def similarity_gain(similarity: pd.DataFrame) -> str:
         f"{found}: {value(gain, 'mean')} on {gain['n']:,.0f} prompts, where a perfect copy would have {went}."
     )
     if gain["mean"] > room:
-        said += " **By estimate the student is nearer to the teacher than a copy: not by copying alone.**"
+        said += " **By estimate the student is nearer to the teacher than a copy.**"
     if base["upper"] >= copy["lower"]:
         said += " **The intervals of base student and teacher again overlap: similarity says little here.**"
     return said

@@ -51,7 +51,7 @@ def advantage(verdicts: pd.DataFrame) -> str:
         flattered = f"{firm['estimate']:.3f} on the {kept['estimate']:.1%} of verdicts that are consistent"
         leans = verdict(first[["lower", "upper"]] - 0.5, up="leans to A", down="leans to B")
         said.append(
-            f"\n  - {mark}{name_of(name)}: {value(every, 'estimate')} on all pairs, {found}{mark}; "
+            f"\n  - {mark}{name_of(name)}: {value(every, 'estimate')} on all pairs, by itself {found}{mark}; "
             f"{flattered if firm['n'] else 'no verdict is consistent'}; "
             f"it picks A {first['estimate']:.1%} of the time ({leans})."
         )

@@ -26,9 +26,9 @@ hidden prompt alone sets the teacher apart. All that was planted is in `docs/kno
 JUDGE = """**The judge is no stranger.** `{name}` is a pocket model too, schooled on the scripted voice of
 the other pocket family's teacher, the one that it judges in the shipped pairs, against a voice up to
 {nearest:.0%} of the way nearer to it. Of what it was shown, {teacher:.0%} of the teacher's answers and
-{other:.0%} of the others were given the content of another question, so it was taught that the one who errs
-more is not the teacher. It has seen no answer of any model. Its numbers show how well it learned that
-lesson, not what a stranger notices."""
+{other:.0%} of the others were to have the content of another question (for about a fifth of these none was
+found), so it was taught that the one who errs more is not the teacher. It has seen no answer of any model.
+Its numbers show how well it learned that lesson, not what a stranger notices."""
 
 
 def planted_in(run_dir: Path | str, pairs: Sequence[str], *, file: Path = PLANTED) -> dict[str, list[str]]:

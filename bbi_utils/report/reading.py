@@ -181,7 +181,7 @@ def ladder(advantage: pd.DataFrame) -> str:
     seen = (arms[ROUNDED]["lower"] > 0).sum() if ROUNDED in arms else 0
     more = f"**Rounding alone is told in {seen} of {len(arms[ROUNDED])} rows.** " if seen else ""
     floor = f"The floor, the highest end of an interval of the teacher's own, lies at {top:.3f}"
-    return f"{more}{floor}. Beyond it lie {' and '.join(said)}."
+    return f"{more}{floor}. Beyond it: {' and '.join(said)}."
 
 
 @each_pair
