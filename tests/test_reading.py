@@ -135,9 +135,7 @@ def test_what_lies_beyond_the_floor_is_counted_and_a_rounding_that_shows_comes_f
     assert (
         "**" not in said.removeprefix("- **Qwen pair.**") and "teacher's own, lies at 0.200. Beyond" in said
     )
-    assert (
-        "Beyond it: 1 of the base student's 2 estimates (1 with their interval) and 0 of the dist" in said
-    )
+    assert "Beyond it: 1 of the base student's 2 estimates (1 with their interval) and 0 of the dist" in said
     four = table(
         "contrast adversary game advantage lower upper", ("teacher_4bit", "a", "pairwise", 0.6, 0.5, 0.7)
     )
@@ -319,10 +317,10 @@ def test_a_judge_is_read_on_all_pairs_beside_the_filter_and_the_null_comes_first
     base, null = quantities("base", (0.4, 0.2, 0.6)), quantities(NULL, (0.3, 0.1, 0.5), kept=0)
     said = judging.advantage(pd.concat([base, null]))
     assert (
-        "**teacher again: 0.300 [0.100, 0.500] on all pairs, above chance**; no verdict is consistent" in said
+        "again: 0.300 [0.100, 0.500] on all pairs, by itself above chance**; no verdict is consistent" in said
     )
     assert (
-        "base student: 0.400 [0.200, 0.600] on all pairs, above chance; 0.500 on the 80.0% of verdicts"
+        "base student: 0.400 [0.200, 0.600] on all pairs, by itself above chance; 0.500 on the 80.0% of"
         in said
     )
     assert "it picks A 60.0% of the time (leans to A)" in said
