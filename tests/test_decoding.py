@@ -10,7 +10,7 @@ import pytest
 from conftest import make_qwen
 from test_sampling import PROBES, SAME, run
 
-from bbi_utils.oracles import LocalOracle, Request, Sampling, decoding, local
+from bbi_utils.oracles import LocalOracle, Request, Sampling, decoding, quantised
 from bbi_utils.oracles.base import Answer
 from bbi_utils.responses.store import ResponseStore
 
@@ -20,7 +20,7 @@ ASKED = [Request(probe.id, probe.prompt) for probe in PROBES]
 
 @pytest.fixture(autouse=True)
 def every_model_counts_as_wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "WIDE", 0)
+    monkeypatch.setattr(quantised, "WIDE", 0)
 
 
 def oracle_of(folder: Path, **how: Any) -> LocalOracle:

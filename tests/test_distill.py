@@ -233,9 +233,9 @@ def test_unpacked_layers_train_as_packed_ones_do(
     """To the bit by the same library, and to rounding by the faster one."""
     import torch
 
-    from bbi_utils.oracles import frozen
+    from bbi_utils.oracles import frozen, quantised
 
-    monkeypatch.setattr(frozen, "WIDE", wide)
+    monkeypatch.setattr(quantised, "WIDE", wide)
     checkpoint = checkpoints.resolve_model(tiny_qwen)
     tokenizer = checkpoints.load_tokenizer(checkpoint)
     examples = [encode_example(tokenizer, *pair) for pair in zip(PROMPTS, ANSWERS, strict=True)]

@@ -9,8 +9,7 @@ from typing import Any
 
 import torch
 
-# Narrower models keep MKL's products: their adapters, the pocket study's among them, stay what they were.
-WIDE = 512
+from bbi_utils.oracles import quantised
 
 
 def unpack(model: Any, *, most: float, plain: bool = False) -> None:
@@ -27,7 +26,7 @@ def unpack(model: Any, *, most: float, plain: bool = False) -> None:
     of_float32 = all(one.weight.quant_state.dtype == torch.float32 for _, one in packed)
     if not of_float32 or 4 * sum(one.in_features * one.out_features for _, one in packed) > most:
         return
-    wide = model.config.get_text_config().hidden_size >= WIDE and is_exact()
+    wide = model.config.get_text_config().hidden_size >= quantised.WIDE and is_exact()
     kind = FrozenLinear if wide and not plain else torch.nn.Linear
     for name, one in packed:
         layer: Any = kind(one.in_features, one.out_features, bias=False, device="meta")

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     import numpy
 
 ENGINE = 1  # raise it when the way of sampling changes, so that old answers are not reused
-# Narrower models answer batch by batch: the answers of the pocket study stay what they were.
-WIDE = 512
 QUEUE = 4  # prompts for each row of a batch that a wide model is given at once
 
 
@@ -114,7 +112,7 @@ class LocalOracle:
     @property
     def ahead(self) -> int:
         """How many prompts for each row it should be given at once: an answer that ends makes room."""
-        return QUEUE if self.width >= WIDE else 1
+        return QUEUE if self.width >= quantised.WIDE else 1
 
     def release(self) -> None:
         """Drop the weights (the next answer loads them again)."""

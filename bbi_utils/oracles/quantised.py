@@ -16,6 +16,9 @@ from bbi_utils.oracles import hub
 
 SETTINGS = ("quantization_config", "compression_config")  # where a checkpoint says that it is quantised
 UNPACKED = 2e9  # bytes: 4-bit layers that are no larger in float32 are kept so while they are used on a CPU
+# Narrower models, the pocket study's among them, keep MKL's products and answer batch by batch: their
+# adapters and answers stay what they were.
+WIDE = 512
 LEAST_SHARE = 0.9  # of a model's numbers in 4 bits, for it to be called its 4-bit form
 # The package `kernels` is left out on purpose: with it, bitsandbytes fetches code from a hub at import.
 # Without it, bitsandbytes warns on some CPUs.
