@@ -234,7 +234,9 @@ def telling(study: Study, adapter: Path, seed: int) -> pd.DataFrame:
     return adversary.telling(pairs, n=6)  # type: ignore[attr-defined]
 
 
-def cell(study: Study, name: str, arm: Arm | None, seed: int, rounds: int) -> list[pd.DataFrame]:
+def cell(
+    study: Study, name: str, arm: Arm | None, seed: int, rounds: int, passes: float | None = None
+) -> list[pd.DataFrame]:
     """One arm and seed: what was measured after each round, from its folder where it is there."""
     adapter, parts = study.first(seed), []
     for number in range(1, rounds + 1):
@@ -242,7 +244,7 @@ def cell(study: Study, name: str, arm: Arm | None, seed: int, rounds: int) -> li
         done = folder.with_suffix(".parquet")
         if not done.exists():
             if not folder.with_suffix(".json").exists():
-                cost = {} if arm is None else second(study, arm, seed, adapter, folder)
+                cost = {} if arm is None else second(study, arm, seed, adapter, folder, passes=passes)
                 write_json(folder.with_suffix(".json"), cost)
             after = adapter if arm is None else folder
             judged(study, after, seed).to_parquet(done, index=False)
@@ -319,6 +321,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default="runs/close_gap", help="(default: %(default)s)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--arms", nargs="+", default=[PLAIN, *ARMS], choices=[PLAIN, *ARMS])
+    parser.add_argument(
+        "--passes", type=float, help="over the teacher's answers, of each arm (default: its own)"
+    )
     parser.add_argument("--rounds", type=int, default=1, help="each from the last one's adapter")
     parser.add_argument("--encoders", action="store_true", help="the run's encoders are adversaries too")
     parser.add_argument(
@@ -334,7 +339,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for seed in options.seeds:
         for name in options.arms:
             rounds = 1 if arms[name] is None else options.rounds
-            parts += cell(study, name, arms[name], seed, rounds)
+            parts += cell(study, name, arms[name], seed, rounds, options.passes)
     table = summary(pd.concat(parts, ignore_index=True))
     table.to_csv(study.out / "summary.csv", index=False)
     with pd.option_context("display.width", 250, "display.max_rows", None, "display.max_colwidth", 40):
