@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -59,16 +59,30 @@ def of_one_contrast(scores: pd.DataFrame) -> pd.DataFrame:
     for name in ("pair", "contrast"):
         if len(found := sorted(set(table[name].astype(str)))) > 1:
             raise BadInput(f"scores of {len(found)} {name}s ({', '.join(found[:5])}); certify one at a time")
-    sets = table.groupby(["adversary", "game", "shown"], sort=False)["prompt_id"].agg(frozenset)
-    for adversary, own in sets.groupby(level="adversary", sort=False):
-        if own.nunique() > 1:
+    prompt, ids = pd.factorize(table["prompt_id"])
+    met: dict[Any, np.ndarray] = {}
+    # Numbers and not sets of ids: of a million prompts each set takes a tenth of a gigabyte.
+    for (adversary, *_), rows in _places(table, ["adversary", "game", "shown"]):
+        own = np.bincount(prompt[rows], minlength=len(ids)) > 0
+        if (met.setdefault(adversary, own) != own).any():
             raise BadInput(f"{adversary} was not scored on the same prompts in all its games; score it again")
-    largest = max(sets, key=len)
-    for (adversary, *_), own in sets.items():
-        if not own <= largest:
+    largest = max(met.values(), key=np.sum)
+    for adversary, own in met.items():
+        if (own & ~largest).any():
             other = "was scored on prompts that others were not"
             raise BadInput(f"{adversary} {other}; expected the same, or some of them")
     return table
+
+
+def _places(table: pd.DataFrame, columns: list[str]) -> Iterator[tuple[tuple[Any, ...], np.ndarray]]:
+    """Each combination of these columns, in order of appearance, and the places of its rows.
+
+    As `groupby` gives groups, but without a copy of the whole table for the sake of one.
+    """
+    number = table.groupby(columns, sort=False).ngroup().to_numpy()
+    order = np.argsort(number, kind="stable")
+    for at in np.split(order, np.flatnonzero(np.diff(number[order])) + 1):
+        yield tuple(table[name].iloc[at[0]] for name in columns), at
 
 
 def _labelled(scores: pd.DataFrame, name: str) -> None:
@@ -136,8 +150,8 @@ def _check_games(scores: pd.DataFrame) -> None:
             )
         return
     for (*_, adversary, game), shown in scores.groupby(ROW, sort=False)["shown"]:
-        if set(shown) != set(SHOWN[game]):
-            found, expected = (" and ".join(sorted(map(str, each))) for each in (set(shown), SHOWN[game]))
+        if (seen := set(shown.unique())) != set(SHOWN[game]):
+            found, expected = (" and ".join(sorted(map(str, each))) for each in (seen, SHOWN[game]))
             raise BadInput(f"{adversary} ({game}) was shown {found}; expected {expected} on every prompt")
 
 
@@ -163,11 +177,11 @@ def records(table: pd.DataFrame) -> dict[tuple[str, str], Record | Clustered]:
 
     Cross-fitted is what was scored in several folds; a table without folds was scored by others' means.
     """
-    table = table.assign(unit=units(table))
     folds = table.groupby("adversary", sort=False)["fold"].nunique() if "fold" in table else {}
+    rows = table[["prompt_id", "shown", "correct"]].assign(unit=units(table))
     return {
-        (str(adversary), str(game)): _record(rows, int(folds.get(adversary, 1)))
-        for (adversary, game), rows in table.groupby(["adversary", "game"], sort=False)
+        (str(adversary), str(game)): _record(rows.iloc[at], int(folds.get(adversary, 1)))
+        for (adversary, game), at in _places(table, ["adversary", "game"])
     }
 
 
