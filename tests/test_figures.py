@@ -28,7 +28,7 @@ from bbi_utils.games.certificate import bounds_by_category, certify
 from bbi_utils.games.queries import advantage_of_queries
 from bbi_utils.probes import CATEGORIES
 from bbi_utils.report import figures, summaries
-from bbi_utils.report.figures.style import ARMS, STRATEGIES
+from bbi_utils.report.figures.style import ARMS, ROUNDS, STRATEGIES
 from bbi_utils.report.labels import in_words, name_of, p_value
 from bbi_utils.report.text import render
 
@@ -59,7 +59,9 @@ def drawn() -> dict[str, Figure]:
 
 
 def test_arms_and_strategies_share_no_colour_and_no_marker() -> None:
-    marks = [*ARMS.values(), *STRATEGIES.values()]
+    further = [mark for name, mark in ROUNDS.items() if name != "plain"]  # which is the distilled student
+    assert ROUNDS["plain"] == ARMS["distilled"]
+    marks = [*ARMS.values(), *STRATEGIES.values(), *further]
     assert len({m.colour for m in marks}) == len({m.marker for m in marks}) == len(marks)
 
 

@@ -31,7 +31,6 @@ from bbi_utils.errors import BadInput
 from bbi_utils.oracles import LocalOracle, Sampling
 from bbi_utils.oracles.adapters import adapter_hash
 from bbi_utils.oracles.base import Said
-from benchmarks.close_gap import STRONGEST, summary
 
 torch = pytest.importorskip("torch")
 HOW = SecondRound(temperature=0.7, beta=0.5, anchor=0.3)
@@ -199,21 +198,3 @@ def test_weights_are_larger_where_an_adversary_tells() -> None:
     assert len(Exclaimed.seen) == 3 and all(len(seen) == 16 for seen in Exclaimed.seen)
     same = lessons.assign(rejected=lessons["answer"])
     assert np.allclose(weights_of(Exclaimed, same, folds=3, seed=0), 1)
-
-
-def test_the_gap_closed_is_a_ratio_of_means_over_seeds_and_prompts() -> None:
-    rng, rows = np.random.default_rng(0), []
-    for arm, size in {"control": 0.4, "preference": 0.2}.items():
-        for name, more in {"length, pairwise": 0.0, "words, pairwise": 0.1, "similarity": 0.0}.items():
-            table = pd.DataFrame(
-                {"seed": np.repeat(range(5), 40), "prompt_id": [f"p{i}" for i in range(40)] * 5}
-            )
-            table["value"] = size + more * size + 0.1 * rng.standard_normal(40)[np.tile(range(40), 5)]
-            rows.append(table.assign(arm=arm, measure=name, round=1, group=table["prompt_id"]))
-    found = summary(pd.concat(rows)).set_index(["arm", "measure"])
-    strongest = found.loc[("preference", STRONGEST)]
-    control, arm = (found.loc[(name, "words, pairwise"), "mean"] for name in ("control", "preference"))
-    assert strongest["closed mean"] == pytest.approx(1 - arm / control)
-    assert strongest["closed lower"] < 0.5 < strongest["closed upper"]
-    assert strongest["lower"] < arm < strongest["upper"]
-    assert np.isnan(found.loc[("preference", "similarity"), "closed mean"])

@@ -70,6 +70,18 @@ STRATEGIES = _named(
         "diversity": ("#56B4E9", "*"),
     }
 )
+# The arms of a second round. "plain" is the distilled student, before it.
+ROUNDS = Marks(
+    {"plain": ARMS["distilled"]}
+    | _named(
+        {
+            "tempered": ("#999933", "<"),
+            "preference": ("#332288", ">"),
+            "weighted": ("#AA4499", "p"),
+            "both": ("#661100", "8"),
+        }
+    )
+)
 CHANCE: dict[str, Any] = {"color": "#333333", "linewidth": 0.9, "linestyle": (0, (4, 2)), "zorder": 1}
 
 

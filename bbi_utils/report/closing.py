@@ -1,0 +1,194 @@
+"""How much of the gap a second round closes: means, differences from a control, shares, and what is claimed.
+
+The share closed is 1 - arm / control, of a mean over seeds and prompts. Its interval draws both anew (the
+pigeonhole bootstrap, Owen 2007), and so it is about new seeds and prompts, not about new teacher answers. It
+counts the chance in single answers more than once, and so errs on the wide side, with two seeds too; of one
+seed alone it is over prompts, and too narrow for any other seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from bbi_utils.errors import BadInput
+from bbi_utils.report.claims import Claim, judge
+from bbi_utils.report.labels import ends, plain_zero
+
+PLAIN, CONTROL = "plain", "control"
+STRONGEST = "strongest adversary, pairwise"
+CEILING = "ceiling"  # the limit, as files name it
+LIMIT = f"{CEILING}, single"  # the total variation distance
+DRAWS = 5000
+AIM = 0.5  # of the gap, in both
+MARGINS = {"correct": 0.03, "similarity": 0.02}  # so much less is no loss; stated before any result
+KINDS = ("", "difference ", "closed ")
+ENDS = ("mean", "lower", "upper")
+Drawn = Callable[[pd.DataFrame], np.ndarray]
+Means = dict[tuple[int, str, str], np.ndarray]  # round, arm and measure -> the mean, and then its draws
+
+
+def summary(
+    table: pd.DataFrame,
+    *,
+    against: str = CONTROL,
+    confidence: float = 0.95,
+    together: int = 1,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Of each arm, round and measure: mean, difference from the control, share of the gap closed; with ends.
+
+    table: as `study.closing.results.read_results` has it. Returns arm, round, measure and KINDS x ENDS.
+    STRONGEST is the largest of the adversaries' means, in each draw anew, and so a little too large.
+    together: over so many intervals the error is dealt out (Bonferroni); at 1 each holds by itself. There is
+    a share only of gaps: an advantage, a limit, nats. It is NaN where the control's own gap is not surely
+    above 0, for then nobody knows how much of it was closed, nor whether there was any. Raises BadInput
+    without the arm that is compared with.
+    """
+    if against not in set(table["arm"]):
+        raise BadInput(f"there is no arm {against!r} to compare with; add it to the arms")
+    means = _means(table, draws_of(table, draws=draws, seed=seed))
+    tail, rows = (1 - confidence) / together / 2, []
+    for (number, arm, measure), values in means.items():
+        control, apart = means.get((number, against, measure)), [np.nan] * 6
+        if control is not None and arm != against:
+            closed = [np.nan] * 3
+            if is_gap(measure) and _surely(means, (number, against, measure), tail):
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    closed = _ends(1 - values / control, tail)
+            apart = [*_ends(values - control, tail), *closed]
+        rows.append([arm, number, measure, *_ends(values, tail), *apart])
+    kinds = [f"{kind}{end}" for kind in KINDS for end in ENDS]
+    return pd.DataFrame(rows, columns=["arm", "round", "measure", *kinds])
+
+
+def _means(table: pd.DataFrame, drawn: Drawn) -> Means:
+    """Of each round, arm and measure the mean and its draws; the strongest adversary's under the others."""
+    means: Means = {}
+    for (number, arm, measure), rows in table.groupby(["round", "arm", "measure"], sort=False):
+        means[int(number), str(arm), str(measure)] = drawn(rows)
+    for number, arm in dict.fromkeys(key[:2] for key in means):
+        means[number, arm, STRONGEST] = np.max(_contest(means, number, arm), axis=0)
+    return means
+
+
+def _contest(means: Means, number: int, arm: str) -> list[np.ndarray]:
+    """Every adversary's, of whom the strongest is one."""
+    return [values for key, values in means.items() if key[:2] == (number, arm) and is_pairwise(key[2])]
+
+
+def _surely(means: Means, key: tuple[int, str, str], tail: float) -> bool:
+    """Whether a gap is surely above 0; of several adversaries one has to be, for their largest is by luck."""
+    contest = _contest(means, *key[:2]) if key[2] == STRONGEST else [means[key]]
+    return any(_ends(one, tail / len(contest))[1] > 0 for one in contest)
+
+
+def by_category(
+    table: pd.DataFrame,
+    measure: str,
+    *,
+    against: str = CONTROL,
+    confidence: float = 0.95,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """One measure after the first round, category by category: category, arm, mean, difference, lower, upper.
+
+    The intervals are of the difference from the control, and hold together over categories and arms: as many
+    standard errors wide as the farthest of all of them goes.
+    """
+    rows = table[(table["measure"] == measure) & (table["round"] == 1)]
+    drawn = draws_of(rows, draws=draws, seed=seed)
+    means = {key: drawn(part) for key, part in rows.groupby(["category", "arm"], sort=False)}
+    apart = {key: one - means[key[0], against] for key, one in means.items() if key[1] != against}
+    found = [{"category": category, "arm": arm, "mean": one[0]} for (category, arm), one in means.items()]
+    if not apart:
+        return pd.DataFrame(found).assign(difference=np.nan, lower=np.nan, upper=np.nan)
+    every = np.column_stack([*apart.values()])
+    error = every[1:].std(axis=0)
+    farthest = (np.abs(every[1:] - every[0]) / np.where(error > 0, error, np.inf)).max(axis=1)
+    half = np.quantile(farthest, confidence) * error
+    sides = zip(apart, every[0], every[0] - half, every[0] + half, strict=True)
+    more = [dict(zip(("category", "arm"), key, strict=True), difference=d, lower=low, upper=high)
+            for key, d, low, high in sides]  # fmt: skip
+    return pd.DataFrame(found).merge(pd.DataFrame(more), how="left", on=["category", "arm"])
+
+
+def draws_of(table: pd.DataFrame, *, draws: int = DRAWS, seed: int = 0) -> Drawn:
+    """A function from one arm's rows of one measure to its mean, first as it is and then in each draw.
+
+    Seeds and whole groups of prompts are drawn with replacement, each by itself.
+    """
+    rng = np.random.default_rng(seed)
+    seeds, prompts = sorted(table["seed"].unique()), sorted(table["prompt_id"].unique())
+    unit = pd.factorize(table.drop_duplicates("prompt_id").set_index("prompt_id")["group"][prompts])[0]
+    times = [rng.multinomial(n, np.full(n, 1 / n), size=draws) for n in (len(seeds), unit.max() + 1)]
+    of_seed, of_unit = (np.vstack([np.ones((1, one.shape[1])), one]) for one in times)
+    of_prompt = of_unit[:, unit]
+
+    def drawn(rows: pd.DataFrame) -> np.ndarray:
+        wide = rows.pivot(index="seed", columns="prompt_id", values="value").reindex(seeds, columns=prompts)
+        there, value = wide.notna().to_numpy(float), wide.fillna(0.0).to_numpy()
+        total, count = (((of_seed @ one) * of_prompt).sum(axis=1) for one in (value, there))
+        with np.errstate(invalid="ignore"):
+            return np.asarray(total / count)
+
+    return drawn
+
+
+def is_pairwise(measure: str) -> bool:
+    """Whether a measure is one adversary's advantage with two answers."""
+    return measure.endswith("pairwise") and measure != STRONGEST and not measure.startswith(CEILING)
+
+
+def is_gap(measure: str) -> bool:
+    """Whether a measure is 0 where nothing tells the two apart, so that a share of it can be closed."""
+    return measure.endswith(("single", "pairwise")) or measure.startswith("nats")
+
+
+def _ends(values: np.ndarray, tail: float) -> list[float]:
+    """The estimate and its percentile interval; without any value in a draw, as of a lone group, NaN."""
+    if np.isnan(values[1:]).all():
+        return [float(values[0]), np.nan, np.nan]
+    return [float(values[0]), *map(float, np.nanquantile(values[1:], [tail, 1 - tail]))]
+
+
+def costs(table: pd.DataFrame) -> pd.DataFrame:
+    """What a round took, mean over seeds: arm, round, tokens with a loss, and seconds of each part."""
+    parts = [name for name in ("tokens", "own answers", "weights", "training") if name in table]
+    once = table.drop_duplicates(["round", "arm", "seed"])
+    return once.groupby(["round", "arm"], sort=False)[parts].mean().reset_index()
+
+
+CLAIMS: Mapping[str, Claim] = {
+    measure: Claim("checks", said, "closing", "difference mean", signed=True, asks=asks, margin=margin)
+    for measure, said, asks, margin in (
+        (STRONGEST, "the strongest fresh adversary has less than against the control", "at_most", 0.0),
+        (LIMIT, "the limit is lower than the control's", "at_most", 0.0),
+        ("correct", "no fewer answers are right", "above", -MARGINS["correct"]),
+        ("similarity", "the answers are as similar", "above", -MARGINS["similarity"]),
+    )
+}
+
+
+def by_claim(found: pd.DataFrame) -> pd.DataFrame:
+    """What is claimed of a second round, judged by the rule of all claims (decision 10); a row for each arm.
+
+    found: the `summary` against the control, whose intervals hold `together` for all arms. Returns measure,
+    claim, arm, found (the difference from the control with its interval), asked, verdict; no row of what was
+    not measured.
+    """
+    rows = []
+    for measure, claim in CLAIMS.items():
+        own = found[(found["measure"] == measure) & (found["round"] == 1)]
+        for row in own[~own["arm"].isin([CONTROL, PLAIN])].to_dict("records"):
+            low, high = row["difference lower"], row["difference upper"]
+            margin = float(claim.margin)
+            verdict = judge(claim, pd.DataFrame({"lower": [low], "upper": [high]}), margin=margin, alpha=0.0)
+            asked = f"{'below' if claim.asks == 'at_most' else 'above'} {margin:g}"
+            change = plain_zero(f"{row['difference mean']:+.3f} {ends(low, high)}")
+            rows.append((measure, claim.claim, row["arm"], change, asked, verdict))
+    return pd.DataFrame(rows, columns=["measure", "claim", "arm", "found", "asked", "verdict"])

@@ -1,0 +1,168 @@
+"""The gap that a second round closes: shares of planted gaps, intervals that cover, what is undefined."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from figure_rules import check_figure
+
+from bbi_utils.errors import BadInput
+from bbi_utils.report import closing, closing_text, figures
+from bbi_utils.report.closing import LIMIT, STRONGEST
+
+SEEDS, PROMPTS = 3, 120
+CATEGORIES = ("factual", "arithmetic", "safety")
+
+
+def planted(gaps: dict[str, tuple[float, float]], *, noise: float = 0.1, **health: float) -> pd.DataFrame:
+    """A table of measures: arm -> the advantage of words (of length, half of it) and the limit.
+
+    health: what an arm's answers are right less often than the control's, whose share is 0.8.
+    """
+    rng, parts = np.random.default_rng(0), []
+    at = pd.DataFrame({"seed": np.repeat(range(SEEDS), PROMPTS), "prompt": np.tile(range(PROMPTS), SEEDS)})
+    at["prompt_id"], at["group"] = at["prompt"].map("p{}".format), at["prompt"].map("g{}".format)
+    at["category"] = at["prompt"].map(lambda prompt: CATEGORIES[prompt % 3])
+    shared = rng.standard_normal(PROMPTS)[at["prompt"]]
+    for arm, (advantage, limit) in gaps.items():
+        measures = {
+            "word_ngrams, pairwise": advantage,
+            "length, pairwise": advantage / 2,
+            LIMIT: limit,
+            "similarity": 0.75,
+            "correct": 0.8 - health.get(arm, 0.0),
+        }
+        for measure, mean in measures.items():
+            value = mean + noise * (shared + 0.3 * rng.standard_normal(len(at)))
+            parts.append(at.assign(arm=arm, measure=measure, round=1, value=value, tokens=900, training=2.0))
+    return pd.concat(parts, ignore_index=True).drop(columns="prompt")
+
+
+HALF = {"plain": (0.4, 0.6), "control": (0.4, 0.6), "preference": (0.2, 0.57), "weighted": (0.38, 0.75)}
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    return planted(HALF, weighted=0.2)
+
+
+def rows_of(table: pd.DataFrame, **how: Any) -> pd.DataFrame:
+    return closing.summary(table, draws=1000, **how).set_index(["arm", "measure"])
+
+
+def test_the_share_closed_of_a_planted_gap_is_found(table: pd.DataFrame) -> None:
+    found = rows_of(table)
+    strongest, limit = (found.loc[("preference", measure)] for measure in (STRONGEST, LIMIT))
+    assert strongest["closed lower"] < 0.5 < strongest["closed upper"]
+    assert limit["closed lower"] < 0.05 < limit["closed upper"] < 0.2
+    for row in (strongest, limit):
+        assert row["closed mean"] == pytest.approx(1 - row["mean"] / (row["mean"] - row["difference mean"]))
+    assert found.loc[("weighted", LIMIT), "closed upper"] < 0
+    words = found.loc[("preference", "word_ngrams, pairwise")]
+    assert (strongest[["mean", "closed mean"]] == words[["mean", "closed mean"]]).all()
+    assert found.loc["control"].filter(like="closed").isna().all(axis=None)
+    assert np.isnan(found.loc[("preference", "similarity"), "closed mean"])
+
+
+def test_joint_intervals_are_wider_and_about_the_same_mean(table: pd.DataFrame) -> None:
+    one, joint = (rows_of(table, together=n).loc[("preference", STRONGEST)] for n in (1, 4))
+    assert joint["closed lower"] < one["closed lower"] and one["closed upper"] < joint["closed upper"]
+    assert joint["closed mean"] == one["closed mean"]
+
+
+@pytest.mark.parametrize("control", [0.0, 1e-4])
+def test_of_a_gap_that_is_not_surely_there_no_share_is_closed(control: float) -> None:
+    none = planted({"control": (control, 0.6), "preference": (0.02, 0.6)})
+    found = closing.summary(none, draws=1000)
+    row = found.set_index(["arm", "measure"]).loc[("preference", STRONGEST)]
+    assert row.filter(like="closed").isna().all() and row.filter(like="difference").notna().all()
+    said = closing_text.unseen(found)
+    assert "nobody can say" in said and "nan" not in said
+    fig = figures.closing_figure(found, pair="qwen", n=PROMPTS, seeds=SEEDS)
+    assert "no gap to close" in [text.get_text() for text in fig.axes[0].texts]
+    assert check_figure(fig) == []
+
+
+def test_luck_in_the_largest_of_many_is_no_gap() -> None:
+    """Where nothing tells, the largest of twenty means lies above 0: in itself, and in nearly every draw."""
+    rng, parts = np.random.default_rng(1), []
+    for arm in ("control", "both"):
+        for adversary in range(20):
+            own = planted({arm: (0.0, 0.5)}).query("measure == 'similarity'")
+            own = own.assign(measure=f"a{adversary}, pairwise", value=rng.choice([-1.0, 1.0], len(own)))
+            parts.append(own)
+    found = rows_of(pd.concat(parts))
+    assert found.loc[("control", STRONGEST), "lower"] > 0
+    assert np.isnan(found.loc[("both", STRONGEST), "closed mean"])
+
+
+@pytest.mark.parametrize("seeds", [2, 5])
+def test_intervals_over_seeds_and_prompts_cover(seeds: int) -> None:
+    """Worlds in which seeds, prompts and single answers vary: 95 % intervals miss in no more than 7 %."""
+    rng, worlds, n, missed = np.random.default_rng(0), 200, 60, 0
+    at = pd.DataFrame({"seed": np.repeat(range(seeds), n), "prompt_id": np.tile(range(n), seeds)})
+    at["group"] = at["prompt_id"]
+    for world in range(worlds):
+        own, asked = 0.05 * rng.standard_normal(seeds), 0.3 * rng.standard_normal(n)
+        value = own[at["seed"]] + asked[at["prompt_id"]] + rng.standard_normal(len(at))
+        means = closing.draws_of(at, draws=400, seed=world)(at.assign(value=value))
+        low, high = np.quantile(means[1:], [0.025, 0.975])
+        missed += not low <= 0 <= high
+    assert missed <= 0.07 * worlds
+
+
+def test_what_is_claimed_is_judged_as_all_claims_are(table: pd.DataFrame) -> None:
+    said = closing.by_claim(closing.summary(table, draws=1000, together=2))
+    verdicts = said.set_index(["arm", "measure"])["verdict"]
+    assert verdicts["preference", STRONGEST] == "supported" == verdicts["preference", "similarity"]
+    assert verdicts["weighted", LIMIT] == "contradicted" == verdicts["weighted", "correct"]
+    assert set(said["arm"]) == {"preference", "weighted"}
+    bare = closing.by_claim(closing.summary(table[table["measure"] != "correct"], draws=200))
+    assert "correct" not in set(bare["measure"])
+
+
+def test_sentences_tell_the_awkward_first(table: pd.DataFrame) -> None:
+    found = closing.summary(table, draws=1000, together=2)
+    assert closing_text.unseen(found).startswith("- **Unseen is not gone: preference and weighted.**")
+    assert closing_text.kept(found).startswith("- **Bought with quality: weighted.**")
+    against_plain = closing.summary(table, draws=1000, against="plain")
+    assert "**" not in closing_text.repeated(against_plain)
+    worse = planted({"plain": (0.4, 0.6), "control": (0.4, 0.7)})
+    said = closing_text.repeated(closing.summary(worse, draws=1000, against="plain"))
+    assert said.startswith("- **The control is worse than the first round alone (the limit)")
+    with pytest.raises(BadInput, match="no arm 'plain' to compare with"):
+        closing.summary(table.query("arm != 'plain'"), against="plain")
+
+
+def test_categories_that_lost_their_gap_are_found_with_joint_intervals() -> None:
+    table = planted(HALF)
+    lost = (table["arm"] == "preference") & (table["category"] == "safety") & (table["measure"] == LIMIT)
+    table.loc[lost, "value"] -= 0.3
+    cells = closing.by_category(table, LIMIT)
+    found = cells.set_index(["arm", "category"])
+    assert found.loc[("preference", "safety"), "upper"] < -0.2
+    assert np.isnan(found.loc[("control", "safety"), "lower"])
+    own, alone = found.loc[("preference", "factual")], table[table["category"] == "factual"]
+    each = closing.summary(alone).set_index(["arm", "measure"]).loc[("preference", LIMIT)]
+    assert own["lower"] < each["difference lower"] < each["difference upper"] < own["upper"]
+    assert own["difference"] == pytest.approx(each["difference mean"])
+    said = closing_text.left(cells)
+    assert "safety with preference" in said and "It rose in 3" in said  # weighted, in every category
+
+
+def test_costs_are_means_over_seeds(table: pd.DataFrame) -> None:
+    assert (closing.costs(table).set_index("arm").loc["weighted", ["tokens", "training"]] == [900, 2]).all()
+
+
+def test_the_figure_has_a_row_for_each_arm_and_round(table: pd.DataFrame) -> None:
+    twice = pd.concat([table, table.query("arm != 'plain'").assign(round=2)])
+    fig = figures.closing_figure(closing.summary(twice, draws=200), pair="qwen", n=PROMPTS, seeds=SEEDS)
+    names = [label.get_text() for label in fig.axes[0].get_yticklabels()]
+    assert names == [
+        "first round alone", "preference", "weighted", "preference, round 2", "weighted, round 2",
+    ]  # fmt: skip
+    assert check_figure(fig) == []
+    assert "limit" in str(fig.axes[1].get_xlabel())
