@@ -141,15 +141,9 @@ class ResponseStore:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing: a kill or an error inside leaves the file as it was."""
-        with self.explained():
+        with self.explained(), self.connection:  # which commits at the end, or rolls back
             self.connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self.connection.execute("COMMIT")
-            except BaseException:
-                if self.connection.in_transaction:
-                    self.connection.execute("ROLLBACK")
-                raise
+            yield
 
     def pragma(self, name: str) -> Any:
         return self.connection.execute(f"PRAGMA {name}").fetchone()[0]
