@@ -303,3 +303,13 @@ def test_one_command_judges_a_run_anew_from_its_files(
     assert run.claims.read_bytes() == before
     assert main(["claims", "--run-dir", str(tmp_path), "--pair", "qwen"]) == 0
     assert {row["pair"] for row in read_claims(run.claims)} == {"qwen"}
+
+
+def test_what_takes_weight_from_a_gain_stands_beside_its_claim(frames: dict[str, pd.DataFrame]) -> None:
+    alike, again = frames["similarity"], frames["similarity"]["quantity"] == "teacher_resample"
+    base = alike[alike["quantity"] == "base"].assign(quantity="teacher_resample")
+    less = {**frames, "similarity": pd.concat([alike[~again], base])}
+    beside = row(claims.claim_table(less), "raises similarity")
+    plain = row(claims.claim_table({**frames, "similarity": alike[~again]}), "raises similarity")
+    assert beside["this run"].startswith(f"{plain['this run']}. By estimate the student is nearer")
+    assert beside["this run"].endswith("similarity says little here") and beside["verdict"] == "supported"

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from bbi_utils.paths import RunPaths
-from bbi_utils.report import claims, gains, judging, planted, reading, sites, summaries
+from bbi_utils.report import claims, gains, judging, planted, reading, sentences, sites, summaries
 from bbi_utils.report.labels import plain_zero
 
 NULL = "teacher_resample"
@@ -195,10 +195,12 @@ def test_tests_are_counted_and_one_that_stays_open_says_so() -> None:
     ]
     tests = table("contrast test n p queries", *rows)
     assert reading.tested(tests).endswith(
-        "base student: 1 of 2 tests rejects; watched, undecided after 90 queries."
+        "base student: 1 of 2 tests rejects at 5% each; watched, undecided after 90 queries."
     )
     told = tests.replace({"p": {0.2: 0.04}}).fillna({"queries": 40.0})
-    assert reading.tested(told).endswith("2 of 2 tests reject; watched, two models after 40 queries.")
+    assert reading.tested(told).endswith(
+        "2 of 2 tests reject at 5% each; watched, two models after 40 queries."
+    )
 
 
 def test_a_test_that_rejects_on_the_null_control_is_trusted_nowhere_else_without_a_word() -> None:
@@ -253,7 +255,7 @@ def test_content_that_got_worse_is_a_finding_and_too_few_prompts_leave_it_undeci
 def test_content_lost_over_all_prompts_is_the_quantity_of_the_claims() -> None:
     planted_loss = answers(0.8, 0.75, n=60)
     row = summaries.content_lost(planted_loss).set_index("contrast").loc["base - distilled"]
-    assert f"after, undecided (lost {reading.value(row, 'lost')});" in reading.content(planted_loss)
+    assert f"after, undecided (lost {sentences.value(row, 'lost')});" in reading.content(planted_loss)
 
 
 def judged(*rows: tuple[str, str, bool, float]) -> pd.DataFrame:
@@ -378,12 +380,16 @@ def test_no_zero_has_a_minus_sign_and_no_other_text_loses_one() -> None:
 
 def test_buying_is_read_from_the_mean_over_the_budgets() -> None:
     a, b = "disagreement_known", "diversity"
-    rows = [(a, 0, 0.02, 0.01, 0.03), (a, 16, 0.02, -1.0, 1.0), (a, 32, -0.1, -1.0, 1.0)]
-    rows += [(b, 0, 0.0, -0.1, 0.1), (b, 16, 0.1, -1.0, 1.0), (b, 32, 0.1, -1.0, 1.0)]
+    rows = [(a, 0, 0.02, 0.01, 0.03), (a, 16, 0.02, -1.0, 1.0), (a, 32, -0.1, -0.15, -0.05)]
+    rows += [(b, 0, 0.0, -0.1, 0.1), (b, 16, 0.1, 0.05, 0.15), (b, 32, 0.1, 0.05, 0.15)]
     said = gains.bought(table("strategy budget gain lower upper", *rows))
-    assert "disagreement, all known: better than random on average (0.020 [0.010, 0.030]), above " in said
-    assert "random at 1 of 2 budgets" in said
-    assert "diversity: undecided on average (0.000 [-0.100, 0.100]), above random at 2 of 2 budgets" in said
+    assert (
+        "disagreement, all known: better than random on average (0.020 [0.010, 0.030]), better at 0, " in said
+    )
+    assert (
+        "worse at 1, undecided at 1; diversity: undecided on average (0.000 [-0.100, 0.100]), better at 2, w"
+        in said
+    )
     alone = table("strategy budget gain lower upper", (a, 0, 0.1, np.nan, np.nan))
     assert "all known: undecided on average (0.100, no interval)" in gains.bought(alone)
 

@@ -26,7 +26,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.games.folds import assign_folds, checked_pairs, questions
 from bbi_utils.games.inference.exact import check_confidence
 from bbi_utils.games.player import HeldOut, Maker, Player, Remembering, held_out, right
-from bbi_utils.games.queries import FEWEST_GROUPS, PARTITIONS, ROUNDING, outcome_bounds
+from bbi_utils.games.queries import FEWEST_GROUPS, PARTITIONS, dealt, decided, outcome_bounds
 from bbi_utils.games.scores import ROW, SCORE_COLUMNS, SHOWN, checked, units
 
 POOL = 25  # prompts on offer
@@ -175,17 +175,12 @@ def _curves(folds: Sequence[Fold], pool: int, rng: np.random.Generator) -> dict[
     """Order -> mean outcome after 1 to `pool` queries, shape (pool,), over random divisions into pools."""
     total, pools = dict.fromkeys(ORDERS, np.zeros(pool)), 0
     for right_by, worth in folds:
-        count = len(worth) // pool
-        dealt = rng.permuted(np.tile(np.arange(len(worth)), (PARTITIONS, 1)), axis=1)
-        dealt = dealt[:, : count * pool].reshape(-1, pool)
-        best = np.take_along_axis(dealt, np.argsort(-worth[dealt], axis=1, kind="stable"), axis=1)
-        for order, asked in (("random", dealt), ("chosen", best)):
+        any_, pools = dealt(len(worth), pool, rng), pools + len(worth) // pool
+        best = np.take_along_axis(any_, np.argsort(-worth[any_], axis=1, kind="stable"), axis=1)
+        for order, asked in zip(ORDERS, (any_, best), strict=True):
             each = right_by[asked]
-            summed = each.cumsum(axis=1)
-            tied = np.abs(summed) <= ROUNDING * np.abs(each).cumsum(axis=1)
-            outcome = np.where(tied, 0.0, np.sign(summed)).mean(axis=2)
-            total[order] = total[order] + outcome.sum(axis=0) / PARTITIONS
-        pools += count
+            said = decided(each.cumsum(axis=1), np.abs(each).cumsum(axis=1))
+            total[order] = total[order] + said.mean(axis=2).sum(axis=0) / PARTITIONS
     return {order: summed / pools for order, summed in total.items()}
 
 

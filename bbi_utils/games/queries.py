@@ -106,7 +106,7 @@ def _grouped(table: pd.DataFrame, q: int, *, seed: int) -> pd.DataFrame:
     table = table.dropna(subset="prompt_id")
     keys = [*ROW, "shown", "fold", "prompt_id"]
     sums = table.groupby(keys, sort=False, as_index=False)[["score", "size"]].sum()
-    said = np.where(sums["score"].abs() <= ROUNDING * sums["size"], 0.0, np.sign(sums["score"]))
+    said = decided(sums["score"].to_numpy(), sums["size"].to_numpy())
     sign = np.where(sums["shown"] == "student", -1.0, 1.0)
     return sums.drop(columns="size").assign(correct=(1 + sign * said) / 2)
 
@@ -159,16 +159,24 @@ def _mean_outcome(folds: list[np.ndarray], begins: list[np.ndarray], q: int, *, 
     """
     total, groups = 0.0, 0
     for fold, (right, starts) in enumerate(zip(folds, begins, strict=True)):
-        count, rng = len(starts) // q, np.random.default_rng([seed, q, fold])
-        order = rng.permuted(np.tile(np.arange(len(starts)), (PARTITIONS, 1)), axis=1)[:, : count * q]
-        sizes = np.diff(starts, append=len(right))
-        order = starts[order] + rng.integers(sizes[order])
-        grouped = right[order].reshape(PARTITIONS, count, q, right.shape[1])
-        summed = grouped.sum(axis=2)
-        tied = np.abs(summed) <= ROUNDING * np.abs(grouped).sum(axis=2)
-        total += float(np.where(tied, 0.0, np.sign(summed)).mean(axis=2).sum()) / PARTITIONS
-        groups += count
+        rng = np.random.default_rng([seed, q, fold])
+        order, sizes = dealt(len(starts), q, rng), np.diff(starts, append=len(right))
+        each = right[starts[order] + rng.integers(sizes[order])]
+        said = decided(each.sum(axis=1), np.abs(each).sum(axis=1))
+        total += float(said.mean(axis=1).sum()) / PARTITIONS
+        groups += len(starts) // q
     return total / groups
+
+
+def dealt(n: int, size: int, rng: np.random.Generator) -> np.ndarray:
+    """`PARTITIONS` random divisions of n places into groups, shape (PARTITIONS * (n // size), size)."""
+    order = rng.permuted(np.tile(np.arange(n), (PARTITIONS, 1)), axis=1)
+    return order[:, : n - n % size].reshape(-1, size)
+
+
+def decided(summed: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Outcomes 1, -1, or 0 where tied, of sums of scores and of the scores' sizes."""
+    return np.where(np.abs(summed) <= ROUNDING * sizes, 0.0, np.sign(summed))
 
 
 def _right(part: pd.DataFrame, key: tuple[object, ...]) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -207,7 +207,9 @@ def _strongest(advantage: pd.DataFrame) -> tuple[str, str]:
 
 def _prepared(frames: Frames) -> dict[str, pd.DataFrame]:
     """The frames, with what a sentence puts side by side in one row."""
-    judged, tests = frames["judge"], frames["tests"]
+    from bbi_utils.report.gains import cautions
+
+    judged, tests, alike = frames["judge"], frames["tests"], frames["similarity"]
     kept = judged[judged["quantity"] == "kept_fraction"].set_index(["pair", "contrast"])["estimate"]
     found = {"judge": judged.join(kept.rename("kept"), on=["pair", "contrast"])}
     after = tests["queries"].map("after {:.0f} queries".format)
@@ -215,6 +217,8 @@ def _prepared(frames: Frames) -> dict[str, pd.DataFrame]:
     found["tests"] = tests.assign(
         kind=tests["test"].str.partition(",")[0], found=after.where(tests["queries"].notna(), never)
     )
+    less = {pair: "".join(f". {one}" for one in cautions(rows)) for pair, rows in alike.groupby("pair")}
+    found["similarity"] = alike.assign(cautions=alike["pair"].map(less))
     asked = frames["verdicts"]
     found["verdicts"] = asked.assign(lower=asked["floor"].clip(lower=0), upper=asked["ceiling"])
     found["beyond"] = _beyond(frames["advantage"], frames["limit"])

@@ -9,7 +9,7 @@ from bbi_utils.games.inference.clusters import lowest
 from bbi_utils.games.inference.exact import Counts, binomial_lower
 from bbi_utils.games.scores import units
 from bbi_utils.report.labels import name_of, words
-from bbi_utils.report.reading import each_pair, value, verdict
+from bbi_utils.report.sentences import each_pair, value, verdict
 from bbi_utils.responses.answers import NULL
 
 QUANTITIES = ("kept_fraction", "consistent_advantage", "all_pairs_advantage", "first_position_rate")

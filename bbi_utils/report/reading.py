@@ -6,8 +6,7 @@ of the frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,18 +14,9 @@ import pandas as pd
 
 from bbi_utils.games.inference.simultaneous import half_width, simultaneous
 from bbi_utils.games.scores import units
-from bbi_utils.report.labels import (
-    decimals,
-    ends,
-    listed,
-    name_of,
-    p_value,
-    pair_title,
-    pairs_in,
-    plain_zero,
-    with_game,
-    words,
-)
+from bbi_utils.report.labels import listed, name_of, with_game, words
+from bbi_utils.report.labels import plain_zero as plain_zero  # notebooks say it of their own sentences
+from bbi_utils.report.sentences import doubt, each_pair, short_p, value, verdict
 from bbi_utils.report.summaries import content_lost
 from bbi_utils.responses.answers import NULL
 
@@ -34,30 +24,11 @@ ROUNDED = "teacher_4bit"
 FEW = 0.02  # of the answers may be cut off: the claims ask that 98 % end by themselves
 
 
-def each_pair(say: Callable[..., str]) -> Callable[..., str]:
-    """What `say` says of each pair's rows; of a pair of which it says nothing, no bullet."""
-
-    @wraps(say)
-    def bullets(frame: pd.DataFrame, **keywords: float) -> str:
-        parts = {pair: frame[frame["pair"] == pair] for pair in pairs_in(frame["pair"])}
-        said = {pair: say(rows, **keywords) for pair, rows in parts.items()}
-        lines = (f"- **{pair_title(pair)}.** {plain_zero(text)}" for pair, text in said.items() if text)
-        return "\n".join(lines)
-
-    return bullets
-
-
 def show(*texts: str) -> None:
     """The texts in a notebook, as Markdown; an empty one is left out."""
     from IPython.display import Markdown, display
 
     display(*(Markdown(text) for text in texts if text))
-
-
-def value(row: pd.Series, column: str) -> str:
-    if np.isnan(row["lower"]):  # of one seed alone
-        return f"{decimals(row[column])}, no interval"
-    return f"{decimals(row[column])} {ends(row['lower'], row['upper'])}"
 
 
 def extreme(values: pd.Series, *, least: bool = False) -> str:
@@ -78,21 +49,6 @@ def _name(adversary: str, game: str) -> str:
 
 def _lie(count: int, of: int) -> str:
     return f"{count} of {of} rows {'lies' if count == 1 else 'lie'} above chance"
-
-
-def short_p(p: float) -> str:
-    return f"p = {p:.2f}" if p >= 0.1 else p_value(p)  # of a large one two digits say enough
-
-
-def doubt(p: float, null: float, *, confidence: float) -> str:
-    """What a rejection is worth whose test rejects on the null control, too; of any other nothing is said."""
-    if max(p, null) > 1 - confidence:
-        return ""
-    return f"**that test rejects on the null control, too ({short_p(null)}): near that size p proves little**"
-
-
-def verdict(row: pd.Series, up: str, down: str) -> str:
-    return up if row["lower"] > 0 else down if row["upper"] < 0 else "undecided"
 
 
 @each_pair
@@ -231,13 +187,15 @@ def tested(tests: pd.DataFrame, *, confidence: float = 0.95) -> str:
     """How many tests tell two models, and after how many queries the one that may be watched does.
 
     tests: columns contrast, test, n, p, queries, as notebook 06 writes them. The null is `null_p_values`'.
+    Here each test stands by itself; the claims ask of several kernel tests together (Bonferroni).
     """
+    level = f"at {1 - confidence:.0%} each"
     said, nulls = [], dict(tests.loc[tests["contrast"] == NULL, ["test", "p"]].to_numpy())
     for contrast, rows in tests[tests["contrast"] != NULL].groupby("contrast", sort=False):
         when, n = rows["queries"].min(), rows["n"].max()
         watched = f"undecided after {n}" if np.isnan(when) else f"two models after {when:.0f}"
         count = (rows["p"] <= 1 - confidence).sum()
-        found = f"{count} of {len(rows)} tests {'rejects' if count == 1 else 'reject'}"
+        found = f"{count} of {len(rows)} tests {'rejects' if count == 1 else 'reject'} {level}"
         said.append(f"{name_of(str(contrast))}: {found}; watched, {watched} queries")
         for row in rows.itertuples():
             if why := doubt(row.p, nulls.get(row.test, 1.0), confidence=confidence):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from bbi_utils.report.labels import name_of, words
-from bbi_utils.report.reading import doubt, each_pair, short_p
+from bbi_utils.report.sentences import doubt, each_pair, short_p
 from bbi_utils.responses.answers import NULL
 
 

@@ -86,7 +86,7 @@ def summarise(
 ) -> dict[str, pd.DataFrame]:
     """Every small frame by name, intervals included; the names are those of the CSV files of a run.
 
-    planted: pair -> the categories in which its models were made to differ most, where that is known.
+    planted: pair -> the categories in which its models got most emphasis, where that is known.
 
     similarity, advantage, difference, categories, heterogeneity, concentration, artifacts, queries, judge,
     judge_drop, budget, budget_gain, budget_joint, content, removals, tests, verdicts, bounds, answers,
