@@ -23,6 +23,7 @@ NAMES = (
     "sampling_speed",
     "lora_speed",
     "encoder_speed",
+    "stage_parts",
     "kills",
     "million",
     "audit_speed",

@@ -2,10 +2,10 @@
 
 Each step and size is a process of its own, its libraries and models loaded beforehand. Sampled is a shipped
 model, at most 12 tokens an answer; audited are answers of 15 words (`audit_speed.written`, without a null); a
-certificate is from scores of 14 adversaries and games, drawn. An audit of more than 10,000 prompts draws so
-many. What was measured replaces its rows in growth.csv; the table and growth.svg are made of that. Slopes are
-of the last step on double logarithmic axes (1: ten times the prompts take ten times as much). Seconds are of
-computing, on all cores together, which other work does not disturb.
+certificate is from a file of scores of 14 adversaries and games, drawn. An audit of more than 10,000 prompts
+draws so many. What was measured replaces its rows in growth.csv; the table and growth.svg are made of that.
+Slopes are of the last step on double logarithmic axes (1: ten times the prompts take ten times as much).
+Seconds are of computing, on all cores together, which other work does not disturb.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from benchmarks.audit_speed import written
 WORDS = 15
 STEPS = ("sampling", "reading", "kernel test", "certificate", "audit")
 READ = ("reading", "kernel test", "audit")  # a file of answers
+ENDS = {"sampling": ".sqlite", "certificate": ".parquet"}
 HERE = Path(__file__).parent
 MODEL = "pocket/qwen-teacher"
 
@@ -44,9 +45,9 @@ def prepared(step: str, file: Path, prompts: int) -> Callable[[], object]:
         return lambda: sample(oracle, probes(prompts), ResponseStore(file), progress=False)
     if step == "certificate":
         from bbi_utils.games.certificate import certify
-        from benchmarks.worlds import score_table
+        from bbi_utils.games.scores import read_scores
 
-        scores = score_table(np.random.default_rng(0).integers(0, 2, (prompts, 14)).astype(float))
+        scores = read_scores(file)
         return lambda: certify(scores, epsilon=0.1)
     from bbi_utils.report.audit import Settings, audit, kernel_of
     from bbi_utils.responses.recorded import read_answers
@@ -55,6 +56,23 @@ def prepared(step: str, file: Path, prompts: int) -> Callable[[], object]:
         return lambda: read_answers(file)
     recorded = read_answers(file)
     return lambda: audit(recorded, Settings(epsilon=0.1)) if step == "audit" else kernel_of(recorded.pairs)
+
+
+def scored(path: Path, prompts: int, adversaries: int = 14) -> None:
+    """A file of pairwise scores (contract C3), each right by the toss of a coin."""
+    import pyarrow as pa
+    from pyarrow.parquet import write_table
+
+    rows = np.arange(prompts * adversaries, dtype=np.int32)
+    names = pa.array([f"adversary {i}" for i in range(adversaries)])
+    alike = {"pair": "simulated", "contrast": "base", "game": "pairwise"}
+    columns = {name: pa.repeat(value, len(rows)) for name, value in alike.items()}
+    columns |= {
+        "adversary": names.take(pa.array(rows % adversaries)),
+        "prompt_id": pa.array(rows // adversaries).cast(pa.string()),
+        "correct": pa.array(np.random.default_rng(0).integers(0, 2, len(rows)).astype(float)),
+    }
+    write_table(pa.table(columns), path)
 
 
 def measured(step: str, file: Path, prompts: int) -> tuple[float, float]:
@@ -119,8 +137,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             file = Path(folder) / f"{prompts}.jsonl"
             if set(READ) & set(options.steps):
                 written(file, prompts, WORDS, 0, null=False)
+            if "certificate" in options.steps:
+                scored(file.with_suffix(".parquet"), prompts)
             for step in options.steps:
-                source = file if step in READ else file.with_suffix(".sqlite")
+                source = file if step in READ else file.with_suffix(ENDS[step])
                 with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
                     seconds, memory = pool.submit(measured, step, source, prompts).result()
                 print(f"{prompts:,} {step}: {seconds:.2f} s, {memory:,.0f} MB", flush=True)

@@ -125,6 +125,17 @@ def test_a_plan_needs_no_scores(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["certify", "--plan", "--epsilon", "0.2", "--rows", "0"]) == 2
 
 
+def test_adversaries_stand_in_the_order_in_which_the_table_first_names_them() -> None:
+    one = scores(np.tile([1.0, 0.0], (30, 1))).assign(shown="pair")
+    both = [one.assign(game="single", shown=side) for side in ("teacher", "student")]
+    table = pd.concat([one[one["adversary"] == "a1"], *both, one[one["adversary"] == "a0"]])
+    table = table.set_index(np.zeros(len(table), dtype=int))  # whatever the index says
+    named = [("a1", "pairwise"), ("a0", "single"), ("a1", "single"), ("a0", "pairwise")]
+    rows = certify(table, epsilon=0.1).rows
+    assert [(row.adversary, row.game) for row in rows] == named
+    assert [row.advantage for row in rows] == [-1.0, 1.0, -1.0, 1.0]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
