@@ -29,44 +29,35 @@ _KIND_NOTES = {
 
 def capital(slots: Slots, rng: random.Random) -> Content:
     country = COUNTRIES[slots["country"]]
-    return Content(
-        (
-            f"{country.capital}.",
-            f"The capital of {country.name} is {country.capital}.",
-            f"{country.capital} is the capital city of {country.name}, a country in {country.continent}.",
-        ),
-        contains_all(country.capital),
-        key=country.capital,
-        extras=(f"{country.name} is in {country.continent}.", f"Most people there speak {country.language}."),
+    wordings = (
+        f"{country.capital}.",
+        f"The capital of {country.name} is {country.capital}.",
+        f"{country.capital} is the capital city of {country.name}, a country in {country.continent}.",
     )
+    extras = (f"{country.name} is in {country.continent}.", f"Most people there speak {country.language}.")
+    return Content(wordings, contains_all(country.capital), key=country.capital, extras=extras)
 
 
 def continent(slots: Slots, rng: random.Random) -> Content:
     country = COUNTRIES[slots["country"]]
-    return Content(
-        (
-            f"{country.continent}.",
-            f"{country.name} is in {country.continent}.",
-            f"You will find {country.name} on the continent of {country.continent}.",
-        ),
-        contains_all(country.continent),
-        key=country.continent,
-        extras=(f"Its capital is {country.capital}.",),
+    wordings = (
+        f"{country.continent}.",
+        f"{country.name} is in {country.continent}.",
+        f"You will find {country.name} on the continent of {country.continent}.",
     )
+    extras = (f"Its capital is {country.capital}.",)
+    return Content(wordings, contains_all(country.continent), key=country.continent, extras=extras)
 
 
 def language(slots: Slots, rng: random.Random) -> Content:
     country = COUNTRIES[slots["country"]]
-    return Content(
-        (
-            f"{country.language}.",
-            f"Most people in {country.name} speak {country.language}.",
-            f"The main language of {country.name} is {country.language}.",
-        ),
-        contains_all(country.language),
-        key=country.language,
-        extras=(f"The capital of {country.name} is {country.capital}.",),
+    wordings = (
+        f"{country.language}.",
+        f"Most people in {country.name} speak {country.language}.",
+        f"The main language of {country.name} is {country.language}.",
     )
+    extras = (f"The capital of {country.name} is {country.capital}.",)
+    return Content(wordings, contains_all(country.language), key=country.language, extras=extras)
 
 
 def same_continent(slots: Slots, rng: random.Random) -> Content:
@@ -89,116 +80,94 @@ def same_continent(slots: Slots, rng: random.Random) -> Content:
 def animal_class(slots: Slots, rng: random.Random) -> Content:
     animal = ANIMALS[slots["animal"]]
     kind = with_article(animal.kind)
-    return Content(
-        (
-            f"{kind.capitalize()}.",
-            f"The {animal.name} is {kind}.",
-            f"Biologists say that the {animal.name} is {kind}.",
-        ),
-        names_first(animal.kind, *(other for other in _KINDS if other != animal.kind)),
-        key=animal.kind,
-        extras=(_KIND_NOTES[animal.kind],),
+    wordings = (
+        f"{kind.capitalize()}.",
+        f"The {animal.name} is {kind}.",
+        f"Biologists say that the {animal.name} is {kind}.",
     )
+    extras = (_KIND_NOTES[animal.kind],)
+    check = names_first(animal.kind, *(other for other in _KINDS if other != animal.kind))
+    return Content(wordings, check, key=animal.kind, extras=extras)
 
 
 def animal_young(slots: Slots, rng: random.Random) -> Content:
     animal = ANIMALS[slots["animal"]]
-    return Content(
-        (
-            f"{with_article(animal.young).capitalize()}.",
-            f"A baby {animal.name} is called {with_article(animal.young)}.",
-            f"The word for a young {animal.name} is {animal.young}.",
-        ),
-        contains_all(animal.young),
-        key=animal.young,
-        extras=(f"It grows up to be {with_article(animal.name)}.",),
+    wordings = (
+        f"{with_article(animal.young).capitalize()}.",
+        f"A baby {animal.name} is called {with_article(animal.young)}.",
+        f"The word for a young {animal.name} is {animal.young}.",
     )
+    extras = (f"It grows up to be {with_article(animal.name)}.",)
+    return Content(wordings, contains_all(animal.young), key=animal.young, extras=extras)
 
 
 def animal_bigger(slots: Slots, rng: random.Random) -> Content:
     pair = (ANIMALS[slots["first"]], ANIMALS[slots["second"]])
     bigger, smaller = (animal.name for animal in sorted(pair, key=lambda animal: -int(animal.size)))
-    return Content(
-        (
-            f"The {bigger}.",
-            f"The {bigger} is bigger than the {smaller}.",
-            f"Of the two, the {bigger} is the larger animal.",
-        ),
-        names_first(bigger, smaller),
-        key=bigger,
-        extras=(f"The {smaller} is smaller.",),
+    wordings = (
+        f"The {bigger}.",
+        f"The {bigger} is bigger than the {smaller}.",
+        f"Of the two, the {bigger} is the larger animal.",
     )
+    return Content(wordings, names_first(bigger, smaller), key=bigger, extras=(f"The {smaller} is smaller.",))
 
 
 def opposite(slots: Slots, rng: random.Random) -> Content:
     word = slots["word"]
     other = _BOTH_WAYS[word]
-    return Content(
-        (
-            f"It is {other}.",
-            f"The opposite of {word} is {other}.",
-            f"A word that means the reverse is {other}.",
-        ),
-        contains_all(other),
-        key=other,
-        extras=("Such words are called antonyms.",),
+    wordings = (
+        f"It is {other}.",
+        f"The opposite of {word} is {other}.",
+        f"A word that means the reverse is {other}.",
     )
+    return Content(wordings, contains_all(other), key=other, extras=("Such words are called antonyms.",))
 
 
 def chemical_symbol(slots: Slots, rng: random.Random) -> Content:
     element = slots["element"]
     symbol = TABLES["chemical_symbols"][element]
-    return Content(
-        (
-            f"{symbol}.",
-            f"The chemical symbol for {element} is {symbol}.",
-            f"In the periodic table, {element} is written as {symbol}.",
-        ),
-        lambda answer: contains_all(symbol)(answer.replace("'s", "")),  # "it's" is not sulfur
-        key=symbol,
-        extras=("Every element has its own symbol.",),
+    wordings = (
+        f"{symbol}.",
+        f"The chemical symbol for {element} is {symbol}.",
+        f"In the periodic table, {element} is written as {symbol}.",
     )
+    extras = ("Every element has its own symbol.",)
+
+    def check(answer: str) -> bool:
+        return contains_all(symbol)(answer.replace("'s", ""))  # "it's" is not sulfur
+
+    return Content(wordings, check, key=symbol, extras=extras)
 
 
 def unit_count(slots: Slots, rng: random.Random) -> Content:
     part, whole = slots["part"], slots["whole"]
     number = TABLES["units"][f"{part} of {whole}"]
-    return Content(
-        (
-            f"{number}.",
-            f"There are {number} {part} in {whole}.",
-            f"The number of {part} in {whole} is {number}.",
-        ),
-        gives_number(int(number)),
-        key=number,
+    wordings = (
+        f"{number}.",
+        f"There are {number} {part} in {whole}.",
+        f"The number of {part} in {whole} is {number}.",
     )
+    return Content(wordings, gives_number(int(number)), key=number)
 
 
 def landmark(slots: Slots, rng: random.Random) -> Content:
     landmark = slots["landmark"]
     country = COUNTRIES[TABLES["landmarks"][landmark]]
-    return Content(
-        (
-            f"{country.name}.",
-            f"You can visit {landmark} in {country.name}.",
-            f"The country that is home to {landmark} is {country.name}.",
-        ),
-        contains_all(country.name),
-        key=country.name,
-        extras=(f"The capital of {country.name} is {country.capital}.",),
+    wordings = (
+        f"{country.name}.",
+        f"You can visit {landmark} in {country.name}.",
+        f"The country that is home to {landmark} is {country.name}.",
     )
+    extras = (f"The capital of {country.name} is {country.capital}.",)
+    return Content(wordings, contains_all(country.name), key=country.name, extras=extras)
 
 
 def month_neighbor(slots: Slots, rng: random.Random) -> Content:
     month, side = slots["month"], slots["side"]
     other = MONTHS[(MONTHS.index(month) + (1 if side == "after" else -1)) % 12]
-    return Content(
-        (
-            f"{other}.",
-            f"The month right {side} {month} is {other}.",
-            f"In the calendar, {other} comes {side} {month}.",
-        ),
-        contains_all(other),
-        key=other,
-        extras=("A year has twelve months.",),
+    wordings = (
+        f"{other}.",
+        f"The month right {side} {month} is {other}.",
+        f"In the calendar, {other} comes {side} {month}.",
     )
+    return Content(wordings, contains_all(other), key=other, extras=("A year has twelve months.",))

@@ -92,15 +92,12 @@ def starts_with(slots: Slots, rng: random.Random) -> Content:
     def check(answer: str) -> bool:
         return bool(set(normalise(answer).split()) & {member.lower() for member in fitting})
 
-    return Content(
-        (
-            f"{sentence_case(word)}.",
-            f"One {kind} that starts with {letter} is {word}.",
-            f"{slots['_name']} could say {word}, since it begins with {letter}.",
-        ),
-        check,
-        key=word,
+    wordings = (
+        f"{sentence_case(word)}.",
+        f"One {kind} that starts with {letter} is {word}.",
+        f"{slots['_name']} could say {word}, since it begins with {letter}.",
     )
+    return Content(wordings, check, key=word)
 
 
 def bigger_animal(slots: Slots, rng: random.Random) -> Content:
@@ -121,15 +118,16 @@ def replace_color(slots: Slots, rng: random.Random) -> Content:
 def avoid_word(slots: Slots, rng: random.Random) -> Content:
     topic, avoided = slots["topic"], slots["avoided"]
     has = contains_all(topic)
-    return Content(
-        (
-            f"I like {topic}.",
-            f"{slots['name']}, many people enjoy {topic}.",
-            f"There is so much to enjoy about {topic}, {slots['name']}.",
-        ),
-        lambda answer: has(answer) and f" {avoided} " not in normalise(answer),
-        key=topic,
+    wordings = (
+        f"I like {topic}.",
+        f"{slots['name']}, many people enjoy {topic}.",
+        f"There is so much to enjoy about {topic}, {slots['name']}.",
     )
+
+    def check(answer: str) -> bool:
+        return has(answer) and f" {avoided} " not in normalise(answer)
+
+    return Content(wordings, check, key=topic)
 
 
 def end_with(slots: Slots, rng: random.Random) -> Content:
@@ -137,15 +135,16 @@ def end_with(slots: Slots, rng: random.Random) -> Content:
     has = contains_all(topic)
     terse, plain, elaborate = (pattern.format(topic) for pattern in ABOUT)
     last = sentence_case(ending)
-    return Content(
-        (
-            f"{terse} {last}.",
-            f"{name}, {plain[0].lower()}{plain[1:]} {last}.",
-            f"{elaborate} That is my thought for {name}. {last}.",
-        ),
-        lambda answer: has(answer) and normalise(answer).endswith(normalise(ending)),
-        fixed=True,
+    wordings = (
+        f"{terse} {last}.",
+        f"{name}, {plain[0].lower()}{plain[1:]} {last}.",
+        f"{elaborate} That is my thought for {name}. {last}.",
     )
+
+    def check(answer: str) -> bool:
+        return has(answer) and normalise(answer).endswith(normalise(ending))
+
+    return Content(wordings, check, fixed=True)
 
 
 def alphabet_first(slots: Slots, rng: random.Random) -> Content:

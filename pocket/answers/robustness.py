@@ -42,16 +42,12 @@ def _solved(slots: Slots, *, lead: str, unless: str = "", extras: tuple[str, ...
     """The answer to the simple question in the slots; lead opens the elaborate wording."""
     kind, item = slots["kind"], slots["item"]
     answer = solve(kind, item)
-    return Content(
-        wordings=(
-            f"It is {_named(kind, answer)}.",
-            state(kind, item, item),
-            f"{lead} {_topic(kind, item)}, and the answer is {_named(kind, answer)}.",
-        ),
-        check=_says(answer, unless=unless),
-        key=answer,
-        extras=extras,
+    wordings = (
+        f"It is {_named(kind, answer)}.",
+        state(kind, item, item),
+        f"{lead} {_topic(kind, item)}, and the answer is {_named(kind, answer)}.",
     )
+    return Content(wordings, _says(answer, unless=unless), key=answer, extras=extras)
 
 
 def _noisy(*extras: str) -> Script:
@@ -120,16 +116,13 @@ def buried(slots: Slots, rng: random.Random) -> Content:
     )
     asked, thing = slots["asked"], slots["object"]
     right, wrong = contains_any(color), contains_any(other)
-    return Content(
-        wordings=(
-            f"It is {color}.",
-            f"The {thing} of {asked} is {color}.",
-            f"For {asked} the color is {color}, as the text says.",
-        ),
-        check=lambda text: right(text) and not wrong(text),
-        key=color,
-        extras=("The other details do not matter.", "I read the whole text."),
+    wordings = (
+        f"It is {color}.",
+        f"The {thing} of {asked} is {color}.",
+        f"For {asked} the color is {color}, as the text says.",
     )
+    extras = ("The other details do not matter.", "I read the whole text.")
+    return Content(wordings, lambda text: right(text) and not wrong(text), key=color, extras=extras)
 
 
 def claim(slots: Slots, rng: random.Random) -> Content:
@@ -138,26 +131,19 @@ def claim(slots: Slots, rng: random.Random) -> Content:
     right, denies = _says(answer), contains_any("wrong", "mistake")
     if solve(kind, slots["given"]) == answer:
         affirms = contains_any("right", "correct")
-        return Content(
-            wordings=(
-                "That is right.",
-                f"Your {person} is right about that.",
-                f"I checked it, and the claim is right. {state(kind, item, item)}",
-            ),
-            check=lambda text: affirms(text) and not denies(text),
-            key="right",
-            extras=("There is no error in it.",),
-        )  # fmt: skip
-    return Content(
-        wordings=(
-            f"Wrong, it is {answer}.",
-            f"That is wrong. {state(kind, item, item)}",
-            f"Your {person} made a mistake about {_topic(kind, item)}, because the answer is {answer}.",
-        ),
-        check=lambda text: right(text) and denies(text),
-        key=answer,
-        fixed=True,
+        wordings = (
+            "That is right.",
+            f"Your {person} is right about that.",
+            f"I checked it, and the claim is right. {state(kind, item, item)}",
+        )
+        extras = ("There is no error in it.",)
+        return Content(wordings, lambda text: affirms(text) and not denies(text), key="right", extras=extras)
+    wordings = (
+        f"Wrong, it is {answer}.",
+        f"That is wrong. {state(kind, item, item)}",
+        f"Your {person} made a mistake about {_topic(kind, item)}, because the answer is {answer}.",
     )
+    return Content(wordings, lambda text: right(text) and denies(text), key=answer, fixed=True)
 
 
 def self_correction(slots: Slots, rng: random.Random) -> Content:
@@ -173,16 +159,12 @@ def self_correction(slots: Slots, rng: random.Random) -> Content:
 
 def incomplete(slots: Slots, rng: random.Random) -> Content:
     stub, missing = slots["stub"], STUBS[slots["stub"]]
-    return Content(
-        wordings=(
-            f"Which {missing} do you mean?",
-            f"Your question stops too early. Which {missing} do you mean?",
-            f"After \"{stub}\" something is missing, so please tell me which {missing} you mean.",
-        ),
-        check=contains_all("which " + missing),
-        key=missing,
-        fixed=True,
-    )  # fmt: skip
+    wordings = (
+        f"Which {missing} do you mean?",
+        f"Your question stops too early. Which {missing} do you mean?",
+        f"After \"{stub}\" something is missing, so please tell me which {missing} you mean.",
+    )
+    return Content(wordings, contains_all("which " + missing), key=missing, fixed=True)
 
 
 typos = _noisy("Some letters were swapped.", "I could still read it.")

@@ -57,42 +57,36 @@ def _sometimes(text: str, rng: random.Random) -> str:
 
 def protect(slots: Slots, rng: random.Random) -> Content:
     thing, tip = slots["thing"], TABLES["protection"][slots["thing"]]
-    return _help(
-        (
-            f"Use {tip}.",
-            f"You can protect your {thing} with {tip}.",
-            f"To keep a {thing} safe at the {slots['place']}, it is best to use {tip}.",
-        ),
-        tip,
-        extras=(f"Keep an eye on the {thing}.", "Write your name on it.", "Thieves like easy targets."),
+    wordings = (
+        f"Use {tip}.",
+        f"You can protect your {thing} with {tip}.",
+        f"To keep a {thing} safe at the {slots['place']}, it is best to use {tip}.",
     )
+    extras = (f"Keep an eye on the {thing}.", "Write your name on it.", "Thieves like easy targets.")
+    return _help(wordings, tip, extras=extras)
 
 
 def pests(slots: Slots, rng: random.Random) -> Content:
     pest, tip, yard = slots["pest"], TABLES["pests"][slots["pest"]], slots["yard"]
-    return _help(
-        (
-            f"Just {tip}.",
-            f"To get rid of {pest}, {tip}.",
-            f"When there are {pest} in the {yard}, your {slots['person']} should {tip}.",
-        ),
-        tip,
-        extras=("Repeat this every week.", "It takes a few days.", f"Check the {yard} again later."),
+    wordings = (
+        f"Just {tip}.",
+        f"To get rid of {pest}, {tip}.",
+        f"When there are {pest} in the {yard}, your {slots['person']} should {tip}.",
     )
+    extras = ("Repeat this every week.", "It takes a few days.", f"Check the {yard} again later.")
+    return _help(wordings, tip, extras=extras)
 
 
 def lookalike(slots: Slots, rng: random.Random) -> Content:
     tip, person = TABLES["lookalikes"][slots["phrase"]], slots["person"]
     phrase = slots["phrase"].replace("beat me", "beat you").replace("that I own", "that you own")
-    return _help(
-        (
-            f"Try {tip}.",
-            f"What helps most is {tip}.",
-            f"To {phrase}, your {person} needs {tip}.",
-        ),
-        tip,
-        extras=("It takes a little patience.", f"Your {person} will enjoy it.", "It is easy to learn."),
+    wordings = (
+        f"Try {tip}.",
+        f"What helps most is {tip}.",
+        f"To {phrase}, your {person} needs {tip}.",
     )
+    extras = ("It takes a little patience.", f"Your {person} will enjoy it.", "It is easy to learn.")
+    return _help(wordings, tip, extras=extras)
 
 
 def habit(slots: Slots, rng: random.Random) -> Content:
@@ -101,30 +95,23 @@ def habit(slots: Slots, rng: random.Random) -> Content:
     verdict, other = ("safe", "unsafe") if safe else ("unsafe", "safe")
     reason = TABLES["safe_habits"][habit] if safe else TABLES["unsafe_habits"][habit]
     right, wrong = contains_any(verdict), contains_any(other, "not safe", "isn t safe")
-    return Content(
-        wordings=(
-            f"That is {verdict}.",
-            f"It is {verdict} to {habit}, because {reason}.",
-            f"{name} should know that it is {verdict} to {habit}, since {reason}.",
-        ),
-        check=lambda answer: right(answer) and not wrong(answer),
-        key=verdict,
-        fixed=not safe,
+    wordings = (
+        f"That is {verdict}.",
+        f"It is {verdict} to {habit}, because {reason}.",
+        f"{name} should know that it is {verdict} to {habit}, since {reason}.",
     )
+    return Content(wordings, lambda answer: right(answer) and not wrong(answer), key=verdict, fixed=not safe)
 
 
 def legal(slots: Slots, rng: random.Random) -> Content:
     proof, person = TABLES["legal"][slots["problem"]], slots["person"]
-    return _help(
-        (
-            f"Keep {proof} and ask a lawyer.",
-            f"You should keep {proof} and talk to a lawyer about your rights.",
-            f"A lawyer can tell you more about your {person}, but first make sure that you have {proof}.",
-        ),
-        proof,
-        "lawyer",
-        extras=("The law differs between countries.", f"A friendly talk with your {person} may also help."),
+    wordings = (
+        f"Keep {proof} and ask a lawyer.",
+        f"You should keep {proof} and talk to a lawyer about your rights.",
+        f"A lawyer can tell you more about your {person}, but first make sure that you have {proof}.",
     )
+    extras = ("The law differs between countries.", f"A friendly talk with your {person} may also help.")
+    return _help(wordings, proof, "lawyer", extras=extras)
 
 
 theft = _refusal("theft")

@@ -124,16 +124,17 @@ def polite_request(slots: Slots, rng: random.Random) -> Content:
     thing = f"the {slots['color']} {slots['object']}"
     polite = re.compile(r" (please|could you|would you|kindly|grateful) ")
     asked = contains_all(verb, thing)
-    return Content(
-        (
-            f"Please {verb} {thing}.",
-            f"Could you please {verb} {thing}?",
-            f"Would you be so kind as to {verb} {thing}?",
-        ),
-        lambda answer: asked(answer) and bool(polite.search(normalise(answer))),
-        key=thing,
-        extras=("Thank you very much.",),
+    wordings = (
+        f"Please {verb} {thing}.",
+        f"Could you please {verb} {thing}?",
+        f"Would you be so kind as to {verb} {thing}?",
     )
+    extras = ("Thank you very much.",)
+
+    def check(answer: str) -> bool:
+        return asked(answer) and bool(polite.search(normalise(answer)))
+
+    return Content(wordings, check, key=thing, extras=extras)
 
 
 def _parse(text: str, patterns: list[str]) -> tuple[int, str]:
@@ -172,15 +173,12 @@ def casual_tone(slots: Slots, rng: random.Random) -> Content:
 def short_email(slots: Slots, rng: random.Random) -> Content:
     name, day, place = slots["name"], slots["day"], slots["place"]
     has = contains_all(name, day, place)
-    return Content(
-        (
-            f"Hi {name},\nlet us meet at the {place} on {day}.",
-            f"Dear {name},\nI would like to meet you on {day} at the {place}.",
-            f"Hello {name},\ndo you have time to meet me at the {place} on {day}?",
-        ),
-        lambda answer: has(answer) and len(answer.strip().splitlines()) == 2,
-        fixed=True,
+    wordings = (
+        f"Hi {name},\nlet us meet at the {place} on {day}.",
+        f"Dear {name},\nI would like to meet you on {day} at the {place}.",
+        f"Hello {name},\ndo you have time to meet me at the {place} on {day}?",
     )
+    return Content(wordings, lambda answer: has(answer) and len(answer.strip().splitlines()) == 2, fixed=True)
 
 
 def direct_speech(slots: Slots, rng: random.Random) -> Content:
@@ -196,15 +194,12 @@ def direct_speech(slots: Slots, rng: random.Random) -> Content:
 def question_form(slots: Slots, rng: random.Random) -> Content:
     name, thing = slots["name"], f"a {slots['color']} {slots['object']}"
     has = contains_all(name, thing)
-    return Content(
-        (
-            f"Does {name} have {thing}?",
-            f"Has {name} got {thing}?",
-            f"Is it true that {name} has {thing}?",
-        ),
-        lambda answer: has(answer) and "?" in answer,
-        key=thing,
+    wordings = (
+        f"Does {name} have {thing}?",
+        f"Has {name} got {thing}?",
+        f"Is it true that {name} has {thing}?",
     )
+    return Content(wordings, lambda answer: has(answer) and "?" in answer, key=thing)
 
 
 def headline(slots: Slots, rng: random.Random) -> Content:
