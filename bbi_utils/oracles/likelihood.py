@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bbi_utils.oracles.base import Sampling
-from bbi_utils.oracles.seeded import nucleus
 from bbi_utils.progress import Progress
 
 if TYPE_CHECKING:
@@ -151,6 +150,8 @@ def probabilities(logits: torch.Tensor, tokens: torch.Tensor, sampling: Sampling
     own = logits.gather(-1, tokens)
     if sampling.temperature == 0:
         return (own >= logits.max(dim=-1, keepdim=True).values - edge).double()
+    from bbi_utils.oracles.seeded import nucleus  # needs torch when imported
+
     scaled, top_p = logits.double() / sampling.temperature, sampling.top_p
     alone = (own.double() / sampling.temperature - scaled.logsumexp(dim=-1, keepdim=True)).exp()
     if top_p == 1:

@@ -15,7 +15,6 @@ from bbi_utils.oracles.adapters import adapter_hash, attach_adapter, resolve_ada
 from bbi_utils.oracles.base import Answer, FinishReason, Request, Said, Sampling, fingerprint_of
 from bbi_utils.oracles.chat import check_vocabulary, conversation_ids, prompt_ids, refuse_thoughts, stop_ids
 from bbi_utils.oracles.checkpoints import Quantisation, empty_cache
-from bbi_utils.oracles.seeded import chooser, noise_processor
 from bbi_utils.progress import Progress
 
 if TYPE_CHECKING:
@@ -196,11 +195,11 @@ class LocalOracle:
 
     def generate(self, prompts: list[list[int]], keys: list[tuple[str, int]], rows: int) -> list[list[int]]:
         """New token ids of each prompt, at most so many rows at once; what follows a stop token is void."""
-        from bbi_utils.oracles import decoding  # needs torch when imported
+        from bbi_utils.oracles import decoding, seeded  # need torch when imported
 
         most = self.sampling.max_new_tokens
         if self.ahead > 1 and decoding.can_serve(self.model, max(map(len, prompts)) + most):
-            choose = chooser(keys, sampling=self.sampling, stream=self.stream)
+            choose = seeded.chooser(keys, sampling=self.sampling, stream=self.stream)
             return decoding.decode(self.model, prompts, choose, rows=rows, most=most, stops=self.stops)
         parts = [slice(start, start + rows) for start in range(0, len(prompts), rows)]
         return [row for part in parts for row in self.generate_padded(prompts[part], keys[part])]
@@ -208,6 +207,8 @@ class LocalOracle:
     def generate_padded(self, prompts: list[list[int]], keys: list[tuple[str, int]]) -> list[list[int]]:
         """The same by left-padded `generate` of transformers: all rows wait for the longest answer."""
         import torch
+
+        from bbi_utils.oracles.seeded import chooser, noise_processor
 
         model, choose = self.model, chooser(keys, sampling=self.sampling, stream=self.stream)
         batch = self.tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(self.device)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy
+import torch
+from transformers import LogitsProcessor
 
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles.base import Sampling
 
-if TYPE_CHECKING:
-    import numpy
-    import torch
-
 # Scores (rows, vocabulary), the rows' places among the keys, their steps from 0: a token id for each row.
-Choose = Callable[["torch.Tensor", Sequence[int], Sequence[int]], "torch.Tensor"]
+Choose = Callable[[torch.Tensor, Sequence[int], Sequence[int]], torch.Tensor]
 # Sorting a whole vocabulary costs more than a small model's forward; nearly every nucleus lies in its head.
 HEAD = 128
 NO_NUMBERS = (
@@ -30,8 +30,6 @@ def uniforms(*, seed: int, stream: str, prompt_id: str, sample_index: int, count
     `stream` tells oracles apart. If teacher and student shared their noise, equal distributions would give
     equal answers: a student could look closer to the teacher than the teacher's own fresh samples are.
     """
-    import numpy
-
     name = "\x1f".join((str(seed), stream, prompt_id, str(sample_index)))
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], "little")
     return numpy.random.Generator(numpy.random.Philox(key=key)).random(count)
@@ -54,8 +52,6 @@ def inverse_cdf(
 
 def from_all(logits: torch.Tensor, noise: torch.Tensor, *, temperature: float, top_p: float) -> torch.Tensor:
     """The choices of `inverse_cdf`, by its definition."""
-    import torch
-
     order, cumulative, kept = nucleus(logits, temperature=temperature, top_p=top_p)
     mass = cumulative.gather(-1, kept - 1)
     position = torch.searchsorted(cumulative, noise.double().unsqueeze(-1) * mass, right=True)
@@ -70,8 +66,6 @@ def from_head(
     The total is summed in float32: it scales all probabilities of a row alike, by less than SLACK. A row is
     settled where nothing within that slack changes its choice, nor a tie with tokens that were not looked at.
     """
-    import torch
-
     values, order = largest(logits, min(HEAD, logits.shape[-1]))
     top = values[:, :1]
     total = torch.exp((logits - top) / temperature).sum(dim=-1, keepdim=True).double()
@@ -97,8 +91,6 @@ def nucleus(
 
     Ids beyond those that count may be missing.
     """
-    import torch
-
     total = torch.logsumexp(logits.double() / temperature, dim=-1, keepdim=True)
     for width in (HEAD, logits.shape[-1]):
         values, order = largest(logits, min(width, logits.shape[-1]))
@@ -113,8 +105,6 @@ def nucleus(
 
 def largest(logits: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The `width` largest values of each row and their ids, descending, equal ones by ascending id."""
-    import torch
-
     if width == logits.shape[-1]:
         return torch.sort(logits, dim=-1, descending=True, stable=True)
     ids = torch.topk(logits, width, dim=-1, sorted=False).indices.sort(dim=-1).values
@@ -127,9 +117,6 @@ def chooser(keys: Sequence[tuple[str, int]], *, sampling: Sampling, stream: str)
 
     It raises BadInput where the model gives no numbers: an argmax would be the vocabulary's first token.
     """
-    import numpy
-    import torch
-
     seed, count, temperature = sampling.seed, sampling.max_new_tokens, sampling.temperature
     rows = [uniforms(seed=seed, stream=stream, prompt_id=i, sample_index=k, count=count) for i, k in keys]
     noise = torch.from_numpy(numpy.stack(rows))
@@ -147,8 +134,6 @@ def chooser(keys: Sequence[tuple[str, int]], *, sampling: Sampling, stream: str)
 
 def noise_processor(choose: Choose, *, prompt_length: int) -> Any:
     """A LogitsProcessor under which greedy `generate` takes the tokens that `choose` does for its rows."""
-    import torch
-    from transformers import LogitsProcessor
 
     class Chosen(LogitsProcessor):
         def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
