@@ -33,11 +33,11 @@ from bbi_utils.paths import ROOT
 from bbi_utils.probes.forms.reading import Choice
 from bbi_utils.report.audit import Settings
 from bbi_utils.report.audit_files import folder_for, made
+from bbi_utils.report.where import sign_test
 from bbi_utils.responses.answers import contrasts_of, read_answers_table
 from bbi_utils.responses.recorded import read_answers
 from bbi_utils.study.cli.main import main
 from bbi_utils.study.play import outcome, players
-from bbi_utils.study.play.attention import one_sided
 from bbi_utils.study.play.deck import Card, deal
 from bbi_utils.study.play.game import Game, file_of, seat
 from bbi_utils.study.play.notebook import longer, script, sit
@@ -207,8 +207,8 @@ def test_a_perfect_player_has_1_a_coin_about_0_and_one_key_is_seen(table: Table)
 
 def test_a_coin_is_seldom_taken_for_one_key() -> None:
     tosses = np.random.default_rng(0).binomial(40, 0.5, size=4000)
-    assert np.mean([one_sided(int(left), 40) <= 0.01 for left in tosses]) <= 0.01
-    assert one_sided(0, 0) == 1.0 and one_sided(40, 40) == pytest.approx(2 * 0.5**40)
+    assert np.mean(sign_test(40, 2 * tosses - 40) <= 0.01) <= 0.01
+    assert sign_test(0, 0) == 1.0 and sign_test(40, 40) == pytest.approx(2 * 0.5**40)
 
 
 def test_the_checks_never_count(table: Table) -> None:

@@ -101,8 +101,8 @@ def _counted(pairs: pd.DataFrame) -> pd.DataFrame:
     return table.assign(more=[won[habit] - lost[habit] for habit in found])
 
 
-def sign_test(n: np.ndarray, more: np.ndarray) -> np.ndarray:
-    """Two-sided exact p of n fair tosses of which heads are `more` than tails, shape (k,)."""
+def sign_test(n: np.ndarray | int, more: np.ndarray | int) -> np.ndarray:
+    """Two-sided exact p of n fair tosses of which heads are `more` than tails; shape (k,), or a number."""
     from scipy.special import bdtr
 
     return np.minimum(1.0, 2 * bdtr((n - np.abs(more)) // 2, n, 0.5))

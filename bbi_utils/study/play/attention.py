@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bbi_utils.report.where import sign_test
 from bbi_utils.study.play.deck import Deck
 from bbi_utils.study.play.verdicts import Verdict
 
@@ -33,7 +34,7 @@ class Attention:
     def warnings(self) -> list[str]:
         """What only a player does who does not read, one line each; none of it changes the advantage."""
         left, decided, found = self.keys["1"], self.keys["1"] + self.keys["2"], []
-        if one_sided(left, decided) <= BY_CHANCE:
+        if sign_test(decided, 2 * left - decided) <= BY_CHANCE:
             key = "1" if 2 * left > decided else "2"
             found.append(
                 f"Warning: key {key} in {self.keys[key]} of {decided} decided verdicts; sides are balanced."
@@ -72,11 +73,3 @@ def attention_of(deck: Deck, verdicts: Sequence[Verdict]) -> Attention:
         named=sum(nulls),
         seconds=statistics.median(verdict.seconds for verdict in verdicts),
     )
-
-
-def one_sided(left: int, decided: int) -> float:
-    """The two-sided p-value of so many presses of key 1, if both keys were as likely (exact binomial)."""
-    from scipy.special import bdtr
-
-    fewer = min(left, decided - left)
-    return min(1.0, 2 * float(bdtr(fewer, decided, 0.5))) if decided else 1.0
