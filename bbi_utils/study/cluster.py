@@ -26,11 +26,6 @@ def is_installed() -> bool:
     return importlib.util.find_spec("ray") is not None
 
 
-def is_named() -> bool:
-    """Whether the environment names a cluster."""
-    return bool(os.environ.get(ADDRESS))
-
-
 @dataclass(frozen=True)
 class OnRay:
     """An `Each` (see `progress`) on Ray; each worker has `cpus` cores, and one GPU where the cluster has any.

@@ -37,7 +37,6 @@ class Run:
     budget: int
     settings: Mapping[str, Any]
     notebooks: Path
-    parameters: Path
     threads: int | None = None
 
     @property
@@ -63,7 +62,6 @@ def plan_sweep(
     settings: Mapping[str, Any],
     *,
     notebooks: Path = paths.NOTEBOOKS,
-    parameters: Path = paths.PARAMETERS,
     threads: int | None = None,
 ) -> list[Run]:
     """The runs, each checked as `reproduce` checks its own; no seeds or budgets: the profile's.
@@ -77,13 +75,13 @@ def plan_sweep(
         raise BadInput("a pair, seed or budget is named twice; name each once")
     top, runs = paths.resolve(settings.get("run_dir") or f"runs/sweep-{profile}"), []
     for pair in pairs:
-        usual = load_study(profile, pair, settings, folder=parameters)
+        usual = load_study(profile, pair, settings)
         for seed, budget in itertools.product(seeds or [usual.seed], budgets or [usual.n_distill]):
             own = {**settings, "seed": seed, "n_distill": budget}
             own.setdefault("budgets", [one for one in usual.budgets if one <= budget] or [budget])
             own["run_dir"] = str(top / f"{pair}-seed{seed}-budget{budget}")
-            load_studies(profile, [pair], own, parameters=parameters)
-            runs.append(Run(profile, pair, seed, budget, own, notebooks, parameters, threads))
+            load_studies(profile, [pair], own, parameters=paths.PARAMETERS)
+            runs.append(Run(profile, pair, seed, budget, own, notebooks, threads))
     return runs
 
 
@@ -92,10 +90,10 @@ def carry_out(run: Run) -> Outcome:
     if not run.folder.is_dir():
         way = "set RUN_DIR to a folder that all nodes share"
         return Outcome(0.0, f"this node does not see {run.folder}; {way}", 2)
-    began, folders = time.monotonic(), {"notebooks": run.notebooks, "parameters": run.parameters}
+    began = time.monotonic()
     with (run.folder / "log.txt").open("w", encoding="utf-8") as log:
         try:
-            how: dict[str, Any] = {**folders, "stream": log, "threads": run.threads}
+            how: dict[str, Any] = {"notebooks": run.notebooks, "stream": log, "threads": run.threads}
             reproduce(run.profile, [run.pair], run.settings, **how)
         except (BadInput, OutOfMemory) as failure:
             return Outcome(time.monotonic() - began, str(failure), 2)

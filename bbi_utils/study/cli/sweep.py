@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from bbi_utils import paths
@@ -42,9 +43,9 @@ def _positive(text: str) -> int:
 
 def each_of(options: argparse.Namespace) -> Each:
     """Who carries out the tasks: Ray, or this process, one by one."""
-    from bbi_utils.study.cluster import OnRay, connected, is_installed, is_named
+    from bbi_utils.study.cluster import ADDRESS, OnRay, connected, is_installed
 
-    if not (is_named() or is_installed() if options.ray is None else options.ray):
+    if not (os.environ.get(ADDRESS) or is_installed() if options.ray is None else options.ray):
         return one_by_one
     connected()  # what cannot work is said before anything begins
     return OnRay(options.cpus or 1, options.workers)
