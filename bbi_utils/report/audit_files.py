@@ -62,7 +62,8 @@ def write_audit(audit: Audit, folder: Path, *, sources: Sequence[Path]) -> list[
         write_json(partial / "where.json", audit.where.to_json())
         write_json(partial / CERTIFICATE, audit.certificate.to_json())
         write_json(partial / "manifest.json", _manifest(audit, sources, partial))
-        stale = [Path("certificate_null.json"), *_drawn(FIGURES, folder)]
+        older = (file for name in FIGURES for file in (folder / "figures").glob(f"{name}.*"))
+        stale = [Path("certificate_null.json"), *(file.relative_to(folder) for file in older)]
         return moved(partial, folder, sources=sources, last=CERTIFICATE, stale=stale)
 
 
@@ -181,8 +182,3 @@ def moved(
         (folder / name).parent.mkdir(exist_ok=True)
         os.replace(partial / name, folder / name)
     return [folder / name for name in (final, *others)]
-
-
-def _drawn(names: Iterable[str], folder: Path) -> list[Path]:
-    """The figures of these names in the folder, as an older audit may have left them."""
-    return [file.relative_to(folder) for name in names for file in (folder / "figures").glob(f"{name}.*")]
