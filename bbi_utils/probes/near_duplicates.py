@@ -81,11 +81,9 @@ def _gram_matrix(prompts: Sequence[str]) -> csr_array:
     rows = np.repeat(np.arange(len(texts)), lengths)
     within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     _, columns = np.unique(codes[np.repeat(starts, lengths) + within], return_inverse=True)
-    counts = np.bincount(columns)
-    rank = np.empty_like(counts)
-    rank[np.argsort(counts, kind="stable")] = np.arange(len(counts))
+    rank = np.argsort(np.argsort(np.bincount(columns), kind="stable"))
     ones = np.ones(len(rows), dtype=np.int32)
-    matrix = csr_array((ones, (rows, rank[columns])), shape=(len(texts), len(counts)))
+    matrix = csr_array((ones, (rows, rank[columns])), shape=(len(texts), len(rank)))
     matrix.data[:] = 1  # a set: a gram that recurs in a prompt counts once
     matrix.sort_indices()
     return matrix
