@@ -303,10 +303,7 @@ def load_study(
     of_profile = understood(read_yaml(folder / "profiles" / f"{profile}.yaml", "profile", profile))
     # What is run where none is named, and here one is.
     check({"pairs": of_profile.pop("pairs", [])}, f"profiles/{profile}.yaml")
-    files = {
-        f"profiles/{profile}.yaml": of_profile,
-        f"pairs/{pair}.yaml": read_pair(pair, profile, folder),
-    }
+    files = {f"profiles/{profile}.yaml": of_profile, f"pairs/{pair}.yaml": read_pair(pair, profile, folder)}
     for source, said in files.items():
         if name := next((name for name in SETTINGS_ONLY if name in said), ""):
             raise BadInput(f"{source} sets {name.upper()}, which only the command can (--set {name}=…)")

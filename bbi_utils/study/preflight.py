@@ -12,13 +12,7 @@ from typing import Any
 from bbi_utils import paths
 from bbi_utils.errors import BadInput
 from bbi_utils.oracles import Sampling, Terms, chat, gguf, load_oracle, quantised
-from bbi_utils.oracles.adapters import (
-    adapter_folder,
-    base_of,
-    check_adapter,
-    resolve_adapted,
-    whole_model,
-)
+from bbi_utils.oracles.adapters import adapter_folder, base_of, check_adapter, resolve_adapted, whole_model
 from bbi_utils.oracles.checkpoints import check_files, hash_now, load_tokenizer, loading
 from bbi_utils.oracles.hub import cached_commit, cached_folder
 from bbi_utils.oracles.references import WORDS, kind_of
