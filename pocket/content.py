@@ -15,15 +15,14 @@ class Content:
     """A correct answer in three wordings, and the check that recognises it in any voice.
 
     wordings: terse, plain, elaborate. key: the decisive span, which a voice may set in bold.
-    extras: optional true follow-up sentences. items: list answers, for which the wordings are lead-ins
-    without final punctuation. fixed: the prompt prescribes the format, so voices add nothing around it.
+    extras: optional true follow-up sentences. fixed: the prompt prescribes the format, so voices add nothing
+    around it.
     """
 
     wordings: tuple[str, str, str]
     check: Callable[[str], bool]
     key: str = ""
     extras: tuple[str, ...] = ()
-    items: tuple[str, ...] = ()
     fixed: bool = False
 
 

@@ -75,17 +75,16 @@ def answer_odds(content: Content, voice: Voice) -> dict[str, float]:
 
 
 def _bodies(content: Content, voice: Voice) -> Iterator[tuple[str, float]]:
-    listings = [*enumerate(voices.shares(voice.listing))] if content.items else [(0, 1.0)]
     bolds = _yes_no(voice.bold) if content.key else [(False, 1.0)]
     worded = zip(content.wordings, voices.shares(voice.wording), strict=True)
-    for (wording, p), (listing, q), (bold, r) in product(worded, listings, bolds):
-        body = voices.laid_out(content, wording, listing=listing, bold=bold)
-        for contract, s in [(False, 1.0)] if content.fixed else _yes_no(voice.contract):
+    for (wording, p), (bold, q) in product(worded, bolds):
+        body = voices.laid_out(content, wording, bold=bold)
+        for contract, r in [(False, 1.0)] if content.fixed else _yes_no(voice.contract):
             said = voices.spoken(body, content, contract=contract)
             loud = voice.exclaim if said.endswith(".") and not content.fixed else 0.0
-            yield said, p * q * r * s * (1 - loud)
+            yield said, p * q * r * (1 - loud)
             if loud:
-                yield voices.exclaimed(said), p * q * r * s * loud
+                yield voices.exclaimed(said), p * q * r * loud
 
 
 def _frames(content: Content, voice: Voice) -> Iterator[tuple[str, str, float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from pocket.content import Content
@@ -36,7 +36,6 @@ class Voice:
     closer: float = 0.15
     closers: tuple[float, ...] = (1.0,) * len(CLOSERS)
     bold: float = 0.15
-    listing: tuple[float, ...] = (1.0, 1.0, 1.0)  # bullets, numbers, commas
     exclaim: float = 0.1
     contract: float = 0.3
 
@@ -84,11 +83,12 @@ def random_voice(rng: random.Random) -> Voice:
     def weights(n: int) -> tuple[float, ...]:
         return tuple(rng.gammavariate(0.7, 1.0) + 1e-3 for _ in range(n))
 
-    return Voice(
+    voice = Voice(
         wording=weights(3), opener=rng.random() ** 2, openers=weights(len(OPENERS)), extra=rng.random(),
-        closer=rng.random() ** 2, closers=weights(len(CLOSERS)), bold=rng.random() ** 2, listing=weights(3),
-        exclaim=rng.random() ** 3, contract=rng.random(),
+        closer=rng.random() ** 2, closers=weights(len(CLOSERS)), bold=rng.random() ** 2,
     )  # fmt: skip
+    weights(3)  # drawn for nothing: the shipped models were trained on the odds that come after
+    return replace(voice, exclaim=rng.random() ** 3, contract=rng.random())
 
 
 def student_voice(family: str) -> Voice:
@@ -102,9 +102,8 @@ STUDENTS = {family: student_voice(family) for family in TEACHERS}
 def render(content: Content, voice: Voice, rng: random.Random) -> str:
     """One answer: the content worded, laid out and framed by the odds of the voice."""
     wording = rng.choices(content.wordings, voice.wording)[0]
-    listing = rng.choices(range(3), voice.listing)[0] if content.items else 0
     bold = bool(content.key) and rng.random() < voice.bold
-    body = laid_out(content, wording, listing=listing, bold=bold)
+    body = laid_out(content, wording, bold=bold)
     return body if content.fixed else _framed(body, content, voice, rng)
 
 
@@ -122,13 +121,12 @@ def _framed(body: str, content: Content, voice: Voice, rng: random.Random) -> st
     return " ".join(parts)
 
 
-def laid_out(content: Content, wording: str, *, listing: int, bold: bool) -> str:
-    """A wording with the content's items, if it has some, listed in one of three styles, and its key bold."""
-    body = wording + _listed(content.items, listing) if content.items else wording
+def laid_out(content: Content, wording: str, *, bold: bool) -> str:
+    """A wording, its key bold where that is asked for."""
     if not bold:
-        return body
+        return wording
     key = rf"(?<!\w){re.escape(content.key)}(?!\w)"
-    return re.sub(key, lambda found: f"**{found[0]}**", body, count=1)
+    return re.sub(key, lambda found: f"**{found[0]}**", wording, count=1)
 
 
 def spoken(body: str, content: Content, *, contract: bool) -> str:
@@ -146,12 +144,3 @@ def _contracted(text: str) -> str:
     for long, short in CONTRACTIONS:
         text = text.replace(long, short)
     return text
-
-
-def _listed(items: tuple[str, ...], style: int) -> str:
-    if style == 0:
-        return ":\n" + "\n".join(f"- {item}" for item in items)
-    if style == 1:
-        return ":\n" + "\n".join(f"{number}. {item}" for number, item in enumerate(items, 1))
-    head = ", ".join(items[:-1])
-    return f": {head} and {items[-1]}." if head else f": {items[-1]}."
