@@ -130,6 +130,8 @@ def test_sentences_tell_the_awkward_first(table: pd.DataFrame) -> None:
     assert closing_text.kept(found).startswith("- **Bought with quality: weighted.**")
     against_plain = closing.summary(table, draws=1000, against="plain")
     assert "**" not in closing_text.repeated(against_plain)
+    rose = "the limit surely fell with preference and **rose with weighted**"
+    assert rose in closing_text.since_first(against_plain)
     worse = planted({"plain": (0.4, 0.6), "control": (0.4, 0.7)})
     said = closing_text.repeated(closing.summary(worse, draws=1000, against="plain"))
     assert said.startswith("- **The control is worse than the first round alone (the limit)")

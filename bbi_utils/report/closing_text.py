@@ -28,6 +28,17 @@ def repeated(found: pd.DataFrame) -> str:
     return f"- {first}More of the same tokens changed the control: {'; '.join(said)}."
 
 
+def since_first(found: pd.DataFrame) -> str:
+    """What the arms changed since the first round; found: the `summary` against that, joint for the arms."""
+    said, arms = [], _arms(found)
+    for measure, name in GAPS.items():
+        fell = [words(arm) for arm, rows in arms if rows.loc[measure, "difference upper"] < 0]
+        rose = [words(arm) for arm, rows in arms if rows.loc[measure, "difference lower"] > 0]
+        more = f" and **rose with {listed(rose)}**" if rose else ""
+        said.append(f"{name} surely fell with {listed(fell) if fell else f'none of {len(arms)} arms'}{more}")
+    return f"- Against the first round alone, {'; '.join(said)}."
+
+
 def unseen(found: pd.DataFrame) -> str:
     """Whether what adversaries no longer see is gone from the limit too, arm by arm."""
     lines, only_unseen = [], []
