@@ -1,10 +1,12 @@
 """How many questions does it take, chosen or at random? And how often does `identify` accuse the reference?
 
 null: both answers from one scripted oracle; `identify` looks after every question and never stops by itself.
+long: the same for 500 questions, with heavy-tailed features drawn in place of texts.
 worlds: teacher and student differ in two of ten subjects; the exact likelihood ratio is known.
 runs: the finished runs named by --run (such as runs/smol/concierge), every contrast, adversary `together`.
 live: the pocket teacher as reference; what answers is itself, its base student, or the other pair's teacher.
-Beside it a kernel test that may ask as many questions, at random. endpoint: the same behind a real server.
+Beside it a kernel test that may ask as many questions, at random. suspect: the same with lessons of one of
+them on 150 other prompts. endpoint: the command behind a real server, without and with `--suspect`.
 
 The numbers in `games.identifying`, folds and pool in `games.choosing`, and the adversary `together` were
 chosen on distillation prompts of smol and pocket. Here only test prompts are asked.
@@ -29,7 +31,7 @@ from tqdm import tqdm
 
 from bbi_utils.adversaries import cheap_adversaries, lexical_adversaries, with_sum
 from bbi_utils.games.choosing import advantage_by_order, judged, queries_needed
-from bbi_utils.games.identifying import Examination
+from bbi_utils.games.identifying import Examination, Lesson
 from bbi_utils.games.inference.kernel_test import string_kernel, swap_test
 from bbi_utils.games.limit import log_ratios
 from bbi_utils.oracles import Sampling, load_oracle
@@ -60,6 +62,31 @@ def null(seed: int, *, questions: int) -> bool:
     while len(one.asked) < questions and (place := one.next()) is not None:
         said = [oracle.answer(rng, probes[place].category) for _ in range(SAMPLES + 1)]
         one.hear(place, said[0], said[1:])
+    return one.verdict == "refuted"
+
+
+class Drawn(Examination):
+    """Features are drawn, not read, and weights stay for 25 questions, so that it may look for long."""
+
+    def _features(self, prompt: str, texts: Sequence[str]) -> np.ndarray:
+        rng = np.random.default_rng([self._seed, len(self.asked)])
+        table = np.asarray(rng.standard_t(3, size=(len(texts), 3)) * (0.2, 0.5, 2.0))
+        return table - table[0]
+
+    def _weights(self) -> np.ndarray:
+        if len(self.asked) % 25 == 0:
+            self._kept = super()._weights()
+        return self._kept
+
+
+def long(seed: int, *, questions: int) -> bool:
+    """Whether the reference itself is ever accused in so many questions, which are all alike."""
+    probes = probes_about([SUBJECTS[i % len(SUBJECTS)] for i in range(questions)])
+    one = Drawn(probes, epsilon=1e-3, error=LEVEL, adaptive=False, seed=seed)
+    for place in range(questions):
+        if one.verdict == "refuted":
+            return True
+        one.hear(place, "", [""] * SAMPLES)
     return one.verdict == "refuted"
 
 
@@ -117,22 +144,34 @@ def answered(prompts: int) -> tuple[list[Probe], dict[str, list[list[str]]]]:
 
 
 def live(
-    seed: int, *, probes: list[Probe], said: dict[str, list[list[str]]], who: str, adaptive: bool, most: int
+    seed: int,
+    *,
+    probes: list[Probe],
+    said: dict[str, list[list[str]]],
+    who: str,
+    adaptive: bool,
+    most: int,
+    suspect: str | None = None,
 ) -> tuple[bool, int, bool]:
     """Whether `identify` accuses, after how many questions, and whether a kernel test with as many does.
 
-    Each time half of the prompts are on offer, and the reference's samples change places.
+    Each time half of the prompts are on offer, and the reference's samples change places. On the other half
+    the lessons of a suspect are given.
     """
     rng = np.random.default_rng(seed)
-    places, order = rng.permutation(len(probes))[: len(probes) // 2], rng.permutation(SAMPLES + 1)
+    dealt, order = rng.permutation(len(probes)), rng.permutation(SAMPLES + 1)
+    places, others = np.split(dealt, [len(probes) // 2])
     offered = [probes[place] for place in places]
 
     def answers(place: int) -> tuple[str, list[str]]:
         own = [said["itself"][place][i] for i in order]
         return (own[-1] if who == "itself" else said[who][place][0]), own[:-1]
 
-    make = lexical_adversaries()["word_ngrams"]
-    one = Examination(offered, epsilon=1e-3, error=LEVEL, make=make, adaptive=adaptive, seed=seed)
+    make, lessons = lexical_adversaries()["word_ngrams"], list[Lesson]()
+    if suspect is not None:
+        lessons = [Lesson(probes[at], answers(at)[1], said[suspect][at][0]) for at in map(int, others)]
+    how: dict[str, Any] = {"epsilon": 1e-3, "error": LEVEL, "adaptive": adaptive, "seed": seed}
+    one = Examination(offered, make=make, lessons=lessons, **how)
     while len(one.asked) < most and (at := one.next()) is not None:
         one.hear(at, *answers(int(places[at])))
     count = max(20, len(one.asked))
@@ -142,26 +181,27 @@ def live(
     return one.verdict == "refuted", len(one.asked), kernel
 
 
-def endpoint(runs: int, *, prompts: str) -> None:
+def endpoint(runs: int, *, prompts: str, suspects: Sequence[str] = ("", "pocket/qwen-student")) -> None:
     """The command itself, from start to verdict, against models behind `transformers serve`."""
     from tests.serving import sampling_copy, served
 
-    status: list[tuple[str, int, int, float]] = []
+    print("reference qwen-teacher; price at 0.5 and 1.5 a million prompt and answer tokens")
     with tempfile.TemporaryDirectory() as name, served(Path(name) / "server.log") as serve:
         folder = Path(name)
-        for model in ("qwen-teacher", "llama-teacher", "qwen-student"):
+        for model in ("qwen-student", "llama-teacher", "qwen-teacher"):
             claimed = serve(sampling_copy(model, folder / model))
-            for seed in range(runs):
-                out = folder / f"{model} {seed}"
+            for seed, suspect in itertools.product(range(runs), suspects):
+                out = folder / f"{model} {seed} {Path(suspect).name}"
                 about = ["--claimed", claimed, "--reference", "pocket/qwen-teacher", "--out", str(out)]
+                about += ["--suspect", suspect] if suspect else []
                 how = ["--prompts", prompts, "--seed", str(seed), "--max-new-tokens", "80"]
-                exit_status = command(["identify", *about, *how, "--claimed-price", "0.5", "1.5"])
+                status = command(["identify", *about, *how, "--claimed-price", "0.5", "1.5"])
                 found = json.loads((out / "identification.json").read_text())
-                spent = found["spent"]["claimed"]["cost"]
-                status.append((model, exit_status, found["questions"], spent))
-    table = pd.DataFrame(status, columns=["behind the endpoint", "exit status", "questions", "price"])
-    print("reference qwen-teacher; price at 0.5 and 1.5 a million prompt and answer tokens")
-    print(table.to_string(index=False))
+                cost = found["spent"]["claimed"]["cost"]
+                print(
+                    f"behind the endpoint {model}, suspect {suspect or 'none'}: exit status {status}, "
+                    f"{found['questions']} questions, price {cost:.2g}", flush=True
+                )  # fmt: skip
 
 
 def world(seed: int, *, prompts: int) -> pd.DataFrame:
@@ -188,21 +228,22 @@ def show_live(found: Sequence[tuple[bool, int, bool]], who: str, adaptive: bool)
     """Shares of the repeats, and the median number of questions where it accused."""
     accused, asked, kernel = map(np.array, zip(*found, strict=True))
     median = np.median(asked[accused]) if accused.any() else np.nan
-    print(f"  {who:<14} {'chosen' if adaptive else 'random':<7} accused in "
+    print(f"  {who:<28} {'chosen' if adaptive else 'random':<7} accused in "
           f"{share(int(accused.sum()), len(found))}, median of {median:.0f} questions; "
-          f"kernel test with as many {share(int(kernel.sum()), len(found))}")  # fmt: skip
+          f"kernel test with as many {share(int(kernel.sum()), len(found))}", flush=True)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    every = ("null", "worlds", "runs", "live", "endpoint")
+    every = ("null", "long", "worlds", "runs", "live", "suspect", "endpoint")
     parser.add_argument("--only", nargs="+", choices=every, default=every, help="parts (default: all)")
     parser.add_argument("--worlds", type=int, default=1000, help="null worlds (default: %(default)s)")
     parser.add_argument("--questions", type=int, default=60, help="in each (default: %(default)s)")
     parser.add_argument("--run", nargs="*", default=[], metavar="DIR", help="pairs' folders of finished runs")
     parser.add_argument("--repeats", type=int, default=100, help="of each live case (default: %(default)s)")
+    parser.add_argument("--prompts", type=int, default=300, help="that models answer (default: %(default)s)")
     parser.add_argument("--served", type=int, default=3, help="runs a served model (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes (default: %(default)s)")
     options = parser.parse_args(arguments)
@@ -216,17 +257,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
             accused = each(partial(null, questions=options.questions), options.worlds)
             what = f"{options.worlds} null worlds, watched for {options.questions} questions"
             print(f"{what}: accused in {share(sum(accused), options.worlds)}")
+        if "long" in options.only:
+            accused = each(partial(long, questions=500), options.worlds)
+            print(f"the same for 500 drawn questions: accused in {share(sum(accused), options.worlds)}")
         if "worlds" in options.only:
             print("20 worlds of 600 prompts, two of ten subjects differ")
             show_worlds(each(partial(world, prompts=600), 20))
         if "live" in options.only:
-            probes, said = answered(300)
-            print(f"reference qwen-teacher, {SAMPLES} answers a question, 150 prompts on offer")
+            probes, said = answered(options.prompts)
+            print(f"reference qwen-teacher, {SAMPLES} answers each, half of {len(probes)} prompts on offer")
             for who, adaptive in itertools.product(said, (True, False)):
                 how = {"who": who, "adaptive": adaptive, "most": 100}
                 show_live(
                     each(partial(live, probes=probes, said=said, **how), options.repeats), who, adaptive
                 )
+        if "suspect" in options.only:
+            probes, said = answered(options.prompts)
+            for who, suspect in itertools.product([*said][::-1], ("base student", None)):
+                case = {"probes": probes, "said": said, "who": who, "suspect": suspect}
+                found = each(partial(live, adaptive=True, most=60, **case), options.repeats)
+                show_live(found, f"{who}, {'known' if suspect else 'no'} suspect", True)
     for folder in map(Path, options.run if "runs" in options.only else ()):
         print(report(of_run(folder)))
     if "endpoint" in options.only:

@@ -14,7 +14,7 @@ from serving import Canned
 
 from bbi_utils.adversaries import lexical_adversaries
 from bbi_utils.games import identifying
-from bbi_utils.games.identifying import Examination
+from bbi_utils.games.identifying import Examination, Lesson
 from bbi_utils.study.cli.main import main
 
 SECRET = "sk-0123456789abcdef"
@@ -65,6 +65,49 @@ def test_the_wealth_is_fair_to_the_last_digit() -> None:
             one.hear(10, texts[place], texts[:place] + texts[place + 1 :])
             growth.append(one.wealth[-1] / before)
         assert np.mean(growth) == pytest.approx(1.0, abs=1e-9) and np.ptp(growth) > 0.1
+
+
+def taught(rng: np.random.Generator, n: int = 40, mark: str = " la la!") -> list[Lesson]:
+    """Lessons of a suspect whose answers end as `mark` says where they are of songs."""
+    about = [Probe(f"lesson {one.id}", f"{one.prompt} Please.", "c") for one in probes(n)]
+    marks = [mark if "songs" in one.prompt else "." for one in about]
+    return [
+        Lesson(one, [says(rng) for _ in range(3)], says(rng, own))
+        for one, own in zip(about, marks, strict=True)
+    ]
+
+
+def test_the_wealth_is_fair_whatever_lessons_taught() -> None:
+    """The answers to one question in any order, after a suspect's lessons: 1 on average."""
+    texts, growth = [says(np.random.default_rng(0), mark) for mark in (".", "!", "?", ".")], []
+    for place in range(len(texts)):
+        how = {"make": lexical_adversaries()["word_ngrams"], "lessons": taught(np.random.default_rng(1))}
+        one = Examination(probes(20), **how)
+        one.hear(0, texts[place], texts[:place] + texts[place + 1 :])
+        growth.append(one.wealth[-1])
+    assert np.mean(growth) == pytest.approx(1.0, abs=1e-9) and np.ptp(growth) > 0.1
+
+
+def test_lessons_say_what_to_ask_first_and_find_the_suspect_sooner() -> None:
+    def ask(seed: int, *, known: bool) -> Examination:
+        rng = np.random.default_rng(seed)
+        how = {"make": lexical_adversaries()["word_ngrams"], "lessons": taught(rng) if known else ()}
+        one = Examination(probes(60), seed=seed, epsilon=0.01, **how)
+        return examine(one, rng, lambda prompt: " la la!" if "songs" in prompt else ".")
+
+    with_it, without = ([ask(seed, known=known) for seed in range(5)] for known in (True, False))
+    assert all(one.verdict == "refuted" for one in with_it)
+    assert all(place % 4 == 0 for one in with_it for place in one.asked[:2])  # songs
+    assert np.median([len(one.asked) for one in with_it]) < np.median([len(one.asked) for one in without])
+
+
+def test_lessons_of_a_suspect_accuse_the_reference_no_more_often() -> None:
+    accused = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        one = Examination(probes(15), epsilon=0.01, error=0.2, seed=seed, lessons=taught(rng, 20))
+        accused.append(examine(one, rng, lambda _: ".").verdict == "refuted")
+    assert np.mean(accused) <= 0.2 + 2 * np.sqrt(0.2 * 0.8 / 60)
 
 
 def test_the_reference_itself_is_rarely_accused_however_long_it_looks() -> None:
@@ -174,6 +217,23 @@ def test_an_interrupted_examination_goes_on_and_pays_no_question_twice(
         capsys.readouterr()
         assert main(command(server, str(recorded), out)) == 2  # a verdict is there
     assert "has a verdict already (certified)" in capsys.readouterr().err
+
+
+def test_a_suspect_is_learned_on_prompts_that_are_never_asked(
+    recorded: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.read_json(recorded, lines=True)
+    more = table.assign(prompt=table["prompt"].str.replace("Peru", "Chile"))
+    pd.concat([table, more]).to_json(recorded, orient="records", lines=True)
+    with Canned() as server:
+        out, feared = recorded.parent / "out", ["--suspect", str(recorded)]
+        assert main(command(server, f"{recorded}#other", out, *feared)) == 1
+        found = json.loads((out / "identification.json").read_text())
+        assert found["suspect"] == str(recorded) and found["pool"] == 30
+        assert server.passed_on == found["questions"] < 10
+        capsys.readouterr()
+        assert main(command(server, str(recorded), recorded.parent / "same", *feared)) == 2
+        assert "nothing to tell apart" in capsys.readouterr().err
 
 
 def test_few_questions_are_inconclusive_and_more_of_them_go_on(recorded: Path) -> None:

@@ -16,6 +16,12 @@ higher: its mean, given the past, is this adversary's advantage there. With a fi
 1 + stake (epsilon - outcome) ever reaches 1 / error with probability at most `error` where the mean of these
 advantages over the questions asked is epsilon or more (as 1 + x <= exp(x), it stays below a fair wealth).
 
+Of a suspect, the model that one fears to get instead, words and prompts that tell it from the reference are
+learned beforehand, in lessons: prompts that are never asked. The null stays what it was, and so does the bet:
+whatever is known of other prompts, the answers to this one are exchangeable. Lessons count as questions whose
+outcomes win nothing, and as no more than `LESSONS` of them where weights are learned, so that weights follow
+what the endpoint says if it is neither of the two.
+
 Answers that are all alike are a tie: nothing won, nothing lost. So of a deterministic reference the null is
 an endpoint that says the same to the letter, and another engine that rounds otherwise is another model.
 """
@@ -24,6 +30,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -41,6 +48,8 @@ NOISE = 1.0  # variance of an outcome beside that of what prompts are worth
 FIRST, GROWTH = 8, 1.5  # questions before the adversary is trained, and from one training to the next
 SQUARE = 0.75  # of an outcome, to be expected: 1 with one reference answer, 1/2 with four
 SAME = 1e-9  # odds this near are equal
+LESSONS = 10.0  # questions that all lessons together are worth, at most
+PARTS = 5  # of the lessons; who reads one part has learned from the others
 
 
 class Asked(Protocol):
@@ -53,12 +62,22 @@ class Asked(Protocol):
     def category(self) -> str: ...
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """A prompt that is never asked: the reference's answers to it, one or more, and a suspect's."""
+
+    probe: Asked
+    reference: Sequence[str]
+    suspect: str
+
+
 class Examination:
     """`next` chooses a question, `hear` takes the answer to it; the `verdict` is that of a certificate.
 
     probes: the pool, each prompt once. epsilon: the tolerance. error: with which each of the two verdicts
     errs at most. make: an adversary for single answers, trained on the way; without one, similarity and
-    length alone count. adaptive: whether to choose, or to ask in a random order. wealth: after each question.
+    length alone count. adaptive: whether to choose, or to ask in a random order. lessons: a suspect's, on
+    prompts that the pool does not have. wealth: after each question.
     """
 
     def __init__(
@@ -70,6 +89,7 @@ class Examination:
         make: Maker | None = None,
         adaptive: bool = True,
         seed: int = 0,
+        lessons: Sequence[Lesson] = (),
     ) -> None:
         self.probes, self.epsilon, self.error = probes, epsilon, error
         self.asked: list[int] = []
@@ -78,12 +98,17 @@ class Examination:
         self.trust = 0.0  # log of the wealth that bets on a difference below epsilon
         self._make, self._adaptive, self._seed = make, adaptive, seed
         self._adversary: SingleAdversary | None = None
-        self._heard: list[tuple[str, str]] = []
+        self._heard = [(one.probe, one.reference[0], one.suspect) for one in lessons]
         self._tables: list[np.ndarray] = []
-        self._due, self._stake = float(FIRST), epsilon / (SQUARE + epsilon**2)
+        self._moved = np.zeros(len(START))  # the weights last found, in standard deviations from the first
+        self._lessons = list[float]()  # the outcomes that they would have had
+        self._due, self._stake = max(FIRST, GROWTH * len(lessons)), epsilon / (SQUARE + epsilon**2)
         self._luck = np.random.default_rng(seed).random(len(probes))
-        table = prompt_features([one.prompt for one in probes], [one.category for one in probes])
+        known = [*probes, *(one.probe for one in lessons)]
+        table = prompt_features([one.prompt for one in known], [one.category for one in known])
         self._likeness = (table @ table.T).toarray() / 2  # half for the category, half for the words
+        if lessons:
+            self._rehearse(lessons)
 
     @property
     def verdict(self) -> str:
@@ -107,24 +132,40 @@ class Examination:
     @property
     def promise(self) -> np.ndarray:
         """The outcome expected of each prompt by what like ones have brought: a Gaussian process' mean."""
-        if not (self.asked and self._adaptive):
-            return np.zeros(len(self.probes))
-        gram = self._likeness[np.ix_(self.asked, self.asked)] + NOISE * np.eye(len(self.asked))
-        return np.asarray(self._likeness[:, self.asked] @ np.linalg.solve(gram, self.outcomes))
+        pool, count = len(self.probes), len(self._lessons)
+        seen, outcomes = [*self.asked, *range(pool, pool + count)], [*self.outcomes, *self._lessons]
+        if not (seen and self._adaptive):
+            return np.zeros(pool)
+        gram = self._likeness[np.ix_(seen, seen)] + NOISE * np.eye(len(seen))
+        return np.asarray(self._likeness[:pool, seen] @ np.linalg.solve(gram, outcomes))
 
     def hear(self, place: int, answer: str, reference: Sequence[str]) -> None:
         """Take the endpoint's answer to a question, and the reference's, one or more, in any fixed order."""
         table = self._features(self.probes[place].prompt, [answer, *reference])
         odds = table @ self._weights()
         self.wealth.append(self.wealth[-1] * len(odds) / float(np.exp(odds).sum()))
-        lead = np.where(np.abs(odds[1:]) > SAME, -np.sign(odds[1:]), 0.0)
-        self.outcomes.append(float(lead.mean()))
+        self.outcomes.append(_outcome(odds))
         self.trust += math.log1p(self._stake * (self.epsilon - self.outcomes[-1]))
         self.asked.append(place)
-        self._heard.append((reference[0], answer))
+        self._heard.append((self.probes[place], reference[0], answer))
         self._tables.append(table)
-        if self._make and len(self.asked) >= self._due:
-            self._adversary, self._due = self._trained(), GROWTH * len(self.asked)
+        if self._make and len(self._heard) >= self._due:
+            self._adversary, self._due = self._trained(self._heard), GROWTH * len(self._heard)
+
+    def _rehearse(self, lessons: Sequence[Lesson]) -> None:
+        """Learn from lessons; the adversaries that read their answers have not seen those prompts."""
+        part = np.random.default_rng(self._seed).permutation(len(lessons)) % PARTS
+        tables: dict[int, np.ndarray] = {}
+        for one in range(PARTS):
+            others = [row for row, own in zip(self._heard, part, strict=True) if own != one]
+            self._adversary = self._trained(others) if self._make else None
+            for at in map(int, np.flatnonzero(part == one)):
+                said = lessons[at]
+                tables[at] = self._features(said.probe.prompt, [said.suspect, *said.reference])
+        self._tables = [tables[at] for at in range(len(lessons))]
+        self._adversary = self._trained(self._heard) if self._make else None
+        weights = self._weights()
+        self._lessons = [_outcome(table @ weights) for table in self._tables]
 
     def _features(self, prompt: str, texts: Sequence[str]) -> np.ndarray:
         """Of the endpoint's answer and the reference's, less those of the endpoint's, shape (k + 1, 3)."""
@@ -143,26 +184,29 @@ class Examination:
         if not self._tables:
             return START
         rows, sizes = np.vstack(self._tables), [*map(len, self._tables)]
-        starts = np.cumsum([0, *sizes[:-1]])
+        starts, count = np.cumsum([0, *sizes[:-1]]), len(sizes) - len(self.asked)
+        worth = np.repeat([min(1.0, LESSONS / max(1, count)), 1.0], [count, len(self.asked)])
 
         def loss(moved: np.ndarray) -> tuple[float, np.ndarray]:
             odds = rows @ (START + SPREAD * moved)
             whole = np.logaddexp.reduceat(odds, starts)
-            share = np.exp(odds - np.repeat(whole, sizes))
-            return float(whole.sum() + moved @ moved / 2), share @ rows * SPREAD + moved
+            share = np.exp(odds - np.repeat(whole, sizes)) * np.repeat(worth, sizes)
+            return float(whole @ worth + moved @ moved / 2), share @ rows * SPREAD + moved
 
-        found = minimize(loss, np.zeros(len(START)), jac=True, method="L-BFGS-B").x
-        return np.asarray(START + SPREAD * found)
+        self._moved = minimize(loss, self._moved, jac=True, method="L-BFGS-B").x
+        return np.asarray(START + SPREAD * self._moved)
 
-    def _trained(self) -> SingleAdversary:
-        """An adversary trained on the questions so far, of the reference's answers on the first."""
+    def _trained(self, heard: Sequence[tuple[Asked, str, str]]) -> SingleAdversary:
+        """An adversary trained on prompts with an answer of the reference, and one that is not."""
         assert self._make is not None
-        rows = [
-            (str(place), self.probes[place].prompt, self.probes[place].category, 0, *heard)
-            for place, heard in zip(self.asked, self._heard, strict=True)
-        ]
+        rows = [(str(at), one.prompt, one.category, 0, *said) for at, (one, *said) in enumerate(heard)]
         columns = ["prompt_id", "prompt", "category", "fold", "teacher", "student"]
         adversary = self._make()
         adversary.fit(pd.DataFrame(rows, columns=columns), seed=self._seed)
         assert isinstance(adversary, SingleAdversary)
         return adversary
+
+
+def _outcome(odds: np.ndarray) -> float:
+    """The share of the reference's answers with lower odds than the first, less the share with higher."""
+    return float(np.where(np.abs(odds[1:]) > SAME, -np.sign(odds[1:]), 0.0).mean())

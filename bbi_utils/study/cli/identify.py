@@ -16,15 +16,18 @@ from bbi_utils.oracles import Oracle, Request
 from bbi_utils.oracles.references import kind_of
 from bbi_utils.oracles.replay import ReplayOracle, file_and_column
 from bbi_utils.progress import Progress
+from bbi_utils.report.labels import plain_zero
 from bbi_utils.study.cli import sample as sampling
 from bbi_utils.study.cli.verdict import EXIT, fraction
+from bbi_utils.tables import FEWEST_PROMPTS
 
 if TYPE_CHECKING:
-    from bbi_utils.games.identifying import Examination
+    from bbi_utils.games.identifying import Examination, Lesson
     from bbi_utils.probes import Probe
     from bbi_utils.responses.store import ResponseStore, Spending
 
 SIDES = ("claimed", "reference")
+SUSPECT = "suspect"
 POOL, MOST = 200, 100
 VERDICT = "identification.json"
 EPILOG = """\
@@ -42,8 +45,12 @@ engine that rounds otherwise is another model.
 examples:
   python -m bbi_utils identify --claimed https://host/v1#model --reference models/tested
   python -m bbi_utils identify --claimed https://host/v1#model --reference said.jsonl#teacher --most 50
+  python -m bbi_utils identify --claimed https://host/v1#model --reference models/big --suspect models/small
   python -m bbi_utils identify --claimed https://host/v1#new --reference https://host/v1#old \\
       --claimed-price 0.5 1.5 --reference-price 0.5 1.5 --max-spend 1
+With --suspect, half of the prompts are never asked: on them it learns beforehand what tells the reference
+from what you fear to get instead, and which prompts tell most. The verdict is about the reference as before
+and errs no more often, whatever answers.
 Answers are kept in the folder OUT as they come: give the same command again after an interruption, and
 nothing is asked twice. A new OUT asks anew; the best of several verdicts is no longer at its level.
 exit status: 0 certified, 1 refuted, 3 inconclusive, 2 bad input (one line on stderr), 130 stopped"""
@@ -54,6 +61,8 @@ def add_identify(command: argparse.ArgumentParser) -> None:
     command.add_argument("--claimed", required=True, metavar="MODEL", help="what is asked who it is")
     reference = "what it is said to be: a model, or recorded answers"
     command.add_argument("--reference", required=True, metavar="MODEL", help=reference)
+    suspect = "what you fear to get instead, a model or recorded answers: learned on half of the prompts"
+    command.add_argument(f"--{SUSPECT}", metavar="MODEL", help=suspect)
     prompts = f"a file, or how many of the suite's (default: those recorded, or {POOL})"
     command.add_argument("--prompts", metavar="PROMPTS", help=prompts)
     epsilon = "the advantage below which it counts as the same (default: %(default)s)"
@@ -66,7 +75,7 @@ def add_identify(command: argparse.ArgumentParser) -> None:
     command.add_argument("--samples", type=int, default=4, metavar="K", help=samples)
     where = "the folder of answers and verdict (default: runs/identify/<claimed>)"
     command.add_argument("--out", metavar="OUT", help=where)
-    for side in SIDES:
+    for side in (*SIDES, SUSPECT):
         sampling.add_side(command, side)
     sampling.add_sampling(command.add_argument_group("sampling, of both alike"))
     sampling.add_limits(command.add_argument_group("endpoints"))
@@ -75,7 +84,7 @@ def add_identify(command: argparse.ArgumentParser) -> None:
 def run_identify(options: argparse.Namespace) -> int:
     """`identify`: everything is checked first; the verdict is written last."""
     from bbi_utils.adversaries import lexical_adversaries
-    from bbi_utils.games.identifying import Examination
+    from bbi_utils.games.identifying import Examination, Lesson
     from bbi_utils.responses.store import ResponseStore
 
     options.concurrency = 1  # each question waits for the answer to the one before
@@ -85,32 +94,64 @@ def run_identify(options: argparse.Namespace) -> int:
     out, recorded = _folder(options), kind_of(options.reference) == "recorded"
     prompts = options.prompts or (file_and_column(options.reference)[0] if recorded else str(POOL))
     probes = [*{one.id: one for one in sampling.probes_of(prompts, seed=options.seed)}.values()]
-    claimed, reference = (sampling.oracle_of(side, options) for side in SIDES)
+    sides = {side: sampling.oracle_of(side, options) for side in _sides(options)}
+    claimed, reference, suspect = sides["claimed"], sides["reference"], sides.get(SUSPECT)
+    taught: list[Probe] = []
+    if suspect is not None:
+        if suspect.fingerprint == reference.fingerprint:
+            raise BadInput(
+                f"suspect and reference are both {options.suspect}; there is nothing to tell apart"
+            )
+        probes, taught = _halves(probes, seed=options.seed)
+        suspect.check([Request(one.id, one.prompt) for one in taught])
     # Never the reference's own answers over again, where both are one.
     at = options.samples if claimed.fingerprint == reference.fingerprint else 0
     claimed.check([Request(one.id, one.prompt, at) for one in probes])
-    reference.check([Request(one.id, one.prompt) for one in probes])
-    how: dict[str, Any] = {"epsilon": options.epsilon, "error": 1 - options.confidence, "seed": options.seed}
-    examination = Examination(probes, make=lexical_adversaries()["word_ngrams"], **how)
+    reference.check([Request(one.id, one.prompt) for one in [*probes, *taught]])
     with ResponseStore(out / "answers.sqlite") as store:
-        most = min(options.most, len(probes))
 
-        def ask(place: int) -> tuple[str, list[str]]:
-            probe = probes[place]
+        def told(probe: Probe) -> list[str]:
             count = (
                 reference.samples(probe.prompt) if isinstance(reference, ReplayOracle) else options.samples
             )
-            told = [_answer(reference, probe, store, index) for index in range(count)]
-            return _answer(claimed, probe, store, at), told
+            return [_answer(reference, probe, store, index) for index in range(count)]
 
-        _examine(examination, ask, most=most)
-        spent = {
-            side: store.spending(oracle.fingerprint)
-            for side, oracle in zip(SIDES, (claimed, reference), strict=True)
-        }
+        lessons: list[Lesson] = []
+        if suspect is not None:
+            _drawn(suspect, taught, store)
+            for index in range(0 if isinstance(reference, ReplayOracle) else options.samples):
+                _drawn(reference, taught, store, index)
+            lessons = [Lesson(one, told(one), _answer(suspect, one, store, 0)) for one in taught]
+            suspect.release()
+        examination = Examination(
+            probes, epsilon=options.epsilon, error=1 - options.confidence, lessons=lessons,
+            make=lexical_adversaries()["word_ngrams"], seed=options.seed,
+        )  # fmt: skip
+        _examine(
+            examination,
+            lambda place: (_answer(claimed, probes[place], store, at), told(probes[place])),
+            most=min(options.most, len(probes)),
+        )
+        spent = {side: store.spending(oracle.fingerprint) for side, oracle in sides.items()}
     write_json(out / VERDICT, _found(examination, probes, options, spent))
     print(printable(_told(examination, options, spent, out)))
     return EXIT[examination.verdict]
+
+
+def _sides(options: argparse.Namespace) -> tuple[str, ...]:
+    """Who is asked: a suspect only where one is named."""
+    return SIDES if options.suspect is None else (*SIDES, SUSPECT)
+
+
+def _halves(probes: Sequence[Probe], *, seed: int) -> tuple[list[Probe], list[Probe]]:
+    """Prompts on offer, and others that are learned on and never asked."""
+    from random import Random
+
+    if (half := len(probes) // 2) < FEWEST_PROMPTS:
+        fewest = f"expected {2 * FEWEST_PROMPTS} or more"
+        raise BadInput(f"{len(probes)} prompts to learn of the suspect and to ask; {fewest}")
+    dealt = Random(seed).sample([*probes], len(probes))
+    return dealt[half:], dealt[:half]
 
 
 def _folder(options: argparse.Namespace) -> Path:
@@ -119,18 +160,27 @@ def _folder(options: argparse.Namespace) -> Path:
     out = Path(options.out or Path("runs") / "identify" / name)
     if out.exists() and not out.is_dir():
         raise BadInput(f"{out} is a file; give a folder to --out")
-    said = (read_json(out / VERDICT) or {}).get("verdict", "inconclusive")
-    if said != "inconclusive":
+    before = read_json(out / VERDICT) or {}
+    if (said := before.get("verdict", "inconclusive")) != "inconclusive":
         way = "name another folder by --out to ask anew, or move it away"
         raise BadInput(f"{out} has a verdict already ({one_line(str(said))}); {way}")
+    if before and before.get(SUSPECT) != options.suspect:
+        was = one_line(str(before.get(SUSPECT) or "none"))
+        raise BadInput(f"{out} goes on with the suspect that it began with ({was}); name another by --out")
     return out
 
 
 def _answer(oracle: Oracle, probe: Probe, store: ResponseStore, index: int) -> str:
     """One answer, from the store where it is there."""
+    return _drawn(oracle, [probe], store, index)[0]
+
+
+def _drawn(oracle: Oracle, probes: Sequence[Probe], store: ResponseStore, index: int = 0) -> list[str]:
+    """An answer to each prompt, from the store where they are there."""
     from bbi_utils.responses.sampling import sample
 
-    return str(sample(oracle, [probe], store, sample_index=index, progress=False)["answer"][0])
+    shown = len(probes) > 1 and sys.stderr.isatty()
+    return [*map(str, sample(oracle, probes, store, sample_index=index, progress=shown)["answer"])]
 
 
 def _examine(examination: Examination, ask: Callable[[int], tuple[str, list[str]]], *, most: int) -> None:
@@ -148,7 +198,7 @@ def _found(
     """What is written down: the verdict, on what, every question in its order, and the price."""
     asked = [probes[place] for place in examination.asked]
     rows = zip(asked, examination.outcomes, examination.wealth[1:], strict=True)
-    about = {name: getattr(options, name) for name in (*SIDES, "epsilon", "confidence", "seed")}
+    about = {name: getattr(options, name) for name in (*SIDES, SUSPECT, "epsilon", "confidence", "seed")}
     return {
         "verdict": examination.verdict, **about, "questions": len(asked), "pool": len(probes),
         "p_value": examination.p_value, "spent": {side: asdict(one) for side, one in spent.items()},
@@ -171,7 +221,9 @@ def _told(
     }
     lines = [f"{examination.verdict}: {words[examination.verdict]}"]
     mean = sum(examination.outcomes) / max(1, count)
-    lines.append(f"{count} questions; p = {examination.p_value:.3g}; mean outcome {mean:+.3f}")
+    lines.append(
+        f"{count} questions; p = {examination.p_value:.3g}; mean outcome {plain_zero(f'{mean:+.3f}')}"
+    )
     bills = {side: one.bill(sampling.terms_of(side, options)) for side, one in spent.items()}
     lines += [f"requests to the {side}: {bill}" for side, bill in bills.items()]
     return "\n".join([*lines, f"every question and its outcome: {out / VERDICT}"])
