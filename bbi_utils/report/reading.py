@@ -14,6 +14,7 @@ import pandas as pd
 
 from bbi_utils.games.inference.simultaneous import half_width, simultaneous
 from bbi_utils.games.scores import units
+from bbi_utils.report.labels import decimals as decimals  # notebooks print their tables with it
 from bbi_utils.report.labels import listed, name_of, with_game, words
 from bbi_utils.report.labels import plain_zero as plain_zero  # notebooks say it of their own sentences
 from bbi_utils.report.sentences import doubt, each_pair, short_p, value, verdict
