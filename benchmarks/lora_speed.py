@@ -46,7 +46,7 @@ def lessons(tokenizer: Any, settings: LoraSettings, steps: int) -> list[Example]
     many = steps * settings.batch_size
     probes = build_suite(n=many + 1000)[:many]
     said = [content_of(probe, random.Random(probe.id)) for probe in probes]
-    answers = [" ".join([one.wordings[2], *one.items, *one.extras]) for one in said]
+    answers = [" ".join([one.wordings[2], *one.extras]) for one in said]
     prompts = [probe.prompt for probe in probes]
     return encode_all(tokenizer, prompts, answers, system_prompt=None, max_length=settings.max_length)
 
