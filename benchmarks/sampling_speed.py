@@ -8,7 +8,7 @@ weights of 4 bits it multiplies in whole numbers.
 
 Each token of ours must be the likeliest in one pass over prompt and answer, so that whoever adds the
 likeliest says the same. Where an answer is not ours, the logits of the two tokens at which they part are
-computed in float64: they must be as good as equal (but llama.cpp's, which are rounded). The limit is what the
+computed in float64: they must be as good as equal (but not llama.cpp's, which multiplies otherwise). The limit is what the
 products alone would take at the rate of a large one (what prompts begin with alike is counted once), or
 reading the weights once for 64 tokens, and the keys and values. With one thread seconds are of computing,
 which other work hardly disturbs; with more they are by the clock.
