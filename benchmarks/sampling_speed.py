@@ -8,10 +8,10 @@ weights of 4 bits it multiplies in whole numbers.
 
 Each token of ours must be the likeliest in one pass over prompt and answer, so that whoever adds the
 likeliest says the same. Where an answer is not ours, the logits of the two tokens at which they part are
-computed in float64: they must be as good as equal (but not llama.cpp's, which multiplies otherwise). The limit is what the
-products alone would take at the rate of a large one (what prompts begin with alike is counted once), or
-reading the weights once for 64 tokens, and the keys and values. With one thread seconds are of computing,
-which other work hardly disturbs; with more they are by the clock.
+computed in float64: they must be as good as equal (llama.cpp multiplies otherwise, and need not). The limit
+is what the products alone would take at the rate of a large one (what prompts begin with alike is counted
+once), or reading the weights once for 64 tokens, and the keys and values. With one thread seconds are of
+computing, which other work hardly disturbs; with more they are by the clock.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Trial:
 
     def clocked(self, act: Callable[[Sequence[int]], Said], places: Sequence[int]) -> Timed:
         """What it says to these prompts, and the seconds it took."""
-        clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+        clock = clock_of(torch.get_num_threads())
         began = clock()
         return act(places), clock() - began
 
@@ -171,12 +171,17 @@ def reading_rate() -> float:
 
 def median_seconds(act: Callable[[], Any], times: int) -> float:
     """How long it takes."""
-    found = []
+    found, clock = [], clock_of(torch.get_num_threads())
     for _ in range(times):
-        began = time.perf_counter()
+        began = clock()
         act()
-        found.append(time.perf_counter() - began)
+        found.append(clock() - began)
     return statistics.median(found)
+
+
+def clock_of(threads: int) -> Callable[[], float]:
+    """Seconds of computing with one thread, else those of the clock."""
+    return time.process_time if threads == 1 else time.perf_counter
 
 
 def parts(act: Callable[[], Any]) -> str:
