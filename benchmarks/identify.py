@@ -1,7 +1,7 @@
 """How many questions does it take, chosen or at random? And how often does `identify` accuse the reference?
 
 null: both answers from one scripted oracle; `identify` looks after every question and never stops by itself.
-long: the same for 500 questions, with heavy-tailed features drawn in place of texts.
+long: the same with heavy-tailed features drawn in place of texts: 500 questions, and 60 after lessons.
 worlds: teacher and student differ in two of ten subjects; the exact likelihood ratio is known.
 runs: the finished runs named by --run (such as runs/smol/concierge), every contrast, adversary `together`.
 live: the pocket teacher as reference; what answers is itself, its base student, or the other pair's teacher.
@@ -68,9 +68,14 @@ def null(seed: int, *, questions: int) -> bool:
 class Drawn(Examination):
     """Features are drawn, not read, and weights stay for 25 questions, so that it may look for long."""
 
+    _draws = 0
+
     def _features(self, prompt: str, texts: Sequence[str]) -> np.ndarray:
-        rng = np.random.default_rng([self._seed, len(self.asked)])
+        rng = np.random.default_rng([self._seed, self._draws])
         table = np.asarray(rng.standard_t(3, size=(len(texts), 3)) * (0.2, 0.5, 2.0))
+        self._draws += 1
+        if texts[0]:  # a suspect's
+            table[0] += (-0.2, 0.5, -2.0)
         return table - table[0]
 
     def _weights(self) -> np.ndarray:
@@ -79,10 +84,12 @@ class Drawn(Examination):
         return self._kept
 
 
-def long(seed: int, *, questions: int) -> bool:
-    """Whether the reference itself is ever accused in so many questions, which are all alike."""
-    probes = probes_about([SUBJECTS[i % len(SUBJECTS)] for i in range(questions)])
-    one = Drawn(probes, epsilon=1e-3, error=LEVEL, adaptive=False, seed=seed)
+def long(seed: int, *, questions: int, taught: int = 0) -> bool:
+    """Whether the reference itself is ever accused in so many questions, perhaps after lessons."""
+    probes = probes_about([SUBJECTS[i % len(SUBJECTS)] for i in range(questions + taught)])
+    probes, others = probes[:questions], probes[questions:]
+    lessons = [Lesson(probe, [""] * SAMPLES, "suspect") for probe in others]
+    one = Drawn(probes, epsilon=1e-3, error=LEVEL, adaptive=False, seed=seed, lessons=lessons)
     for place in range(questions):
         if one.verdict == "refuted":
             return True
@@ -260,6 +267,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if "long" in options.only:
             accused = each(partial(long, questions=500), options.worlds)
             print(f"the same for 500 drawn questions: accused in {share(sum(accused), options.worlds)}")
+            accused = each(partial(long, questions=60, taught=30), options.worlds)
+            print(f"60, after 30 lessons of a suspect: accused in {share(sum(accused), options.worlds)}")
         if "worlds" in options.only:
             print("20 worlds of 600 prompts, two of ten subjects differ")
             show_worlds(each(partial(world, prompts=600), 20))
