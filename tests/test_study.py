@@ -23,10 +23,13 @@ import pytest
 from conftest import make_family
 from tiny_study import execute_here, in_this_process
 
+from bbi_utils.errors import BadInput
 from bbi_utils.files import sha256_file
 from bbi_utils.paths import NOTEBOOKS, ROOT, RunPaths
 from bbi_utils.study.cli.main import main
 from bbi_utils.study.cli.verdict import EXIT
+from bbi_utils.study.closing.results import carry_out, read_results
+from bbi_utils.study.closing.training import RECORD, Experiment
 from bbi_utils.study.params import load_study
 from bbi_utils.study.run import reproduce
 from bbi_utils.study.stages import STAGES, make_task
@@ -146,6 +149,43 @@ def test_the_game_s_notebook_puts_its_player_beside_the_machines(run: RunPaths, 
         assert {row["adversary"] for row in rows} == {f"script:{name}", *machines}
         assert [row["n"] for row in rows if row["adversary"] == f"script:{name}"] == [10]
     assert set(listed) == {"longer", "one_key"}
+
+
+@pytest.mark.smoke
+@pytest.mark.filterwarnings("default")
+def test_the_notebook_of_the_second_round_compares_arms_and_finds_them_again(
+    run: RunPaths, tmp_path: Path
+) -> None:
+    notebook, job = NOTEBOOKS / "12_close_the_gap.ipynb", tmp_path / "job.json"
+    arms = ["plain", "control", "both"]
+    parameters = {"RUN_DIR": str(run.folder), "PAIR": "qwen", "OUT": str(tmp_path / "out"), "SEEDS": [0]}
+    parameters |= {"ARMS": arms}
+    about = {"notebook": str(notebook), "output": str(tmp_path / notebook.name), "parameters": parameters}
+    job.write_text(json.dumps(about))
+    execute_here(job)
+    out = tmp_path / "out" / "qwen"
+    found = pd.read_csv(out / "summary.csv").set_index(["arm", "measure"])
+    assert (found.loc[("both", "ceiling, single"), ["mean", "lower", "upper"]].between(0, 1)).all()
+    assert found.loc["control", "difference mean"].isna().all()
+    assert sha256_file(out / "seed-0/adapter/adapter_model.safetensors") == sha256_file(
+        run.adapter / "adapter_model.safetensors"
+    )
+    spent = {arm: json.loads((out / "seed-0" / f"{arm}.json").read_text()) for arm in arms}
+    assert spent["plain"] == {}
+    longest = SMALL["max_new_tokens"] + 1
+    assert 0 <= spent["both"]["tokens"] - spent["control"]["tokens"] <= 2 * 16 * longest
+    before = {path: path.stat().st_mtime_ns for path in (out / "seed-0").rglob("*")}
+    (out / RECORD).unlink()  # as in a folder of the former layout
+    experiment = Experiment(run.folder, "qwen", tmp_path / "out")
+    table = carry_out(experiment, [0], arms, progress=False)
+    assert {path: path.stat().st_mtime_ns for path in (out / "seed-0").rglob("*")} == before
+    assert set(table["prompt_id"]) == {probe.id for probe in experiment.test}
+    with pytest.raises(BadInput, match=r"the arms differed"):
+        Experiment(run.folder, "qwen", tmp_path / "out", passes=1)
+    with pytest.raises(BadInput, match="no arm of a second round is called 'all'"):
+        carry_out(experiment, [0], ["all"])
+    with pytest.raises(BadInput, match="no finished arm"):
+        read_results(out, arms=["weighted"])
 
 
 def settings_of(run: RunPaths) -> dict[str, Any]:
