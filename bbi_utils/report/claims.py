@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from bbi_utils.report.gains import cautions
 from bbi_utils.report.labels import (
     GAMES,
     PAPERS,
@@ -207,8 +208,6 @@ def _strongest(advantage: pd.DataFrame) -> tuple[str, str]:
 
 def _prepared(frames: Frames) -> dict[str, pd.DataFrame]:
     """The frames, with what a sentence puts side by side in one row."""
-    from bbi_utils.report.gains import cautions
-
     judged, tests, alike = frames["judge"], frames["tests"], frames["similarity"]
     kept = judged[judged["quantity"] == "kept_fraction"].set_index(["pair", "contrast"])["estimate"]
     found = {"judge": judged.join(kept.rename("kept"), on=["pair", "contrast"])}

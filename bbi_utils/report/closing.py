@@ -9,6 +9,7 @@ seed alone it is over prompts, and too narrow for any other seed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -189,6 +190,10 @@ def by_claim(found: pd.DataFrame) -> pd.DataFrame:
             margin = float(claim.margin)
             verdict = judge(claim, pd.DataFrame({"lower": [low], "upper": [high]}), margin=margin, alpha=0.0)
             asked = f"{'below' if claim.asks == 'at_most' else 'above'} {margin:g}"
-            change = plain_zero(f"{row['difference mean']:+.3f} {ends(low, high)}")
-            rows.append((measure, claim.claim, row["arm"], change, asked, verdict))
+            rows.append((measure, claim.claim, row["arm"], plain_zero(apart(row)), asked, verdict))
     return pd.DataFrame(rows, columns=["measure", "claim", "arm", "found", "asked", "verdict"])
+
+
+def apart(row: Mapping[str, Any] | pd.Series) -> str:
+    """The difference from what a row of the `summary` is compared with, and its interval."""
+    return f"{row['difference mean']:+.3f} {ends(row['difference lower'], row['difference upper'])}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bbi_utils.report.closing import AIM, CONTROL, LIMIT, MARGINS, PLAIN, STRONGEST, by_claim
+from bbi_utils.report.closing import AIM, CONTROL, LIMIT, MARGINS, PLAIN, STRONGEST, apart, by_claim
 from bbi_utils.report.labels import decimals, ends, listed, plain_zero, words
 
 GAPS = {STRONGEST: "the strongest adversary's advantage", LIMIT: "the limit"}
@@ -19,7 +19,7 @@ def repeated(found: pd.DataFrame) -> str:
         if measure in own.index:
             row, lower_is_worse = own.loc[measure], measure in HEALTH
             rose, fell = row["difference lower"] > 0, row["difference upper"] < 0
-            said.append(f"{name} {_apart(row)}{'' if rose or fell else ', undecided'}")
+            said.append(f"{name} {apart(row)}{'' if rose or fell else ', undecided'}")
             worse += [name] * bool(fell if lower_is_worse else rose)
     first = ""
     if worse:
@@ -133,7 +133,3 @@ def _cells(rows: pd.DataFrame) -> str:
 def _arms(found: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     own = found[(found["round"] == 1) & ~found["arm"].isin([PLAIN, CONTROL])]
     return [(str(arm), rows.set_index("measure")) for arm, rows in own.groupby("arm", sort=False)]
-
-
-def _apart(row: pd.Series) -> str:
-    return f"{row['difference mean']:+.3f} {ends(row['difference lower'], row['difference upper'])}"

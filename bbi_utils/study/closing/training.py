@@ -25,6 +25,7 @@ from bbi_utils.errors import BadInput
 from bbi_utils.files import read_json, sha256_json, write_json
 from bbi_utils.oracles.adapters import adapter_hash
 from bbi_utils.paths import resolve, shown
+from bbi_utils.report.closing import CONTROL, PLAIN
 from bbi_utils.study.settings import open_study
 
 Checker = Callable[[probes.Probe, str], bool]
@@ -44,11 +45,10 @@ class Arm:
     passes: float = 2.0  # over the teacher's answers; a pair costs both of its answers
 
 
-# Chosen on development prompts of the pocket pair qwen. "plain" is the student after its first round.
-PLAIN = "plain"
+# Chosen on development prompts of the pocket pair qwen. PLAIN is the student after its first round.
 ARMS: dict[str, Arm | None] = {
     PLAIN: None,
-    "control": Arm(tempered=False),
+    CONTROL: Arm(tempered=False),
     "tempered": Arm(),
     "preference": Arm(preference=True, rate=0.25),
     "weighted": Arm(weighted=True),
