@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,7 @@ class Experiment:
             return self.first(seed)
         return self.out / f"seed-{seed}" / (name if number == 1 else f"{name}-{number}")
 
+    @cached_property
     def tokens(self) -> int:
         """Tokens with a loss in one pass over the teacher's answers."""
         tokenizer, hidden = self.student(self.first(0), 0).tokenizer, self.settings.student_system_prompt
@@ -211,7 +213,7 @@ def train_arm(experiment: Experiment, arm: Arm, seed: int, before: Path, out: Pa
         study.student, before, lessons, out=out, seed=replication_seed(study.seed, seed), progress=False,
         settings=replace(experiment.lora, learning_rate=arm.rate * experiment.lora.learning_rate),
         how=SecondRound(temperature=experiment.temperature(arm), beta=arm.beta, anchor=arm.anchor),
-        tokens=round(arm.passes * experiment.tokens()), system_prompt=study.student_system_prompt,
+        tokens=round(arm.passes * experiment.tokens), system_prompt=study.student_system_prompt,
         **study.place,
     )  # fmt: skip
     return spent | {"training": time.perf_counter() - began, "tokens": int(curve["tokens"].sum())}
