@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from statistics import NormalDist
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from bbi_utils import games
+from bbi_utils import games, paths
 from bbi_utils.errors import BadInput
 from bbi_utils.games import queries
 from bbi_utils.games.queries import advantage_of_queries, lowest_share, outcome_bounds
+from bbi_utils.games.scores import units
+from bbi_utils.report import reading
 
 
 def scores(n: int = 600, *, folds: int = 3, seed: int = 0, mean: float = 0.0, single=None) -> pd.DataFrame:
@@ -224,3 +228,32 @@ def test_a_prompt_judged_from_one_side_only_is_refused():
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(BadInput, match="expected"):
         advantage_of_queries(scores(60), **settings)
+
+
+def test_one_division_can_be_made_of_every_size_that_has_a_row_and_of_no_other():
+    for made in (scores(25), scores(40), scores(24).assign(group=lambda table: table.index % 6)):
+        sizes = set(advantage_of_queries(made)["q"])
+        for q in queries.SIZES:
+            if q in sizes:
+                assert queries.grouped(made, q)["prompt_id"].nunique() >= 6
+            else:
+                with pytest.raises(BadInput, match="groups"):
+                    queries.grouped(made, q)
+
+
+def test_notebook_06_divides_the_strongest_at_a_size_of_its_own():
+    """A judge of few prompts can lead, whom no size above 1 leaves enough groups."""
+    names = {"np": np, "pd": pd, "NULL": "teacher_resample", "queries": queries, "units": units}
+    often, judge = scores(60, mean=0.1), scores(10, mean=9.0).assign(adversary="judge")
+    table = pd.concat([often, judge]).reset_index(drop=True)
+    growth = advantage_of_queries(table)
+    top = growth.iloc[:0]
+    names |= {"scores": table, "growth": growth, "top": top, "QUERIES": [1, 2], "reading": reading}
+    names["study"] = SimpleNamespace(seed=0)
+    notebook = json.loads((paths.ROOT / "notebooks" / "06_ask_many_questions.ipynb").read_text())
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    wanted = [cell for cell in cells if cell.startswith(("both = growth", "own = scores", "games_of_q"))]
+    assert len(wanted) == 3
+    for cell in wanted:
+        exec(cell, names)
+    assert names["strongest"] == "judge" and names["q"] == 1

@@ -66,7 +66,7 @@ def advantage_of_queries(
         folds, begins = _right(part, key)
         for q in sorted({int(size) for size in sizes}):
             groups = sum(len(begin) // q for begin in begins)
-            if groups >= FEWEST_GROUPS or (q == 1 and sum(map(len, folds)) >= FEWEST_GROUPS):
+            if _enough(groups, q, prompts=sum(map(len, folds))):
                 mean = _mean_outcome(folds, begins, q, seed=seed)
                 ends = outcome_bounds(mean, groups, error=1 - confidence, folds=len(folds))
                 rows.append((*key, q, groups, mean, *ends))
@@ -100,7 +100,7 @@ def _grouped(table: pd.DataFrame, q: int, *, seed: int) -> pd.DataFrame:
         prompts = prompts[~pd.Series(prompts).map(unit_of).duplicated()]  # of a group the first in this order
         whole = len(prompts) - len(prompts) % q
         group_of.update((prompt, f"fold {fold} group {i // q}") for i, prompt in enumerate(prompts[:whole]))
-    if (groups := len(set(group_of.values()))) < FEWEST_GROUPS:
+    if not _enough(groups := len(set(group_of.values())), q, prompts=table["prompt_id"].nunique()):
         raise BadInput(f"{groups} groups of {q} prompts within folds; at least {FEWEST_GROUPS} are needed")
     table = table.assign(prompt_id=table["prompt_id"].map(group_of), size=table["score"].abs())
     table = table.dropna(subset="prompt_id")
@@ -109,6 +109,11 @@ def _grouped(table: pd.DataFrame, q: int, *, seed: int) -> pd.DataFrame:
     said = decided(sums["score"].to_numpy(), sums["size"].to_numpy())
     sign = np.where(sums["shown"] == "student", -1.0, 1.0)
     return sums.drop(columns="size").assign(correct=(1 + sign * said) / 2)
+
+
+def _enough(groups: int, q: int, *, prompts: int) -> bool:
+    """Whether so many groups are worth an interval; single prompts are, in however few units they come."""
+    return groups >= FEWEST_GROUPS or (q == 1 and prompts >= FEWEST_GROUPS)
 
 
 def _at_home(table: pd.DataFrame) -> pd.DataFrame:

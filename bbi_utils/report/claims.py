@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from bbi_utils.report.gains import cautions
 from bbi_utils.report.labels import (
     GAMES,
     PAPERS,
@@ -208,6 +207,8 @@ def _strongest(advantage: pd.DataFrame) -> tuple[str, str]:
 
 def _prepared(frames: Frames) -> dict[str, pd.DataFrame]:
     """The frames, with what a sentence puts side by side in one row."""
+    from bbi_utils.report.gains import cautions  # which imports pandas; the driver reads claims without it
+
     judged, tests, alike = frames["judge"], frames["tests"], frames["similarity"]
     kept = judged[judged["quantity"] == "kept_fraction"].set_index(["pair", "contrast"])["estimate"]
     found = {"judge": judged.join(kept.rename("kept"), on=["pair", "contrast"])}
