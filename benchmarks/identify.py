@@ -3,7 +3,9 @@
 null: both answers from one scripted oracle; `identify` looks after every question and never stops by itself.
 long: the same with heavy-tailed features drawn in place of texts: 500 questions, and 60 after lessons.
 worlds: teacher and student differ in two of ten subjects; the exact likelihood ratio is known.
-runs: the finished runs named by --run (such as runs/smol/concierge), every contrast, adversary `together`.
+runs: the finished runs named by --run (such as runs/smol/concierge), every contrast, adversary `together`;
+with --more, on so many test prompts that the run never asked, which its teacher, the teacher in 4 bits and
+the base student answer now (kept in --out, where a killed run goes on).
 live: the pocket teacher as reference; what answers is itself, its base student, or the other pair's teacher.
 Beside it a kernel test that may ask as many questions, at random. suspect: the same with lessons of one of
 them on 150 other prompts. endpoint: the command behind a real server, without and with `--suspect`.
@@ -35,11 +37,12 @@ from bbi_utils.games.identifying import Examination, Lesson
 from bbi_utils.games.inference.kernel_test import string_kernel, swap_test
 from bbi_utils.games.limit import log_ratios
 from bbi_utils.oracles import Sampling, load_oracle
-from bbi_utils.probes import Probe, build_suite, take
-from bbi_utils.responses.answers import contrasts_of, read_answers_table
+from bbi_utils.probes import Probe, build_suite, load_probes, take
+from bbi_utils.responses.answers import answers_table, contrasts_of, read_answers_table
 from bbi_utils.responses.sampling import sample
 from bbi_utils.responses.store import ResponseStore
 from bbi_utils.study.cli.main import main as command
+from bbi_utils.study.settings import open_study
 from benchmarks.coverage import share
 from benchmarks.worlds import OPENERS, SUBJECTS, Oracle, answer_pairs, one_thread
 
@@ -122,6 +125,28 @@ def of_run(folder: Path) -> pd.DataFrame:
         exact = [own.at[i, shown] for i, shown in zip(found["prompt_id"], found["shown"], strict=True)]
         parts += [found, found.assign(adversary="likelihood, same order", score=exact)]
     return pd.concat(parts)
+
+
+def of_more(folder: Path, count: int, out: Path) -> pd.DataFrame:
+    """Scores on test prompts that a finished run did not ask, of what does not depend on its training."""
+    study = open_study({"RUN_DIR": str(folder.parent), "PAIR": folder.name})
+    probes = take(load_probes(study.run.probes), "test", study.n_test + count, study.seed)[study.n_test :]
+    teacher = (study.teacher, study.teacher_revision, "none", study.teacher_sampling)
+    student = (study.student, study.student_revision, study.quantisation, study.student_sampling)
+    models = {"teacher": teacher, "teacher_4bit": (*teacher[:2], "nf4", teacher[3]), "base": student}
+    told: dict[str, pd.DataFrame] = {}
+    out.mkdir(parents=True, exist_ok=True)
+    with ResponseStore(out / f"{folder.parent.name}-{folder.name}.sqlite") as store:
+        for arm, (name, revision, bits, sampling) in models.items():
+            how: dict[str, Any] = {"quantisation": bits, "sampling": Sampling(**sampling), **study.place}
+            oracle = load_oracle(name, revision=revision, **how)
+            told[arm] = sample(oracle, probes, store, batch_size=study.batch_size)
+            oracle.release()
+    make = with_sum(cheap_adversaries())["together"]
+    contrasts = contrasts_of(answers_table(probes, told, pair=folder.name))
+    return pd.concat(
+        judged(make, pairs, pair=folder.name, contrast=name) for name, pairs in contrasts.items()
+    )
 
 
 def report(scores: pd.DataFrame) -> str:
@@ -249,6 +274,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--worlds", type=int, default=1000, help="null worlds (default: %(default)s)")
     parser.add_argument("--questions", type=int, default=60, help="in each (default: %(default)s)")
     parser.add_argument("--run", nargs="*", default=[], metavar="DIR", help="pairs' folders of finished runs")
+    parser.add_argument("--more", type=int, default=0, help="test prompts that these runs did not ask")
+    parser.add_argument("--out", default="runs/identify", help="for their answers (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=100, help="of each live case (default: %(default)s)")
     parser.add_argument("--prompts", type=int, default=300, help="that models answer (default: %(default)s)")
     parser.add_argument("--served", type=int, default=3, help="runs a served model (default: %(default)s)")
@@ -287,7 +314,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 found = each(partial(live, adaptive=True, most=60, **case), options.repeats)
                 show_live(found, f"{who}, {'known' if suspect else 'no'} suspect", True)
     for folder in map(Path, options.run if "runs" in options.only else ()):
-        print(report(of_run(folder)))
+        print(report(of_more(folder, options.more, Path(options.out)) if options.more else of_run(folder)))
     if "endpoint" in options.only:
         endpoint(options.served, prompts="200")
 
