@@ -11,7 +11,7 @@ from figure_rules import check_figure
 
 from bbi_utils.errors import BadInput
 from bbi_utils.report import closing, closing_text, figures
-from bbi_utils.report.closing import LIMIT, STRONGEST
+from bbi_utils.report.closing import LIMIT, LIMIT_OF_TWO, STRONGEST
 
 SEEDS, PROMPTS = 3, 120
 CATEGORIES = ("factual", "arithmetic", "safety")
@@ -32,6 +32,7 @@ def planted(gaps: dict[str, tuple[float, float]], *, noise: float = 0.1, **healt
             "word_ngrams, pairwise": advantage,
             "length, pairwise": advantage / 2,
             LIMIT: limit,
+            LIMIT_OF_TWO: limit,
             "similarity": 0.75,
             "correct": 0.8 - health.get(arm, 0.0),
         }
@@ -120,6 +121,8 @@ def test_what_is_claimed_is_judged_as_all_claims_are(table: pd.DataFrame) -> Non
     assert verdicts["preference", STRONGEST] == "supported" == verdicts["preference", "similarity"]
     assert verdicts["weighted", LIMIT] == "contradicted" == verdicts["weighted", "correct"]
     assert set(said["arm"]) == {"preference", "weighted"}
+    claims = said.set_index("measure")["claim"]
+    assert set(claims["correct"]) == {"right answers are at most 0.03 rarer"}
     bare = closing.by_claim(closing.summary(table[table["measure"] != "correct"], draws=200))
     assert "correct" not in set(bare["measure"])
 
@@ -130,11 +133,15 @@ def test_sentences_tell_the_awkward_first(table: pd.DataFrame) -> None:
     assert closing_text.kept(found).startswith("- **Bought with quality: weighted.**")
     against_plain = closing.summary(table, draws=1000, against="plain")
     assert "**" not in closing_text.repeated(against_plain)
-    rose = "the limit surely fell with preference and **rose with weighted**"
-    assert rose in closing_text.since_first(against_plain)
+    since = closing_text.since_first(against_plain)
+    assert "the limit with one answer surely fell with preference and **rose with weighted**" in since
+    assert (
+        "right answers surely **fell with weighted**; similarity surely fell or rose with none of 2" in since
+    )
     worse = planted({"plain": (0.4, 0.6), "control": (0.4, 0.7)})
     said = closing_text.repeated(closing.summary(worse, draws=1000, against="plain"))
-    assert said.startswith("- **The control is worse than the first round alone (the limit)")
+    worse_in = "the limit with two answers and the limit with one answer"
+    assert said.startswith(f"- **The control is worse than the first round alone ({worse_in})")
     with pytest.raises(BadInput, match="no arm 'plain' to compare with"):
         closing.summary(table.query("arm != 'plain'"), against="plain")
 
@@ -168,3 +175,34 @@ def test_the_figure_has_a_row_for_each_arm_and_round(table: pd.DataFrame) -> Non
     ]  # fmt: skip
     assert check_figure(fig) == []
     assert "limit" in str(fig.axes[1].get_xlabel())
+
+
+def test_what_is_surely_lower_is_said_to_be_so_although_the_margin_decides() -> None:
+    found = closing.summary(planted(HALF, preference=0.02, weighted=0.03), draws=1000)
+    said = closing_text.kept(found)
+    assert "], surely lower, supported; weighted" in said and "], surely lower, undecided." in said
+    assert said.count("surely lower") == 2  # neither arm's similarity
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (-0.1, 0.6, "may be none, may be half"),
+        (0.1, 0.4, "some, less than half"),
+        (0.5, 0.9, "half or more"),
+        (-0.3, -0.1, "**more than the control's**"),
+    ],
+)
+def test_a_share_is_said_by_both_ends_of_its_interval(low: float, high: float, said: str) -> None:
+    found = closing.summary(planted(HALF), draws=200)
+    found.loc[found["arm"] == "preference", ["closed lower", "closed upper"]] = low, high
+    (line,) = [one for one in closing_text.unseen(found).splitlines() if one.startswith("  - preference")]
+    assert line.count(f", {said}") == 3
+
+
+def test_means_are_read_with_their_intervals(table: pd.DataFrame) -> None:
+    found = closing.summary(table, draws=200)
+    read = closing.with_ends(found, {LIMIT: "limit", "no such": "other", "correct": "right"})
+    assert [*read] == ["limit", "right"]
+    row = found.set_index(["arm", "measure"]).loc[("weighted", LIMIT)]
+    assert read.loc["weighted", "limit"] == "{:.3f} [{:.3f}, {:.3f}]".format(*row[["mean", "lower", "upper"]])

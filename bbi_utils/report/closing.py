@@ -2,8 +2,8 @@
 
 The share closed is 1 - arm / control, of a mean over seeds and prompts. Its interval draws both anew (the
 pigeonhole bootstrap, Owen 2007), and so it is about new seeds and prompts, not about new teacher answers. It
-counts the chance in single answers more than once, and so errs on the wide side, with two seeds too; of one
-seed alone it is over prompts, and too narrow for any other seed.
+counts the chance in single answers more than once, and so errs on the wide side while that is larger than
+what seeds make: of n seeds, drawn anew, it has only (n - 1) / n of their variance, of one alone none.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ PLAIN, CONTROL = "plain", "control"
 STRONGEST = "strongest adversary, pairwise"
 CEILING = "ceiling"  # the limit, as files name it
 LIMIT = f"{CEILING}, single"  # the total variation distance
+LIMIT_OF_TWO = f"{CEILING}, pairwise"  # in the game of STRONGEST
 DRAWS = 5000
 AIM = 0.5  # of the gap, in both
 MARGINS = {"correct": 0.03, "similarity": 0.02}  # so much less is no loss; stated before any result
@@ -165,12 +166,14 @@ def costs(table: pd.DataFrame) -> pd.DataFrame:
 
 
 CLAIMS: Mapping[str, Claim] = {
-    measure: Claim("checks", said, "closing", "difference mean", signed=True, asks=asks, margin=margin)
+    measure: Claim(
+        "checks", said.format(-margin), "closing", "difference mean", signed=True, asks=asks, margin=margin
+    )
     for measure, said, asks, margin in (
         (STRONGEST, "the strongest fresh adversary has less than against the control", "at_most", 0.0),
         (LIMIT, "the limit is lower than the control's", "at_most", 0.0),
-        ("correct", "no fewer answers are right", "above", -MARGINS["correct"]),
-        ("similarity", "the answers are as similar", "above", -MARGINS["similarity"]),
+        ("correct", "right answers are at most {} rarer", "above", -MARGINS["correct"]),
+        ("similarity", "similarity is at most {} lower", "above", -MARGINS["similarity"]),
     )
 }
 
@@ -192,6 +195,17 @@ def by_claim(found: pd.DataFrame) -> pd.DataFrame:
             asked = f"{'below' if claim.asks == 'at_most' else 'above'} {margin:g}"
             rows.append((measure, claim.claim, row["arm"], plain_zero(apart(row)), asked, verdict))
     return pd.DataFrame(rows, columns=["measure", "claim", "arm", "found", "asked", "verdict"])
+
+
+def with_ends(found: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """Means of round 1 with their intervals, to be read: a row an arm, a column a measure.
+
+    found: the `summary`. names: measure -> the column's name; a measure that is not there has no column.
+    """
+    own = found[(found["round"] == 1) & found["measure"].isin(names)]
+    told = [f"{mean:.3f} {ends(low, high)}" for mean, low, high in own[[*ENDS]].itertuples(index=False)]
+    wide = own.assign(told=told).pivot(index="arm", columns="measure", values="told")
+    return wide[[name for name in names if name in wide]].rename(columns=dict(names))
 
 
 def apart(row: Mapping[str, Any] | pd.Series) -> str:

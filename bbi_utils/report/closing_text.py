@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bbi_utils.report.closing import AIM, CONTROL, LIMIT, MARGINS, PLAIN, STRONGEST, apart, by_claim
+from bbi_utils.report.closing import (
+    AIM,
+    CONTROL,
+    LIMIT,
+    LIMIT_OF_TWO,
+    MARGINS,
+    PLAIN,
+    STRONGEST,
+    apart,
+    by_claim,
+)
 from bbi_utils.report.labels import decimals, ends, listed, plain_zero, words
 
-GAPS = {STRONGEST: "the strongest adversary's advantage", LIMIT: "the limit"}
+AIMED = (STRONGEST, LIMIT)
+GAPS = {
+    STRONGEST: "the strongest adversary's advantage",
+    LIMIT_OF_TWO: "the limit with two answers",
+    LIMIT: "the limit with one answer",
+}
 HEALTH = {"correct": "right answers", "similarity": "similarity"}
 
 
@@ -23,19 +38,25 @@ def repeated(found: pd.DataFrame) -> str:
             worse += [name] * bool(fell if lower_is_worse else rose)
     first = ""
     if worse:
-        first = f"**The control is worse than the first round alone ({listed(worse)}):** what an arm closes "
-        first += "against it, it may only not have lost. "
-    return f"- {first}More of the same tokens changed the control: {'; '.join(said)}."
+        first = f"**The control is worse than the first round alone ({listed(worse)}):** a part of what an "
+        first += "arm closes is what the control lost. "
+    return f"- {first}What more passes over the same answers did to the control: {'; '.join(said)}."
 
 
 def since_first(found: pd.DataFrame) -> str:
     """What the arms changed since the first round; found: the `summary` against that, joint for the arms."""
     said, arms = [], _arms(found)
-    for measure, name in GAPS.items():
-        fell = [words(arm) for arm, rows in arms if rows.loc[measure, "difference upper"] < 0]
-        rose = [words(arm) for arm, rows in arms if rows.loc[measure, "difference lower"] > 0]
-        more = f" and **rose with {listed(rose)}**" if rose else ""
-        said.append(f"{name} surely fell with {listed(fell) if fell else f'none of {len(arms)} arms'}{more}")
+    for measure, name in {**GAPS, **HEALTH}.items():
+        moved = {
+            "fell": [words(arm) for arm, rows in arms if rows["difference upper"].get(measure, 0) < 0],
+            "rose": [words(arm) for arm, rows in arms if rows["difference lower"].get(measure, 0) > 0],
+        }
+        bad = "fell" if measure in HEALTH else "rose"
+        marked = {way: f"{way} with {listed(those)}" for way, those in moved.items() if those}
+        if bad in marked:
+            marked[bad] = f"**{marked[bad]}**"
+        went = " and ".join(marked.values()) or f"fell or rose with none of {len(arms)} arms"
+        said += [f"{name} surely {went}"] * any(measure in rows.index for _, rows in arms)
     return f"- Against the first round alone, {'; '.join(said)}."
 
 
@@ -52,7 +73,7 @@ def unseen(found: pd.DataFrame) -> str:
             share = f"{decimals(row['closed mean'])} {ends(row['closed lower'], row['closed upper'])}"
             parts.append(f"of {name} {share}, {_reached(row)}")
         lines.append(f"\n  - {words(arm)}: {'; '.join(parts)}.")
-        adversary, limit = (rows.loc[measure] for measure in GAPS)
+        adversary, limit = rows.loc[STRONGEST], rows.loc[LIMIT_OF_TWO]  # the same game
         if adversary["closed lower"] > max(0, limit["closed upper"]):
             only_unseen.append(words(arm))
     first = ""
@@ -63,33 +84,26 @@ def unseen(found: pd.DataFrame) -> str:
 
 
 def aimed(found: pd.DataFrame) -> str:
-    """Whether any arm closes half of both, which was the aim."""
-    halves = {
-        arm: [rows.loc[measure, "closed lower"] >= AIM for measure in GAPS] for arm, rows in _arms(found)
+    """Whether any arm closes half of each of AIMED, which was the aim."""
+    arms = _arms(found)
+    surely = {
+        words(arm): [rows.loc[measure, "closed lower"] >= AIM for measure in AIMED] for arm, rows in arms
     }
-    below = [
-        words(arm)
-        for arm, rows in _arms(found)
-        if any(rows.loc[measure, "closed upper"] < AIM for measure in GAPS)
-    ]
-    if reached := [words(arm) for arm, both in halves.items() if all(both)]:
-        return f"- The aim, half of both, is met by {listed(reached)}."
-    missed = f" It is missed, with a whole interval, by {listed(below)}." if below else ""
-    return f"- **The aim, half of both, is met by none of {len(halves)} arms.**{missed}" if halves else ""
+    missed = [words(arm) for arm, rows in arms if any(rows.loc[name, "closed upper"] < AIM for name in AIMED)]
+    aim = "The aim, half of the strongest adversary's advantage and half of the limit with one answer, is"
+    if reached := [arm for arm, each in surely.items() if all(each)]:
+        return f"- {aim} met by {listed(reached)}."
+    surely_not = f" It is surely missed by {listed(missed)}." if missed else ""
+    return f"- **{aim} met by none of {len(arms)} arms.**{surely_not}" if arms else ""
 
 
 def _reached(row: pd.Series) -> str:
     low, high = row["closed lower"], row["closed upper"]
     if high < 0:
         return "**more than the control's**"
-    some = "some of it" if low > 0 else "undecided"
-    return (
-        "half or more"
-        if low >= AIM
-        else f"{some}, less than half"
-        if high < AIM
-        else f"{some}, half undecided"
-    )
+    if low >= AIM:
+        return "half or more"
+    return f"{'some' if low > 0 else 'may be none'}, {'less than half' if high < AIM else 'may be half'}"
 
 
 def kept(found: pd.DataFrame) -> str:
@@ -101,7 +115,12 @@ def kept(found: pd.DataFrame) -> str:
         if own.empty:
             said.append(f"{name}: nobody can say")
             continue
-        each = [f"{words(row.arm)} {row.found}, {row.verdict}" for row in own.itertuples()]
+        ends_of = found[found["round"] == 1].set_index(["arm", "measure"])["difference upper"]
+        lower = {arm for arm in own["arm"] if ends_of[arm, measure] < 0}
+        each = [
+            f"{words(row.arm)} {row.found}, {'surely lower, ' if row.arm in lower else ''}{row.verdict}"
+            for row in own.itertuples()
+        ]
         said.append(f"{name}, at most {MARGINS[measure]} lower: {'; '.join(each)}")
     lost = verdicts[verdicts["measure"].isin(MARGINS) & (verdicts["verdict"] == "contradicted")]
     bought = (

@@ -18,17 +18,21 @@ from bbi_utils.report.figures.style import (
     chance_handle,
     use_style,
 )
-from bbi_utils.report.labels import as_drawn, in_order, pair_title, words
+from bbi_utils.report.labels import as_drawn, decimals, in_order, pair_title, plain_zero, words
+from bbi_utils.report.labels import ends as told_ends
 
-PANELS = {STRONGEST: "of the strongest adversary's\nadvantage", LIMIT: "of the limit, one answer"}
+PANELS = {
+    STRONGEST: "of the strongest adversary's\nadvantage, two answers",
+    LIMIT: "of the limit,\none answer",
+}
 AIMED: dict[str, Any] = {"color": "#333333", "linewidth": 0.9, "linestyle": (0, (1, 2)), "zorder": 1}
 LEAST = -1.0  # the page ends here; a longer bar goes on
 NAMES = {"plain": "first round alone"}
 UNKNOWN = "no gap to close"
 CAPTION = (
-    "How much of the gap a second round closes against the control, which had as many tokens: {title}, "
-    "{n} prompts, seeds: {seeds}. Bars are {level:.0%} intervals over both, joint over the arms of a second "
-    "round; dotted is the aim of one half."
+    "How much of the gap a second round closes against the control, which had about as many tokens: {title}, "
+    "{n} prompts, seeds: {seeds}. Bars are {level:.0%} intervals over seeds and prompts, joint over the arms "
+    "of a second round, with their numbers on the right; dotted is the aim of one half."
 )
 
 
@@ -69,3 +73,5 @@ def _panel(ax: Axes, shown: pd.DataFrame, rows: list[tuple[str, int]]) -> None:
             continue
         ends = row["closed lower"], row["closed upper"]
         point(ax, row["closed mean"], y, ends, mark=ROUNDS[key[0]])
+        told = plain_zero(f"{decimals(row['closed mean'])} {told_ends(*ends)}")
+        ax.text(1.02, y, told, va="center", fontsize=SMALLEST, transform=ax.get_yaxis_transform())

@@ -75,6 +75,7 @@ ROUNDS = Marks(
     {"plain": ARMS["distilled"]}
     | _named(
         {
+            "slow": ("#44AA99", "H"),
             "tempered": ("#999933", "<"),
             "preference": ("#332288", ">"),
             "weighted": ("#AA4499", "p"),

@@ -50,6 +50,7 @@ class Arm:
 ARMS: dict[str, Arm | None] = {
     PLAIN: None,
     CONTROL: Arm(tempered=False),
+    "slow": Arm(tempered=False, rate=0.25),
     "tempered": Arm(),
     "preference": Arm(preference=True, rate=0.25),
     "weighted": Arm(weighted=True),
@@ -107,17 +108,18 @@ class Experiment:
             "the student": sha256_json([study.student, study.student_sampling, self.lora.shaping()]),
             "the first round": adapter_hash(study.run.adapter),
             "the adversaries": [study.folds, study.encoders if self.encoders else []],
-            "the arms": {name: arm and asdict(arm) for name, arm in self.arms.items()},
+            **{f"the arm {name}": arm and asdict(arm) for name, arm in self.arms.items()},
         }
-        known = read_json(record) or made_from
-        if other := [name for name, value in made_from.items() if known.get(name) != value]:
+        known = read_json(record) or {}
+        known |= {f"the arm {name}": arm for name, arm in known.pop("the arms", {}).items()}
+        if other := [name for name, value in made_from.items() if known.get(name, value) != value]:
             found = f"{shown(self.out)} holds results for which {', '.join(other)} differed"
             raise BadInput(f"{found}; name another folder, or move it away")
         self.out.mkdir(parents=True, exist_ok=True)
         store = self.out / "responses.sqlite"
         if not store.exists():
             shutil.copy(study.run.responses, store)
-        write_json(record, made_from)
+        write_json(record, known | made_from)
         return responses.ResponseStore(store)
 
     def taught(self, prompts: Sequence[Any]) -> pd.DataFrame:
