@@ -29,7 +29,7 @@ from bbi_utils.paths import NOTEBOOKS, ROOT, RunPaths
 from bbi_utils.study.cli.main import main
 from bbi_utils.study.cli.verdict import EXIT
 from bbi_utils.study.closing.results import carry_out, read_results
-from bbi_utils.study.closing.training import RECORD, Experiment
+from bbi_utils.study.closing.training import ARMS, RECORD, Experiment
 from bbi_utils.study.params import load_study
 from bbi_utils.study.run import reproduce
 from bbi_utils.study.stages import STAGES, make_task
@@ -175,12 +175,16 @@ def test_the_notebook_of_the_second_round_compares_arms_and_finds_them_again(
     longest = SMALL["max_new_tokens"] + 1
     assert 0 <= spent["both"]["tokens"] - spent["control"]["tokens"] <= 2 * 16 * longest
     before = {path: path.stat().st_mtime_ns for path in (out / "seed-0").rglob("*")}
-    (out / RECORD).unlink()  # as in a folder of the former layout
+    known = json.loads((out / RECORD).read_text())
+    former = {name: known.pop(f"the arm {name}") for name in ARMS if name not in ("both", "slow")}
+    del known["the arm both"], known["the arm slow"]  # an arm that a former version did not have is no other
+    (out / RECORD).write_text(json.dumps(known | {"the arms": former}))
     experiment = Experiment(run.folder, "qwen", tmp_path / "out")
     table = carry_out(experiment, [0], arms, progress=False)
     assert {path: path.stat().st_mtime_ns for path in (out / "seed-0").rglob("*")} == before
     assert set(table["prompt_id"]) == {probe.id for probe in experiment.test}
-    with pytest.raises(BadInput, match=r"the arms differed"):
+    assert json.loads((out / RECORD).read_text()).keys() == {*known, *(f"the arm {name}" for name in ARMS)}
+    with pytest.raises(BadInput, match=r"for which the arm control, .*, the arm both differed; name another"):
         Experiment(run.folder, "qwen", tmp_path / "out", passes=1)
     with pytest.raises(BadInput, match="no arm of a second round is called 'all'"):
         carry_out(experiment, [0], ["all"])
