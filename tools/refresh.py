@@ -32,9 +32,10 @@ def check_defaults(notebook: Path, study: Study) -> None:
 
 
 def executed_copy(notebook: Path, study: Study) -> Path:
-    """The executed copy of a stage's notebook; any other notebook (a tour of the run) is executed now."""
+    """The executed copy of a stage's notebook; any other, whose parameters are its own, is executed now."""
     stage = next((stage for stage in STAGES if stage.notebook == notebook.stem), None)
     if stage is not None:
+        check_defaults(notebook, study)
         return make_task(stage, study, notebook.parent).executed
     copy = paths.RunPaths(study.run_dir).folder / "executed" / notebook.name
     copy.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +50,6 @@ def refresh_notebooks(study: Study, folder: Path = paths.NOTEBOOKS) -> list[Path
     sources = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
     copies = {}
     for path in sources:  # all are checked before the first is written
-        check_defaults(path, study)
         copies[path] = executed_copy(path, study)
         if code_hash(read(path)) != code_hash(read(copies[path])):
             raise BadInput(f"{path.name} has changed since it was run; `make reproduce`, then `make refresh`")
