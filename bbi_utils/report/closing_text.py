@@ -107,7 +107,7 @@ def _reached(row: pd.Series) -> str:
 
 
 def kept(found: pd.DataFrame) -> str:
-    """Which arms keep the margins of quality, which were stated before any result."""
+    """Which arms keep the margins of quality (`MARGINS`)."""
     verdicts = by_claim(found)
     said = []
     for measure, name in HEALTH.items():

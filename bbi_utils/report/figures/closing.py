@@ -18,8 +18,7 @@ from bbi_utils.report.figures.style import (
     chance_handle,
     use_style,
 )
-from bbi_utils.report.labels import as_drawn, decimals, in_order, pair_title, plain_zero, words
-from bbi_utils.report.labels import ends as told_ends
+from bbi_utils.report.labels import as_drawn, decimals, ends, in_order, pair_title, words
 
 PANELS = {
     STRONGEST: "of the strongest adversary's\nadvantage, two answers",
@@ -71,7 +70,7 @@ def _panel(ax: Axes, shown: pd.DataFrame, rows: list[tuple[str, int]]) -> None:
         if row["closed mean"] != row["closed mean"]:
             ax.text(0.02, y, UNKNOWN, va="center", fontsize=SMALLEST)
             continue
-        ends = row["closed lower"], row["closed upper"]
-        point(ax, row["closed mean"], y, ends, mark=ROUNDS[key[0]])
-        told = plain_zero(f"{decimals(row['closed mean'])} {told_ends(*ends)}")
+        interval = row["closed lower"], row["closed upper"]
+        point(ax, row["closed mean"], y, interval, mark=ROUNDS[key[0]])
+        told = f"{decimals(row['closed mean'])} {ends(*interval)}"
         ax.text(1.02, y, told, va="center", fontsize=SMALLEST, transform=ax.get_yaxis_transform())

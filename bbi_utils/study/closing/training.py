@@ -46,7 +46,8 @@ class Arm:
     passes: float = 2.0  # over the teacher's answers; a pair costs both of its answers
 
 
-# Chosen on development prompts of the pocket pair qwen. PLAIN is the student after its first round.
+# Chosen on development prompts of the pocket pair qwen, but for "slow", which came later. PLAIN is the
+# student after its first round.
 ARMS: dict[str, Arm | None] = {
     PLAIN: None,
     CONTROL: Arm(tempered=False),
@@ -110,16 +111,19 @@ class Experiment:
             "the adversaries": [study.folds, study.encoders if self.encoders else []],
             **{f"the arm {name}": arm and asdict(arm) for name, arm in self.arms.items()},
         }
-        known = read_json(record) or {}
+        known = read_json(record) or dict(made_from)
         known |= {f"the arm {name}": arm for name, arm in known.pop("the arms", {}).items()}
-        if other := [name for name, value in made_from.items() if known.get(name, value) != value]:
+        known |= {
+            name: made_from[name] for name in made_from if name.startswith("the arm ") and name not in known
+        }
+        if other := [name for name, value in made_from.items() if known.get(name) != value]:
             found = f"{shown(self.out)} holds results for which {', '.join(other)} differed"
             raise BadInput(f"{found}; name another folder, or move it away")
         self.out.mkdir(parents=True, exist_ok=True)
         store = self.out / "responses.sqlite"
         if not store.exists():
             shutil.copy(study.run.responses, store)
-        write_json(record, known | made_from)
+        write_json(record, known)
         return responses.ResponseStore(store)
 
     def taught(self, prompts: Sequence[Any]) -> pd.DataFrame:
