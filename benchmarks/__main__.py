@@ -15,6 +15,7 @@ NAMES = (
     "null_audits",
     "audit_gain",
     "close_gap",
+    "more_answers",
     "null_worlds",
     "identify",
     "planted",

@@ -20,7 +20,7 @@ Measures = Iterator[tuple[str, Any, Any]]  # name, prompt ids, values
 CONTRAST = "distilled"
 
 
-def judged(experiment: Experiment, adapter: Path, seed: int) -> pd.DataFrame:
+def judged(experiment: Experiment, adapter: Path | None, seed: int) -> pd.DataFrame:
     """What is measured of a student, a row a held-out prompt: measure, prompt_id, value, category, group.
 
     An adversary's value is its advantage on this prompt, cross-fitted; the ceiling's is what the mean is
@@ -48,7 +48,9 @@ def telling(experiment: Experiment, adapter: Path, seed: int) -> pd.DataFrame:
     return adversary.fit(pairs, seed=experiment.settings.seed).telling(pairs, n=6)
 
 
-def answers_of(experiment: Experiment, adapter: Path, seed: int) -> tuple[Any, dict[str, pd.DataFrame]]:
+def answers_of(
+    experiment: Experiment, adapter: Path | None, seed: int
+) -> tuple[Any, dict[str, pd.DataFrame]]:
     """The student, and what teacher and student say to the held-out prompts, by arm."""
     student, asked = experiment.student(adapter, seed), experiment.test
     told = {"teacher": experiment.teacher, CONTRAST: student}

@@ -152,8 +152,8 @@ class Experiment:
         )
         return lessons[lessons["rejected"] != ""].reset_index(drop=True)
 
-    def student(self, adapter: Path, seed: int) -> Any:
-        """The student with an adapter, sampling as this seed's."""
+    def student(self, adapter: Path | None, seed: int) -> Any:
+        """The student with an adapter (None: as it was before), sampling as this seed's."""
         study = self.settings
         sampling = replace(
             oracles.Sampling(**study.student_sampling), seed=replication_seed(study.seed, seed)
@@ -163,17 +163,21 @@ class Experiment:
 
     def first(self, seed: int) -> Path:
         """The adapter of this seed's first round, trained as the run trained its own, which is that of 0."""
-        study, lessons, out = self.settings, self.lessons, self.out / f"seed-{seed}" / "adapter"
+        out = self.out / f"seed-{seed}" / "adapter"
         if seed == 0 and not out.exists():
-            shutil.copytree(study.run.adapter, out)
+            shutil.copytree(self.settings.run.adapter, out)
         if not out.exists():
-            held_out = self.taught(self.validation)[["prompt", "answer", "ended"]]
-            train_adapter(
-                study.student, list(lessons["prompt"]), list(lessons["answer"]), out=out, settings=self.lora,
-                seed=replication_seed(study.seed, seed), ended=list(lessons["ended"]), development=held_out,
-                progress=False, system_prompt=study.student_system_prompt, **study.place,
-            )  # fmt: skip
+            self.distil_into(out, self.lessons, seed, self.lora)
         return out
+
+    def distil_into(self, out: Path, lessons: pd.DataFrame, seed: int, lora: LoraSettings) -> None:
+        """Train a first round of the run's student on these lessons into the folder `out`."""
+        study, held_out = self.settings, self.taught(self.validation)[["prompt", "answer", "ended"]]
+        train_adapter(
+            study.student, list(lessons["prompt"]), list(lessons["answer"]), out=out, settings=lora,
+            seed=replication_seed(study.seed, seed), ended=list(lessons["ended"]), development=held_out,
+            progress=False, system_prompt=study.student_system_prompt, **study.place,
+        )  # fmt: skip
 
     def after(self, name: str, seed: int, number: int = 1) -> Path:
         """The adapter of an arm after so many second rounds; that of PLAIN is the first round's."""
