@@ -33,6 +33,7 @@ from bbi_utils.study.closing.training import ARMS, RECORD, Experiment
 from bbi_utils.study.params import load_study
 from bbi_utils.study.run import reproduce
 from bbi_utils.study.stages import STAGES, make_task
+from benchmarks import more_answers
 
 SMALL = {
     "n_probes": 200, "n_distill": 20, "n_development": 8, "n_test": 40, "n_judge": 20,
@@ -190,6 +191,32 @@ def test_the_notebook_of_the_second_round_compares_arms_and_finds_them_again(
         carry_out(experiment, [0], ["all"])
     with pytest.raises(BadInput, match="no finished arm"):
         read_results(out, arms=["weighted"])
+
+
+@pytest.mark.smoke
+def test_more_answers_are_the_run_s_own_first_and_the_run_s_own_student_among_them(
+    run: RunPaths, tmp_path: Path
+) -> None:
+    out, own = tmp_path / "qwen", SMALL["n_distill"]
+    asked = ["--run", str(run.folder), "--pair", "qwen", "--out", str(tmp_path), "--seeds", "0"]
+    asked += ["--answers", "0", str(own + 5), "--ranks", "4"]
+    more_answers.main(asked)
+    found = pd.read_csv(out / "summary.csv").set_index(["arm", "measure"])
+    trained = [f"{own:,} answers, rank 16", f"{own + 5:,} answers, rank 4"]
+    assert list(dict.fromkeys(found.index.get_level_values(0))) == [trained[0], "no lesson", trained[1]]
+    assert found.loc[trained[0], "difference mean"].isna().all()
+    weights = "adapter_model.safetensors"
+    again = out / "seed-0" / f"answers-{own}-rank-16" / weights
+    assert sha256_file(again) == sha256_file(run.adapter / weights)
+    experiment = Experiment(run.folder, "qwen", tmp_path)
+    lessons = more_answers.lessons(experiment, own + 5)
+    assert lessons[:own] == experiment.distil
+    assert not {one.group for one in lessons} & {
+        one.group for one in (*experiment.validation, *experiment.test)
+    }
+    before = {path: path.stat().st_mtime_ns for path in (out / "seed-0").rglob("*")}
+    more_answers.main(asked)
+    assert {path: path.stat().st_mtime_ns for path in (out / "seed-0").rglob("*")} == before
 
 
 def settings_of(run: RunPaths) -> dict[str, Any]:
