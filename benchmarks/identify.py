@@ -127,10 +127,11 @@ def of_run(folder: Path) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def of_more(folder: Path, count: int, out: Path) -> pd.DataFrame:
-    """Scores on test prompts that a finished run did not ask, of what does not depend on its training."""
+def of_more(folder: Path, count: int, out: Path, *, split: str, after: int | None) -> pd.DataFrame:
+    """Scores on prompts that a finished run did not ask, of what does not depend on its training."""
     study = open_study({"RUN_DIR": str(folder.parent), "PAIR": folder.name})
-    probes = take(load_probes(study.run.probes), "test", study.n_test + count, study.seed)[study.n_test :]
+    first = study.n_test if after is None else after
+    probes = take(load_probes(study.run.probes), split, first + count, study.seed)[first:]
     teacher = (study.teacher, study.teacher_revision, "none", study.teacher_sampling)
     student = (study.student, study.student_revision, study.quantisation, study.student_sampling)
     models = {"teacher": teacher, "teacher_4bit": (*teacher[:2], "nf4", teacher[3]), "base": student}
@@ -149,13 +150,13 @@ def of_more(folder: Path, count: int, out: Path) -> pd.DataFrame:
     )
 
 
-def report(scores: pd.DataFrame) -> str:
+def report(scores: pd.DataFrame, *, confidence: float) -> str:
     """Advantage at a few numbers of queries in both orders, and how many reach 0.8."""
     keys = ["pair", "contrast", "adversary"]
     curves = advantage_by_order(scores)
     curves = curves[curves["q"].isin(SHOWN_Q)].pivot(index=keys, columns=["order", "q"], values="advantage")
     curves.columns = [f"{order} {q}" for order, q in curves.columns]
-    needed = queries_needed(scores).set_index(keys).drop(columns="game")
+    needed = queries_needed(scores, confidence=confidence).set_index(keys).drop(columns="game")
     return curves.join(needed.add_prefix("0.8: ")).round(2).T.to_string()
 
 
@@ -274,7 +275,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--worlds", type=int, default=1000, help="null worlds (default: %(default)s)")
     parser.add_argument("--questions", type=int, default=60, help="in each (default: %(default)s)")
     parser.add_argument("--run", nargs="*", default=[], metavar="DIR", help="pairs' folders of finished runs")
-    parser.add_argument("--more", type=int, default=0, help="test prompts that these runs did not ask")
+    parser.add_argument("--more", type=int, default=0, help="prompts that these runs did not ask")
+    parser.add_argument("--split", choices=["test", "distil"], default="test", help="whose (default: test)")
+    parser.add_argument("--after", type=int, help="so many of the split (default: the run's test prompts)")
+    parser.add_argument("--confidence", type=float, default=0.95, help="of ratios (default: %(default)s)")
     parser.add_argument("--out", default="runs/identify", help="for their answers (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=100, help="of each live case (default: %(default)s)")
     parser.add_argument("--prompts", type=int, default=300, help="that models answer (default: %(default)s)")
@@ -314,7 +318,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 found = each(partial(live, adaptive=True, most=60, **case), options.repeats)
                 show_live(found, f"{who}, {'known' if suspect else 'no'} suspect", True)
     for folder in map(Path, options.run if "runs" in options.only else ()):
-        print(report(of_more(folder, options.more, Path(options.out)) if options.more else of_run(folder)))
+        where: dict[str, Any] = {"split": options.split, "after": options.after}
+        more, out = options.more, Path(options.out)
+        scores = of_more(folder, more, out, **where) if more else of_run(folder)
+        print(report(scores, confidence=options.confidence))
     if "endpoint" in options.only:
         endpoint(options.served, prompts="200")
 
