@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from bbi_utils.report.closing import costs, summary
+from bbi_utils.report.closing import CONTROL, costs, summary
 from bbi_utils.study.closing.results import carry_out
 from bbi_utils.study.closing.training import ARMS, Experiment
 from pocket.answers import is_correct
@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--development", type=int, default=0, help="so many development prompts for the test's"
     )
     options = parser.parse_args(arguments)
+    if CONTROL not in options.arms:
+        parser.error(f"--arms lacks {CONTROL}, which the others are compared with")
     experiment = Experiment(
         options.run, options.pair, options.out, passes=options.passes, development=options.development,
         encoders=options.encoders, is_correct=is_correct,

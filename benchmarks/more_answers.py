@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         experiment.is_correct = None  # of other models nobody here knows what is right
     own = (len(experiment.distil), experiment.lora.r)
     cells = [own, *((n, rank if n else 0) for n in options.answers for rank in options.ranks)]
-    tasks = list(product(options.seeds, dict.fromkeys(cells)))
+    tasks = list(product(dict.fromkeys(options.seeds), dict.fromkeys(cells)))
     parts = [measured(experiment, seed, *cell) for seed, cell in progress(tasks, "more answers")]
     found = summary(pd.concat(parts, ignore_index=True), against=name_of(*own))
     found.to_csv(experiment.out / "summary.csv", index=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from serving import Canned
 from bbi_utils.adversaries import lexical_adversaries
 from bbi_utils.games import identifying
 from bbi_utils.games.identifying import Examination, Lesson
+from bbi_utils.responses.store import ResponseStore
 from bbi_utils.study.cli.main import main
 
 SECRET = "sk-0123456789abcdef"
@@ -190,7 +192,8 @@ def test_the_model_that_was_tested_is_certified_and_another_refuted(
     with Canned() as server:
         assert main(command(server, str(recorded), recorded.parent / "same")) == 0
         said = capsys.readouterr().out
-        assert said.startswith("certified") and "requests to the claimed:" in said and "cost" in said
+        assert said.startswith("certified: over these questions this adversary's advantage is less than 0.3")
+        assert "requests to the claimed:" in said and "cost" in said
         asked = server.passed_on
         assert main(command(server, f"{recorded}#other", recorded.parent / "other")) == 1
         assert capsys.readouterr().out.startswith("refuted")
@@ -262,6 +265,11 @@ def test_a_model_beside_itself_gives_fresh_answers(tmp_path: Path, tiny_qwen: Pa
         (["--prompts", "25"], "has no answer in column teacher"),
         (["--claimed-key", "HOME"], "API_KEY"),
         (["--max-spend", "0"], "could exceed MAX_SPEND"),
+        (["--seed", "-1"], "--seed is -1; expected a whole number from 0"),
+        (["--seed", "4294967296"], "--seed is 4294967296"),
+        (["--temperature", "inf"], "temperature is inf; expected a finite number"),
+        (["--timeout", "1e300"], "timeout is 1e+300; expected more than 0 and at most 86,400"),
+        (["--confidence", "1e-17"], "between 0 and 1"),
     ],
 )
 def test_bad_input_is_one_line(
@@ -273,6 +281,95 @@ def test_bad_input_is_one_line(
     err = capsys.readouterr().err
     assert said in err and err.count("\n") == 1
     assert not (recorded.parent / "out" / "identification.json").exists()
+
+
+def test_a_model_does_not_draw_again_what_it_drew_when_it_was_recorded(
+    tmp_path: Path, tiny_qwen: Path, tiny_llama: Path
+) -> None:
+    said, out = tmp_path / "said.jsonl", tmp_path / "out"
+    drawn = ["--max-new-tokens", "6", "--device", "cpu", "--temperature", "1"]
+    models = ["--teacher", str(tiny_qwen), "--student", str(tiny_llama)]
+    assert main(["sample", "20", *models, *drawn, "--out", str(said)]) == 0
+    named = ["--claimed", str(tiny_qwen), "--reference", f"{said}#teacher", "--most", "20"]
+    main(["identify", *named, *drawn, "--out", str(out)])
+    known = pd.read_json(said, lines=True).set_index("prompt_id")
+    with ResponseStore(out / "answers.sqlite") as store:
+        rows = store.connection.execute(
+            "SELECT prompt_id, answer FROM responses WHERE sample_index >= ?", [9]
+        )
+        heard = dict(rows.fetchall())
+    assert len(heard) >= 3
+    for column in ("teacher", "teacher_2"):
+        assert not any(known.at[one, column] == answer for one, answer in heard.items())
+
+
+def test_the_reference_s_own_answers_are_no_claim(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for column in ("teacher", "teacher_2"):
+        asked = ["identify", "--claimed", f"{recorded}#{column}", "--reference", f"{recorded}#teacher"]
+        assert main([*asked, "--out", str(recorded.parent / "out")]) == 2
+        assert (
+            f"#{column}, one of the reference's own answers (teacher, teacher_2);" in capsys.readouterr().err
+        )
+    asked = ["identify", "--claimed", f"{recorded}#other_2", "--reference", f"{recorded}#teacher"]
+    assert main([*asked, "--out", str(recorded.parent / "out")]) == 1
+
+
+def test_answers_in_columns_and_in_rows_are_the_same_reference(recorded: Path) -> None:
+    table = pd.read_json(recorded, lines=True).assign(teacher_3="It is Lima.")
+    table.to_json(recorded, orient="records", lines=True)
+    columns = ["teacher", "teacher_2", "teacher_3"]
+    rows = table.melt("prompt", columns, value_name="answer").assign(model="teacher").drop(columns="variable")
+    rows.to_json(recorded.with_name("rows.jsonl"), orient="records", lines=True)
+    found = []
+    with Canned() as server:
+        for number, reference in enumerate(
+            (f"{recorded}#teacher", f"{recorded.with_name('rows.jsonl')}#teacher")
+        ):
+            out = recorded.parent / f"out-{number}"
+            main(command(server, reference, out))
+            found.append(json.loads((out / "identification.json").read_text()))
+    assert found[0]["verdict"] == found[1]["verdict"] and found[0]["asked"] == found[1]["asked"]
+    assert any(round(3 * one["outcome"], 6) == 1 for one in found[0]["asked"])  # one of three is another
+
+
+def test_one_model_on_both_sides_is_paid_once(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = recorded.parent / "out"
+    with Canned() as server:
+        same = command(server, server.reference, out, "--reference-price", "1", "2")
+        assert main([*same, "--prompts", str(recorded), "--most", "2", "--samples", "2"]) == 3
+        found = json.loads((out / "identification.json").read_text())["spent"]
+        assert found.keys() == {"claimed and reference"} and found["claimed and reference"]["requests"] == 6
+        assert server.passed_on == 6
+    assert capsys.readouterr().out.count("requests to the claimed and reference: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--seed", "1"], "goes on with the seed that it began with (0)"),
+        (["--epsilon", "0.9"], "goes on with the epsilon that it began with (0.3)"),
+        (["--confidence", "0.8"], "goes on with the confidence that it began with (0.95)"),
+        (["--temperature", "1"], "goes on with the temperature that it began with (0.7)"),
+    ],
+)
+def test_another_look_wants_another_folder(
+    recorded: Path, more: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = recorded.parent / "out"
+    with Canned() as server:
+        assert main(command(server, str(recorded), out, "--most", "2")) == 3
+        assert main(command(server, str(recorded), out, *more)) == 2
+        assert server.passed_on == 2
+    assert said in capsys.readouterr().err
+
+
+def test_answers_that_say_nothing_are_told(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = pd.read_json(recorded, lines=True).drop(columns="teacher_2")
+    table.loc[::2, "teacher"] = None
+    table.to_json(recorded, orient="records", lines=True)
+    with Canned() as server:
+        main(command(server, str(recorded), recorded.parent / "out"))
+    assert re.search(r"\n\d+ answers of the reference say nothing", capsys.readouterr().out)
 
 
 def test_a_reference_that_is_not_there_is_bad_input(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol
@@ -56,8 +57,8 @@ class Sampling:
     system_prompt: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.temperature >= 0:  # nor is NaN
-            raise BadInput(f"temperature is {self.temperature}; expected a number >= 0.")
+        if not 0 <= self.temperature < math.inf:  # nor is NaN
+            raise BadInput(f"temperature is {self.temperature}; expected a finite number >= 0.")
         if not 0 < self.top_p <= 1:
             raise BadInput(f"top_p is {self.top_p}; expected a number above 0 and at most 1.")
         if not self.max_new_tokens >= 1:

@@ -37,7 +37,7 @@ def _is_table(file: str) -> bool:
 
 
 class ReplayOracle:
-    """Answers a prompt with what the file's row for that prompt says; a second sample is in `<column>_2`.
+    """Answers a prompt with what the file says of it; further samples are in `<column>_2` and so on.
 
     The reference is `FILE` or `FILE#column`; without a column it is `teacher`, as in a file for `audit`. Of a
     file in another form it is `FILE#model`, and `FILE` where it has one model.
@@ -59,6 +59,12 @@ class ReplayOracle:
         """The file's name and the column."""
         return f"{self.path.name}#{self.column}"
 
+    @property
+    def further(self) -> list[str]:
+        """The columns of further samples."""
+        most = max((index for _, index in self._answers), default=0)
+        return [f"{self.column}_{index + 1}" for index in range(1, most + 1)]
+
     def samples(self, prompt: str) -> int:
         """How many answers to a prompt the file has."""
         return next(index for index in count() if (prompt, index) not in self._answers)
@@ -70,7 +76,7 @@ class ReplayOracle:
             index = missing[0].sample_index
             column = f"{self.column}_{index + 1}" if index else self.column
             to = f"{len(missing)} of {len(requests)} prompts, such as {missing[0].prompt!r:.60}"
-            way = "record them, or ask only what it answers (PROBES, N_DISTILL, N_TEST)"
+            way = "record them, or ask only what it answers"
             raise BadInput(f"{self.path.name} has no answer in column {column} to {to}; {way}")
 
     def answer(self, requests: Sequence[Request]) -> list[Answer]:

@@ -11,23 +11,34 @@ from bbi_utils.errors import BadInput
 from bbi_utils.probes.forms.reading import prompt_rows
 from bbi_utils.probes.near_duplicates import near_pairs
 from bbi_utils.probes.suite import SPLITS, Probe, prompt_id
-from bbi_utils.tables import FEWEST_PROMPTS, columns_of, joined
+from bbi_utils.tables import FEWEST_PROMPTS, Row, columns_of, joined
 
 OPTIONAL = ("category", "group", "split")
 
 
 def read_probes(
-    path: str | Path, *, seed: int = 0, test_fraction: float = 0.2, prompt: str | None = None
+    path: str | Path,
+    *,
+    seed: int = 0,
+    test_fraction: float = 0.2,
+    prompt: str | None = None,
+    once: bool = False,
 ) -> list[Probe]:
     """The prompts of a file as probes, in the file's order; `prompt` names their column, or dotted path.
 
     Columns: prompt and optionally category ("all" without), group (the question asked; prompts of one group
     are never split) and split ("distil" or "test"). Near-duplicates count as one group. Without `split`,
-    test_fraction of each category goes to the test split, by a hash that the seed fixes.
+    test_fraction of each category goes to the test split, by a hash that the seed fixes. `once`: of a prompt
+    that has several rows, as answers may, the first counts.
     Raises BadInput on anything that is wrong with the file, naming row or prompt.
     """
     path = Path(path)
     rows = prompt_rows(path, prompt)
+    if once:
+        first: dict[str, Row] = {}
+        for row in rows:
+            first.setdefault(str(row["prompt"]), row)
+        rows = [*first.values()]
     columns = columns_of(path, rows, keys=("prompt",), optional=OPTIONAL, labels=OPTIONAL)
     prompts = [str(prompt) for prompt in columns["prompt"]]
     if len(prompts) < FEWEST_PROMPTS:

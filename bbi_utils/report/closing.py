@@ -4,6 +4,12 @@ The share closed is 1 - arm / control, of a mean over seeds and prompts. Its int
 pigeonhole bootstrap, Owen 2007), and so it is about new seeds and prompts, not about new teacher answers. It
 counts the chance in single answers more than once, and so errs on the wide side while that is larger than
 what seeds make: of n seeds, drawn anew, it has only (n - 1) / n of their variance, of one alone none.
+
+The largest of several noisy means is too large, the more so the more of them are nearly the largest, and in
+each draw once more. So no interval is taken of a largest one. That the arm's largest lies above the control's
+by more than x is shown by one of its adversaries who lies above every one of the control's by so much; who
+that is was not said before, so the ends hold jointly for all who might be. That it lies below is shown by one
+of the control's in the same way.
 """
 
 from __future__ import annotations
@@ -24,12 +30,15 @@ CEILING = "ceiling"  # the limit, as files name it
 LIMIT = f"{CEILING}, single"  # the total variation distance
 LIMIT_OF_TWO = f"{CEILING}, pairwise"  # in the game of STRONGEST
 DRAWS = 5000
+MOST_MISSING = 0.1  # of the draws that a category may lack
 AIM = 0.5  # of the gap: the adversary's and the limit's
+OF_ALL = "distinct-2"  # of all answers together, so that no prompts can be drawn
 MARGINS = {"correct": 0.03, "similarity": 0.02}  # so much less is no loss; stated before llama, desk
 KINDS = ("", "difference ", "closed ")
 ENDS = ("mean", "lower", "upper")
 Drawn = Callable[[pd.DataFrame], np.ndarray]
-Means = dict[tuple[int, str, str], np.ndarray]  # round, arm and measure -> the mean, and then its draws
+# Round, arm and measure -> the mean, and then its draws; of STRONGEST a row for each who might be it.
+Means = dict[tuple[int, str, str], np.ndarray]
 
 
 def summary(
@@ -44,48 +53,84 @@ def summary(
     """Of each arm, round and measure: mean, difference from the control, share of the gap closed; with ends.
 
     table: as `study.closing.results.read_results` has it. Returns arm, round, measure and KINDS x ENDS.
-    STRONGEST is the largest of the adversaries' means, in each draw anew, and so a little too large.
-    together: over so many intervals the error is dealt out (Bonferroni); at 1 each holds by itself. There is
-    a share only of gaps: an advantage, a limit, nats. It is NaN where the control's own gap is not surely
-    above 0, for then nobody knows how much of it was closed, nor whether there was any. Raises BadInput
-    without the arm that is compared with.
+    STRONGEST is the largest of the adversaries' means, and so a little too large; its intervals hold all the
+    same, as above. OF_ALL has no interval. together: over so many intervals the error is dealt out
+    (Bonferroni); at 1 each holds by itself. There is a share only of gaps: an advantage, a limit, nats. It is
+    NaN where the control's own gap is not surely above 0, for then nobody knows how much of it was closed,
+    nor whether there was any. Raises BadInput without the arm that is compared with.
     """
     if against not in set(table["arm"]):
         raise BadInput(f"there is no arm {against!r} to compare with; add it to the arms")
     means = _means(table, draws_of(table, draws=draws, seed=seed))
     tail, rows = (1 - confidence) / together / 2, []
-    for (number, arm, measure), values in means.items():
-        control, apart = means.get((number, against, measure)), [np.nan] * 6
+    for (number, arm, measure), own in means.items():
+        control, told = means.get((number, against, measure)), np.full((3, 3), np.nan)
+        told[0] = _largest(own, tail)
         if control is not None and arm != against:
-            closed = [np.nan] * 3
-            if is_gap(measure) and _surely(means, (number, against, measure), tail):
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    closed = _ends(1 - values / control, tail)
-            apart = [*_ends(values - control, tail), *closed]
-        rows.append([arm, number, measure, *_ends(values, tail), *apart])
+            told[1] = _above(own, control, tail)
+            if is_gap(measure) and _largest(control, tail)[1] > 0:
+                told[2] = _closed(own, control, tail)
+        if measure.endswith(OF_ALL):
+            told[:, 1:] = np.nan
+        rows.append([arm, number, measure, *told.ravel()])
     kinds = [f"{kind}{end}" for kind in KINDS for end in ENDS]
     return pd.DataFrame(rows, columns=["arm", "round", "measure", *kinds])
 
 
 def _means(table: pd.DataFrame, drawn: Drawn) -> Means:
-    """Of each round, arm and measure the mean and its draws; the strongest adversary's under the others."""
+    """Of each round, arm and measure the mean and its draws, shape (1, draws + 1); of STRONGEST every one."""
     means: Means = {}
     for (number, arm, measure), rows in table.groupby(["round", "arm", "measure"], sort=False):
-        means[int(number), str(arm), str(measure)] = drawn(rows)
+        means[int(number), str(arm), str(measure)] = drawn(rows)[None]
     for number, arm in dict.fromkeys(key[:2] for key in means):
-        means[number, arm, STRONGEST] = np.max(_contest(means, number, arm), axis=0)
+        every = [values for key, values in means.items() if key[:2] == (number, arm) and is_pairwise(key[2])]
+        means[number, arm, STRONGEST] = np.concatenate(every)
     return means
 
 
-def _contest(means: Means, number: int, arm: str) -> list[np.ndarray]:
-    """Every adversary's, of whom the strongest is one."""
-    return [values for key, values in means.items() if key[:2] == (number, arm) and is_pairwise(key[2])]
+def _largest(own: np.ndarray, tail: float) -> tuple[float, float, float]:
+    """The largest mean of all rows, with ends; shape (rows, draws + 1) as everywhere below."""
+    lower, upper = _jointly(own, tail, axis=0), -_jointly(-own[None], tail, axis=0)
+    return float(own[:, 0].max()), float(lower.max()), float(upper.max())
 
 
-def _surely(means: Means, key: tuple[int, str, str], tail: float) -> bool:
-    """Whether a gap is surely above 0; of several adversaries one has to be, for their largest is by luck."""
-    contest = _contest(means, *key[:2]) if key[2] == STRONGEST else [means[key]]
-    return any(_ends(one, tail / len(contest))[1] > 0 for one in contest)
+def _above(own: np.ndarray, control: np.ndarray, tail: float) -> tuple[float, float, float]:
+    """By how much the largest mean lies above the control's largest."""
+    pairs = own[:, None] - control[None]
+    lower = _jointly(pairs, tail, axis=0).min(axis=1).max()
+    upper = -_jointly(-pairs, tail, axis=1).min(axis=0).max()
+    return float(own[:, 0].max() - control[:, 0].max()), float(lower), float(upper)
+
+
+def _closed(own: np.ndarray, control: np.ndarray, tail: float) -> tuple[float, float, float]:
+    """1 - the largest mean / the control's largest. A draw in which a control has no gap shows nothing."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pairs = 1 - own[:, None] / control[None]
+    none = np.broadcast_to(control[None] <= 0, pairs.shape)
+    more = np.where(np.broadcast_to(own[:, None] > 0, pairs.shape), -np.inf, np.inf)
+    lower = _jointly(np.where(none, -np.inf, pairs), tail, axis=1).min(axis=0).max()
+    upper = -_jointly(-np.where(none, more, pairs), tail, axis=0).min(axis=1).max()
+    return float(1 - own[:, 0].max() / control[:, 0].max()), float(lower), float(upper)
+
+
+def _jointly(values: np.ndarray, tail: float, *, axis: int) -> np.ndarray:
+    """Lower ends from draws (the last axis, without its first) that hold together along an axis.
+
+    Each is the same quantile of its own draws, as low as makes all of them hold in 1 - tail of the draws:
+    with one it is that of `tail`, with several that move together hardly less. NaN without any value in a
+    draw.
+    """
+    draws = values[..., 1:]
+    ranks = draws.argsort(axis=-1).argsort(axis=-1)  # NaN are last
+    share = np.quantile(ranks.min(axis=axis, keepdims=True), tail, axis=-1) / (draws.shape[-1] - 1)
+    found = np.full(draws.shape[:-1], np.nan)
+    for at in np.ndindex(found.shape):
+        own = draws[at][~np.isnan(draws[at])]
+        if own.size:
+            place = share[tuple(0 if n == axis else i for n, i in enumerate(at))]
+            # Beside an infinite draw nothing can be interpolated.
+            found[at] = np.quantile(own, place, method="linear" if np.isfinite(own).all() else "lower")
+    return found
 
 
 def by_category(
@@ -110,9 +155,13 @@ def by_category(
     if not apart:
         return pd.DataFrame(found).assign(difference=np.nan, lower=np.nan, upper=np.nan)
     every = np.column_stack([*apart.values()])
-    error = every[1:].std(axis=0)
-    farthest = (np.abs(every[1:] - every[0]) / np.where(error > 0, error, np.inf)).max(axis=1)
-    half = np.quantile(farthest, confidence) * error
+    error = np.nanstd(every[1:], axis=0)
+    far = np.abs(every[1:] - every[0]) / np.where(error > 0, error, np.inf)
+    # A small category is in some draws not at all; of one with a single unit nothing can be said.
+    alone = np.isnan(far).mean(axis=0) > MOST_MISSING
+    half = np.quantile(np.nanmax(far[:, ~alone], axis=1, initial=0.0), confidence) * np.where(
+        alone, np.nan, error
+    )
     sides = zip(apart, every[0], every[0] - half, every[0] + half, strict=True)
     more = [dict(zip(("category", "arm"), key, strict=True), difference=d, lower=low, upper=high)
             for key, d, low, high in sides]  # fmt: skip
@@ -149,13 +198,6 @@ def is_pairwise(measure: str) -> bool:
 def is_gap(measure: str) -> bool:
     """Whether a measure is 0 where nothing tells the two apart, so that a share of it can be closed."""
     return measure.endswith(("single", "pairwise")) or measure.startswith("nats")
-
-
-def _ends(values: np.ndarray, tail: float) -> list[float]:
-    """The estimate and its percentile interval; without any value in a draw, as of a lone group, NaN."""
-    if np.isnan(values[1:]).all():
-        return [float(values[0]), np.nan, np.nan]
-    return [float(values[0]), *map(float, np.nanquantile(values[1:], [tail, 1 - tail]))]
 
 
 def costs(table: pd.DataFrame) -> pd.DataFrame:
@@ -203,7 +245,10 @@ def with_ends(found: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     found: the `summary`. names: measure -> the column's name; a measure that is not there has no column.
     """
     own = found[(found["round"] == 1) & found["measure"].isin(names)]
-    told = [f"{mean:.3f} {ends(low, high)}" for mean, low, high in own[[*ENDS]].itertuples(index=False)]
+    told = [
+        f"{mean:.3f}" if np.isnan(low) else f"{mean:.3f} {ends(low, high)}"
+        for mean, low, high in own[[*ENDS]].itertuples(index=False)
+    ]
     wide = own.assign(told=told).pivot(index="arm", columns="measure", values="told")
     return wide[[name for name in names if name in wide]].rename(columns=dict(names))
 

@@ -74,7 +74,7 @@ def unseen(found: pd.DataFrame) -> str:
             parts.append(f"of {name} {share}, {_reached(row)}")
         lines.append(f"\n  - {words(arm)}: {'; '.join(parts)}.")
         adversary, limit = rows.loc[STRONGEST], rows.loc[LIMIT_OF_TWO]  # the same game
-        if adversary["closed lower"] > max(0, limit["closed upper"]):
+        if adversary["closed lower"] > 0 and adversary["closed lower"] > limit["closed upper"]:
             only_unseen.append(words(arm))
     first = ""
     if only_unseen:

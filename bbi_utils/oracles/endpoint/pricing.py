@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from bbi_utils.errors import BadInput
 
+LONGEST = 86_400  # seconds of one request: a day
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -32,8 +34,9 @@ class Terms:
             raise BadInput(f"max_spend is {self.max_spend}; expected a number from 0 on, or null")
         if self.concurrency < 1:
             raise BadInput(f"concurrency is {self.concurrency}; expected 1 or more requests at a time")
-        if not self.timeout > 0:
-            raise BadInput(f"timeout is {self.timeout}; expected more than 0 seconds")
+        if not 0 < self.timeout <= LONGEST:
+            found = f"timeout is {self.timeout:g}"
+            raise BadInput(f"{found}; expected more than 0 and at most {LONGEST:,} seconds")
 
     def check(self, name: str) -> None:
         """Raise BadInput where a limit could not be kept: on spending at a price that is not known."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count, takewhile
 from pathlib import Path
 
 from bbi_utils.errors import BadInput, one_line, some
@@ -291,7 +292,8 @@ def prompt_rows(path: Path, prompt: str | None = None) -> Rows:
 def answers_of(path: Path, name: str) -> dict[tuple[str, int], tuple[str, str | None]]:
     """Prompt and sample -> what a model said and why it ended there; `name` is its column's, or its own.
 
-    A second sample is in `<column>_2`, or stands in a further row. Raises BadInput as `read_pairs`.
+    Further samples are in `<column>_2`, `<column>_3` and so on, or stand in further rows. Raises BadInput as
+    `read_pairs`.
     """
     rows = read_rows(path)
     if located(rows, name or "teacher") is not None:
@@ -306,8 +308,9 @@ def answers_of(path: Path, name: str) -> dict[tuple[str, int], tuple[str, str | 
 
 
 def _in_columns(path: Path, rows: Rows, column: str) -> dict[tuple[str, int], tuple[str, str | None]]:
-    names, found = (column, f"{column}_2"), {}
-    optional = (names[1], *(f"{name}_finish_reason" for name in names))
+    further = takewhile(lambda name: located(rows, name) is not None, (f"{column}_{n}" for n in count(2)))
+    names, found = (column, *further), {}
+    optional = (*names[1:], *(f"{name}_finish_reason" for name in names))
     columns = columns_of(path, rows, keys=("prompt",), required=(column,), optional=optional)
     for index, name in enumerate(name for name in names if name in columns):
         ends = columns.get(f"{name}_finish_reason", [None] * len(rows))

@@ -29,15 +29,20 @@ if TYPE_CHECKING:
 SIDES = ("claimed", "reference")
 SUSPECT = "suspect"
 POOL, MOST = 200, 100
+# What is drawn depends on model, seed, prompt and this number alone. Recordings count from 0, and the claimed
+# model must not draw once more what the reference drew when it was recorded.
+AFRESH = 1_000_000
 VERDICT = "identification.json"
 EPILOG = """\
 The reference is what you tested: a model (a folder, a .gguf file, a hub id, an endpoint https://host/v1#model),
 asked anew for what is asked of the claimed one, or answers that you recorded then: FILE, FILE#column or
-FILE#model, as `audit` reads them, several to a prompt if there are (a column and column_2, or a row each).
+FILE#model, as `audit` reads them, several to a prompt if there are (a column, column_2, column_3 and so on,
+or a row each).
 Questions are chosen one after the other by what earlier ones brought, and it stops as soon as it is sure:
   refuted        an answer like these is not the reference's; wrong with probability at most 1 - confidence,
                  however long it looks and whatever it asks
-  certified      over the questions asked, the advantage of this adversary is less than epsilon on average
+  certified      over the questions asked, the advantage of this adversary is less than epsilon on average;
+                 another adversary may have more
   inconclusive   neither, after --most questions or all prompts
 Compared is all that makes an answer: weights, precision, engine, template, system prompt and sampling. Record
 the reference with the very settings that are given here. At temperature 0 equal answers say nothing, and an
@@ -52,7 +57,8 @@ With --suspect, half of the prompts are never asked: on them it learns beforehan
 from what you fear to get instead, and which prompts tell most. The verdict is about the reference as before
 and errs no more often, whatever answers.
 Answers are kept in the folder OUT as they come: give the same command again after an interruption, and
-nothing is asked twice. A new OUT asks anew; the best of several verdicts is no longer at its level.
+nothing is asked twice; a larger --most goes on. Another seed, epsilon or setting is another look, and wants
+another OUT; the best of several verdicts is no longer at its level.
 exit status: 0 certified, 1 refuted, 3 inconclusive, 2 bad input (one line on stderr), 130 stopped"""
 
 
@@ -93,7 +99,8 @@ def run_identify(options: argparse.Namespace) -> int:
             raise BadInput(f"--{name} is {found}; expected a whole number from 1 on")
     out, recorded = _folder(options), kind_of(options.reference) == "recorded"
     prompts = options.prompts or (file_and_column(options.reference)[0] if recorded else str(POOL))
-    probes = [*{one.id: one for one in sampling.probes_of(prompts, seed=options.seed)}.values()]
+    given = sampling.probes_of(prompts, seed=options.seed, once=True)
+    probes = [*{one.id: one for one in given}.values()]
     sides = {side: sampling.oracle_of(side, options) for side in _sides(options)}
     claimed, reference, suspect = sides["claimed"], sides["reference"], sides.get(SUSPECT)
     taught: list[Probe] = []
@@ -104,8 +111,8 @@ def run_identify(options: argparse.Namespace) -> int:
             )
         probes, taught = _halves(probes, seed=options.seed)
         suspect.check([Request(one.id, one.prompt) for one in taught])
-    # Never the reference's own answers over again, where both are one.
-    at = options.samples if claimed.fingerprint == reference.fingerprint else 0
+    at = 0 if isinstance(claimed, ReplayOracle) else AFRESH
+    _apart(claimed, reference)
     claimed.check([Request(one.id, one.prompt, at) for one in probes])
     reference.check([Request(one.id, one.prompt) for one in [*probes, *taught]])
     with ResponseStore(out / "answers.sqlite") as store:
@@ -132,15 +139,35 @@ def run_identify(options: argparse.Namespace) -> int:
             lambda place: (_answer(claimed, probes[place], store, at), told(probes[place])),
             most=min(options.most, len(probes)),
         )
-        spent = {side: store.spending(oracle.fingerprint) for side, oracle in sides.items()}
+        spent = {" and ".join(who): store.spending(one) for one, who in _payers(sides).items()}
+        empty = {side: store.said(oracle.fingerprint)[1] for side, oracle in sides.items()}
     write_json(out / VERDICT, _found(examination, probes, options, spent))
-    print(printable(_told(examination, options, spent, out)))
+    print(printable(_told(examination, options, spent, empty, out)))
     return EXIT[examination.verdict]
 
 
 def _sides(options: argparse.Namespace) -> tuple[str, ...]:
     """Who is asked: a suspect only where one is named."""
     return SIDES if options.suspect is None else (*SIDES, SUSPECT)
+
+
+def _apart(claimed: Oracle, reference: Oracle) -> None:
+    """Recorded answers of the claimed model are not among those that it is held against."""
+    if not (isinstance(claimed, ReplayOracle) and isinstance(reference, ReplayOracle)):
+        return
+    same = claimed.settings["file"] == reference.settings["file"]
+    if same and claimed.column in (reference.column, *reference.further):
+        own = ", ".join([reference.column, *reference.further])
+        way = "give the claimed answers a name of their own, that is not the reference's and a number"
+        raise BadInput(f"claimed is {claimed.name}, one of the reference's own answers ({own}); {way}")
+
+
+def _payers(sides: dict[str, Oracle]) -> dict[str, list[str]]:
+    """Fingerprint -> the sides that it is: requests to one model are counted once."""
+    found: dict[str, list[str]] = {}
+    for side, oracle in sides.items():
+        found.setdefault(oracle.fingerprint, []).append(side)
+    return found
 
 
 def _halves(probes: Sequence[Probe], *, seed: int) -> tuple[list[Probe], list[Probe]]:
@@ -164,9 +191,11 @@ def _folder(options: argparse.Namespace) -> Path:
     if (said := before.get("verdict", "inconclusive")) != "inconclusive":
         way = "name another folder by --out to ask anew, or move it away"
         raise BadInput(f"{out} has a verdict already ({one_line(str(said))}); {way}")
-    if before and before.get(SUSPECT) != options.suspect:
-        was = one_line(str(before.get(SUSPECT) or "none"))
-        raise BadInput(f"{out} goes on with the suspect that it began with ({was}); name another by --out")
+    for name, now in _about(options).items():
+        if (was := before.get(name, now)) != now:
+            was = one_line(str("none" if was is None else was))
+            name = name.replace("_", " ")
+            raise BadInput(f"{out} goes on with the {name} that it began with ({was}); name another by --out")
     return out
 
 
@@ -181,6 +210,14 @@ def _drawn(oracle: Oracle, probes: Sequence[Probe], store: ResponseStore, index:
 
     shown = len(probes) > 1 and sys.stderr.isatty()
     return [*map(str, sample(oracle, probes, store, sample_index=index, progress=shown)["answer"])]
+
+
+def _about(options: argparse.Namespace) -> dict[str, Any]:
+    """What a look is about: another one of these is another look."""
+    drawn = ("samples", "temperature", "top_p", "max_new_tokens", "system_prompt", "prompts")
+    return {
+        name: getattr(options, name) for name in (*SIDES, SUSPECT, "epsilon", "confidence", "seed", *drawn)
+    }
 
 
 def _examine(examination: Examination, ask: Callable[[int], tuple[str, list[str]]], *, most: int) -> None:
@@ -198,9 +235,8 @@ def _found(
     """What is written down: the verdict, on what, every question in its order, and the price."""
     asked = [probes[place] for place in examination.asked]
     rows = zip(asked, examination.outcomes, examination.wealth[1:], strict=True)
-    about = {name: getattr(options, name) for name in (*SIDES, SUSPECT, "epsilon", "confidence", "seed")}
     return {
-        "verdict": examination.verdict, **about, "questions": len(asked), "pool": len(probes),
+        "verdict": examination.verdict, **_about(options), "questions": len(asked), "pool": len(probes),
         "p_value": examination.p_value, "spent": {side: asdict(one) for side, one in spent.items()},
         "asked": [
             {"prompt_id": one.id, "category": one.category, "outcome": outcome, "wealth": wealth}
@@ -210,20 +246,30 @@ def _found(
 
 
 def _told(
-    examination: Examination, options: argparse.Namespace, spent: dict[str, Spending], out: Path
+    examination: Examination,
+    options: argparse.Namespace,
+    spent: dict[str, Spending],
+    empty: dict[str, int],
+    out: Path,
 ) -> str:
     """The verdict in words, the number of questions, and what they cost."""
     count, epsilon = len(examination.asked), f"{options.epsilon:g}"
     words = {
         "refuted": "what answers is not the reference",
-        "certified": f"on average over these questions they differ by less than {epsilon}",
-        "inconclusive": f"neither that it is another model, nor that they differ by less than {epsilon}",
+        "certified": f"over these questions this adversary's advantage is less than {epsilon} on average",
+        "inconclusive": "neither that it is another model, nor that this adversary's advantage is less than "
+        f"{epsilon} on average",
     }
     lines = [f"{examination.verdict}: {words[examination.verdict]}"]
     mean = sum(examination.outcomes) / max(1, count)
     lines.append(
         f"{count} questions; p = {examination.p_value:.3g}; mean outcome {plain_zero(f'{mean:+.3f}')}"
     )
-    bills = {side: one.bill(sampling.terms_of(side, options)) for side, one in spent.items()}
+    bills = {who: one.bill(sampling.terms_of(who.split()[0], options)) for who, one in spent.items()}
     lines += [f"requests to the {side}: {bill}" for side, bill in bills.items()]
+    lines += [
+        f"{silent:,} answers of the {side} say nothing (of a recording also what is missing)"
+        for side, silent in empty.items()
+        if silent
+    ]
     return "\n".join([*lines, f"every question and its outcome: {out / VERDICT}"])

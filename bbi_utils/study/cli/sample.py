@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bbi_utils.errors import BadInput
-from bbi_utils.files import replacing
+from bbi_utils.files import MOST_SEED, replacing
 from bbi_utils.oracles import Oracle, Request, Sampling, Terms, load_oracle
 from bbi_utils.study.cli.sweep import add_ray, each_of
 from bbi_utils.tables import FEWEST_PROMPTS, check_kind, expect_file, write_csv
@@ -132,12 +132,14 @@ def out_file(name: str) -> Path:
     return out
 
 
-def probes_of(prompts: str, *, seed: int, prompt: str | None = None) -> list[Probe]:
-    """The prompts of a file, or so many of the suite's."""
+def probes_of(prompts: str, *, seed: int, prompt: str | None = None, once: bool = False) -> list[Probe]:
+    """The prompts of a file, or so many of the suite's; `once`: a prompt may have several rows."""
+    if not 0 <= seed <= MOST_SEED:
+        raise BadInput(f"--seed is {seed}; expected a whole number from 0 to {MOST_SEED}")
     from bbi_utils.probes import build_suite, read_probes
 
     if not prompts.isascii() or not prompts.isdigit():
-        return read_probes(prompts, seed=seed, prompt=prompt)
+        return read_probes(prompts, seed=seed, prompt=prompt, once=once)
     if int(prompts) < FEWEST_PROMPTS:
         raise BadInput(f"PROMPTS is {prompts}; an audit needs at least {FEWEST_PROMPTS}")
     return build_suite(n=int(prompts), seed=seed)

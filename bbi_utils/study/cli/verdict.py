@@ -137,7 +137,7 @@ def fraction(text: str) -> float:
         value = float(text)
     except ValueError:
         value = float("nan")
-    if not 0 < value < 1:
+    if not (0 < value < 1 and 1 - value < 1):  # nor so small that nothing is left of it
         raise argparse.ArgumentTypeError(f"found {text!r}, expected a number between 0 and 1, both excluded")
     return value
 

@@ -39,6 +39,8 @@ def carry_out(
     """
     if unknown := [name for name in arms if name not in ARMS]:
         raise BadInput(f"no arm of a second round is called {unknown[0]!r}; there are {', '.join(ARMS)}")
+    if rounds < 1:
+        raise BadInput(f"rounds is {rounds}; expected 1 or more")
     with Progress(len(seeds) * len(arms), "second round", shown=progress) as bar:
         for seed in seeds:
             for name in arms:
@@ -106,9 +108,9 @@ def _finished(folder: Path, suffix: str) -> Iterator[tuple[str, int, int, Path]]
     """Arm, round, seed and file of each file of this kind, in the order of arms, rounds and seeds."""
     found = []
     for file in folder.glob(f"seed-*/*{suffix}"):
-        name, _, number = file.name.removesuffix(suffix).partition("-")
+        arm = re.fullmatch(r"(\w+)(?:-(\d+))?", file.name.removesuffix(suffix))
         seed = re.fullmatch(r"seed-(\d+)", file.parent.name)
-        if seed and name in ARMS:
-            found.append((name, int(number or 1), int(seed[1]), file))
+        if seed and arm and arm[1] in ARMS:
+            found.append((arm[1], int(arm[2] or 1), int(seed[1]), file))
     order = list(ARMS)
     return iter(sorted(found, key=lambda one: (order.index(one[0]), one[1:3])))

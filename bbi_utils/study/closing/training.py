@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -83,6 +84,8 @@ class Experiment:
         self.settings = study = open_study({"RUN_DIR": str(run_dir), "PAIR": pair})
         self.pair, self.out, self.encoders = pair, resolve(out) / pair, encoders
         self.is_correct = is_correct
+        if passes is not None and not 0 < passes < math.inf:
+            raise BadInput(f"passes is {passes:g}; expected a number above 0")
         self.arms = {name: arm and replace(arm, passes=passes or arm.passes) for name, arm in ARMS.items()}
         suite = probes.load_probes(study.run.probes)
         self.lora = LoraSettings(**study.lora)
@@ -165,7 +168,9 @@ class Experiment:
         """The adapter of this seed's first round, trained as the run trained its own, which is that of 0."""
         out = self.out / f"seed-{seed}" / "adapter"
         if seed == 0 and not out.exists():
-            shutil.copytree(self.settings.run.adapter, out)
+            partial = out.with_name(".adapter.partial")  # a copy that was killed is no adapter
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(self.settings.run.adapter, partial).rename(out)
         if not out.exists():
             self.distil_into(out, self.lessons, seed, self.lora)
         return out
