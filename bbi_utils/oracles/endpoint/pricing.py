@@ -35,7 +35,7 @@ class Terms:
         if self.concurrency < 1:
             raise BadInput(f"concurrency is {self.concurrency}; expected 1 or more requests at a time")
         if not 0 < self.timeout <= LONGEST:
-            found = f"timeout is {self.timeout:g}"
+            found = f"timeout is {self.timeout}"
             raise BadInput(f"{found}; expected more than 0 and at most {LONGEST:,} seconds")
 
     def check(self, name: str) -> None:
