@@ -191,6 +191,17 @@ def test_the_notebook_of_the_second_round_compares_arms_and_finds_them_again(
         carry_out(experiment, [0], ["all"])
     with pytest.raises(BadInput, match="no finished arm"):
         read_results(out, arms=["weighted"])
+    with pytest.raises(BadInput, match="rounds is 0; expected 1 or more"):
+        carry_out(experiment, [0], arms, rounds=0)
+    with pytest.raises(BadInput, match="passes is 0; expected a number above 0"):
+        Experiment(run.folder, "qwen", tmp_path / "out", passes=0)
+    (out / "seed-0" / "both-old.parquet").write_bytes(b"somebody's own")  # is no round of an arm
+    assert len(read_results(out)) == len(table)
+    (killed := tmp_path / "killed" / "qwen" / "seed-0" / ".adapter.partial").mkdir(parents=True)
+    (killed / "adapter_config.json").write_text("{}")  # a copy that did not come to its end
+    whole = Experiment(run.folder, "qwen", tmp_path / "killed").first(0)
+    assert {file.name for file in whole.iterdir()} == {file.name for file in run.adapter.iterdir()}
+    assert not killed.exists()
 
 
 @pytest.mark.smoke
