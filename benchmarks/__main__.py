@@ -6,6 +6,8 @@ import argparse
 import importlib
 import time
 
+from benchmarks import program
+
 NAMES = (
     "coverage",
     "clusters",
@@ -51,4 +53,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

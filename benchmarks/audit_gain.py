@@ -25,6 +25,7 @@ from bbi_utils.adversaries import FeatureAdversary
 from bbi_utils.games.certificate import Row, certify
 from bbi_utils.report.audit import STUDENT, Settings, adversaries, attack
 from bbi_utils.responses.recorded import read_answers
+from benchmarks import program
 from benchmarks.worlds import one_thread
 
 # Kind of difference -> by how much its probability is larger on the teacher's side.
@@ -167,4 +168,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

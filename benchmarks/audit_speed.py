@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import program
+
 LETTERS = "etaoinshrdlucmfwyp"
 
 
@@ -125,4 +127,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

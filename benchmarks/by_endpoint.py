@@ -19,6 +19,7 @@ from bbi_utils.paths import RunPaths
 from bbi_utils.responses.store import ResponseStore
 from bbi_utils.study.params import load_study
 from bbi_utils.study.run import reproduce
+from benchmarks import program
 from tests.serving import sampling_copy, served
 
 # Table -> what names a row, and the column with the estimate.
@@ -69,4 +70,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

@@ -17,6 +17,7 @@ import pandas as pd
 from bbi_utils.report.closing import CONTROL, costs, summary
 from bbi_utils.study.closing.results import carry_out
 from bbi_utils.study.closing.training import ARMS, Experiment
+from benchmarks import program
 from pocket.answers import is_correct
 
 
@@ -55,4 +56,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

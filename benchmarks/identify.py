@@ -43,6 +43,7 @@ from bbi_utils.responses.sampling import sample
 from bbi_utils.responses.store import ResponseStore
 from bbi_utils.study.cli.main import main as command
 from bbi_utils.study.settings import open_study
+from benchmarks import program
 from benchmarks.coverage import share
 from benchmarks.worlds import OPENERS, SUBJECTS, Oracle, answer_pairs, one_thread
 
@@ -327,4 +328,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

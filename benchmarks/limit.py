@@ -18,6 +18,7 @@ import pandas as pd
 from bbi_utils import oracles, probes, responses
 from bbi_utils.games import limit
 from bbi_utils.games.queries import outcome_bounds
+from benchmarks import program
 
 T, S = np.array([0.6, 0.3, 0.1, 0.0]), np.array([0.2, 0.3, 0.4, 0.1])
 STRONG = {"distance 0.4": (T, S), "distance 0.1": ((T + 3 * S) / 4, S)}
@@ -98,4 +99,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

@@ -21,6 +21,7 @@ from bbi_utils.progress import progress
 from bbi_utils.report.closing import summary
 from bbi_utils.study.closing.measuring import judged
 from bbi_utils.study.closing.training import Experiment
+from benchmarks import program
 from pocket.answers import is_correct
 
 
@@ -76,4 +77,4 @@ def name_of(answers: int, rank: int) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

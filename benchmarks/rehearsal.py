@@ -31,6 +31,7 @@ from bbi_utils import games, probes
 from bbi_utils.errors import BadInput
 from bbi_utils.study.needs import Need, needs
 from bbi_utils.study.params import Study, load_study
+from benchmarks import program
 from benchmarks.worlds import one_thread
 
 WIDTH, LAYERS = 256, 2
@@ -405,4 +406,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

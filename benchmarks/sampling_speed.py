@@ -33,6 +33,7 @@ from bbi_utils.oracles.frozen import by_onednn, fast
 from bbi_utils.oracles.likelihood import common_head
 from bbi_utils.probes import build_suite
 from bbi_utils.responses.sampling import plan_batches
+from benchmarks import program
 from benchmarks.sampling_peers import Said, continuous, gguf_of, llama_cpp
 
 ROWS = 64
@@ -276,4 +277,4 @@ def report(trial: Trial, found: Sequence[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

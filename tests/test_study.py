@@ -209,7 +209,7 @@ def test_more_answers_are_the_run_s_own_first_and_the_run_s_own_student_among_th
     run: RunPaths, tmp_path: Path
 ) -> None:
     out, own = tmp_path / "qwen", SMALL["n_distill"]
-    asked = ["--run", str(run.folder), "--pair", "qwen", "--out", str(tmp_path), "--seeds", "0"]
+    asked = ["--run", str(run.folder), "--pair", "qwen", "--out", str(tmp_path), "--seeds", "0", "0"]
     asked += ["--answers", "0", str(own + 5), "--ranks", "4"]
     more_answers.main(asked)
     found = pd.read_csv(out / "summary.csv").set_index(["arm", "measure"])
