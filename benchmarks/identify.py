@@ -4,14 +4,14 @@ null: both answers from one scripted oracle; `identify` looks after every questi
 long: the same with heavy-tailed features drawn in place of texts: 500 questions, and 60 after lessons.
 worlds: teacher and student differ in two of ten subjects; the exact likelihood ratio is known.
 runs: the finished runs named by --run (such as runs/smol/concierge), every contrast, adversary `together`;
-with --more, on so many test prompts that the run never asked, which its teacher, the teacher in 4 bits and
-the base student answer now (kept in --out, where a killed run goes on).
+with --more, on so many prompts of a split that the run never asked, which its teacher, the teacher in 4 bits
+and the base student answer now (kept in --out, where a killed run goes on).
 live: the pocket teacher as reference; what answers is itself, its base student, or the other pair's teacher.
 Beside it a kernel test that may ask as many questions, at random. suspect: the same with lessons of one of
 them on 150 other prompts. endpoint: the command behind a real server, without and with `--suspect`.
 
 The numbers in `games.identifying`, folds and pool in `games.choosing`, and the adversary `together` were
-chosen on distillation prompts of smol and pocket. Here only test prompts are asked.
+chosen on distillation prompts of smol and pocket. Here test prompts are asked, unless --split says otherwise.
 """
 
 from __future__ import annotations

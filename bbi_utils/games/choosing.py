@@ -131,7 +131,8 @@ def queries_needed(
     Between two whole numbers of queries the advantage is taken as straight; where the whole pool does not
     reach it, the number is NaN. The ratio's interval is over units of prompts, by the delete-d jackknife
     (Shao and Wu 1989): the logs of `DRAWS` random parts spread about the whole's by sqrt(KEPT / (1 - KEPT))
-    times less than the whole's does about the truth. Raises BadInput as `advantage_by_order`.
+    times less than the whole's does about the truth. Parts that do not reach it are left out: that flatters
+    what takes many queries. Raises BadInput as `advantage_by_order`.
     """
     check_confidence(confidence)
     rows: list[tuple[object, ...]] = []

@@ -42,7 +42,7 @@ from bbi_utils.games.player import Maker, SingleAdversary
 
 # An answer's features: mean similarity to the others, log of its length, the log-odds that an adversary gives
 # it. The weights to begin with, and how far (standard deviations) earlier questions may move them. Chosen
-# on 300 distillation prompts of the pocket study, as were the numbers below.
+# on 300 distillation prompts of the pocket study, as were the numbers below (LESSONS and PARTS on 200).
 START, SPREAD = np.array([-4.0, 0.0, -0.5]), np.array([4.0, 1.0, 0.5])
 NOISE = 1.0  # variance of an outcome beside that of what prompts are worth
 FIRST, GROWTH = 8, 1.5  # questions before the adversary is trained, and from one training to the next

@@ -142,7 +142,7 @@ def by_category(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """One measure after the first round, category by category: category, arm, mean, difference, lower, upper.
+    """One measure by category, after the first further round: category, arm, mean, difference, lower, upper.
 
     The intervals are of the difference from the control, and hold together over categories and arms: as many
     standard errors wide as the farthest of all of them goes.
@@ -212,7 +212,7 @@ CLAIMS: Mapping[str, Claim] = {
         "checks", said.format(-margin), "closing", "difference mean", signed=True, asks=asks, margin=margin
     )
     for measure, said, asks, margin in (
-        (STRONGEST, "the strongest fresh adversary has less than against the control", "at_most", 0.0),
+        (STRONGEST, "the strongest adversary's advantage is below the control's", "at_most", 0.0),
         (LIMIT, "the limit is lower than the control's", "at_most", 0.0),
         ("correct", "right answers are at most {} rarer", "above", -MARGINS["correct"]),
         ("similarity", "similarity is at most {} lower", "above", -MARGINS["similarity"]),
@@ -240,7 +240,7 @@ def by_claim(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_ends(found: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """Means of round 1 with their intervals, to be read: a row an arm, a column a measure.
+    """Means of the first further round with their intervals, to be read: a row an arm, a column a measure.
 
     found: the `summary`. names: measure -> the column's name; a measure that is not there has no column.
     """

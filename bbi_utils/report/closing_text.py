@@ -38,8 +38,8 @@ def repeated(found: pd.DataFrame) -> str:
             worse += [name] * bool(fell if lower_is_worse else rose)
     first = ""
     if worse:
-        first = f"**The control is worse than the first round alone ({listed(worse)}):** a part of what an "
-        first += "arm closes is what the control lost. "
+        first = f"**The control is worse than the first round alone ({listed(worse)}):** what an arm "
+        first += "closes there may be in part what the control lost. "
     return f"- {first}What more passes over the same answers did to the control: {'; '.join(said)}."
 
 
