@@ -32,7 +32,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from bbi_utils.adversaries import cheap_adversaries, lexical_adversaries, with_sum
-from bbi_utils.games.choosing import advantage_by_order, judged, queries_needed
+from bbi_utils.games.choosing import POOL, advantage_by_order, judged, queries_needed
 from bbi_utils.games.identifying import Examination, Lesson
 from bbi_utils.games.inference.kernel_test import string_kernel, swap_test
 from bbi_utils.games.limit import log_ratios
@@ -128,7 +128,9 @@ def of_run(folder: Path) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def of_more(folder: Path, count: int, out: Path, *, split: str, after: int | None) -> pd.DataFrame:
+def of_more(
+    folder: Path, count: int, out: Path, *, split: str, after: int | None, contrasts: Sequence[str]
+) -> pd.DataFrame:
     """Scores on prompts that a finished run did not ask, of what does not depend on its training."""
     study = open_study({"RUN_DIR": str(folder.parent), "PAIR": folder.name})
     first = study.n_test if after is None else after
@@ -136,6 +138,7 @@ def of_more(folder: Path, count: int, out: Path, *, split: str, after: int | Non
     teacher = (study.teacher, study.teacher_revision, "none", study.teacher_sampling)
     student = (study.student, study.student_revision, study.quantisation, study.student_sampling)
     models = {"teacher": teacher, "teacher_4bit": (*teacher[:2], "nf4", teacher[3]), "base": student}
+    models = {arm: models[arm] for arm in ("teacher", *contrasts)}
     told: dict[str, pd.DataFrame] = {}
     out.mkdir(parents=True, exist_ok=True)
     with ResponseStore(out / f"{folder.parent.name}-{folder.name}.sqlite") as store:
@@ -145,19 +148,17 @@ def of_more(folder: Path, count: int, out: Path, *, split: str, after: int | Non
             told[arm] = sample(oracle, probes, store, batch_size=study.batch_size)
             oracle.release()
     make = with_sum(cheap_adversaries())["together"]
-    contrasts = contrasts_of(answers_table(probes, told, pair=folder.name))
-    return pd.concat(
-        judged(make, pairs, pair=folder.name, contrast=name) for name, pairs in contrasts.items()
-    )
+    answers = contrasts_of(answers_table(probes, told, pair=folder.name))
+    return pd.concat(judged(make, pairs, pair=folder.name, contrast=name) for name, pairs in answers.items())
 
 
-def report(scores: pd.DataFrame, *, confidence: float) -> str:
+def report(scores: pd.DataFrame, *, pool: int, confidence: float) -> str:
     """Advantage at a few numbers of queries in both orders, and how many reach 0.8."""
     keys = ["pair", "contrast", "adversary"]
-    curves = advantage_by_order(scores)
+    curves = advantage_by_order(scores, pool=pool)
     curves = curves[curves["q"].isin(SHOWN_Q)].pivot(index=keys, columns=["order", "q"], values="advantage")
     curves.columns = [f"{order} {q}" for order, q in curves.columns]
-    needed = queries_needed(scores, confidence=confidence).set_index(keys).drop(columns="game")
+    needed = queries_needed(scores, pool=pool, confidence=confidence).set_index(keys).drop(columns="game")
     return curves.join(needed.add_prefix("0.8: ")).round(2).T.to_string()
 
 
@@ -279,6 +280,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--more", type=int, default=0, help="prompts that these runs did not ask")
     parser.add_argument("--split", choices=["test", "distil"], default="test", help="whose (default: test)")
     parser.add_argument("--after", type=int, help="so many of the split (default: the run's test prompts)")
+    both = ("teacher_4bit", "base")
+    parser.add_argument("--contrasts", nargs="+", choices=both, default=both, help="there (default: both)")
+    parser.add_argument("--pool", type=int, default=POOL, help="prompts on offer (default: %(default)s)")
     parser.add_argument("--confidence", type=float, default=0.95, help="of ratios (default: %(default)s)")
     parser.add_argument("--out", default="runs/identify", help="for their answers (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=100, help="of each live case (default: %(default)s)")
@@ -319,10 +323,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 found = each(partial(live, adaptive=True, most=60, **case), options.repeats)
                 show_live(found, f"{who}, {'known' if suspect else 'no'} suspect", True)
     for folder in map(Path, options.run if "runs" in options.only else ()):
-        where: dict[str, Any] = {"split": options.split, "after": options.after}
+        where: dict[str, Any] = {
+            "split": options.split,
+            "after": options.after,
+            "contrasts": options.contrasts,
+        }
         more, out = options.more, Path(options.out)
         scores = of_more(folder, more, out, **where) if more else of_run(folder)
-        print(report(scores, confidence=options.confidence))
+        print(report(scores, pool=options.pool, confidence=options.confidence))
     if "endpoint" in options.only:
         endpoint(options.served, prompts="200")
 
