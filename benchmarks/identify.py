@@ -323,13 +323,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 found = each(partial(live, adaptive=True, most=60, **case), options.repeats)
                 show_live(found, f"{who}, {'known' if suspect else 'no'} suspect", True)
     for folder in map(Path, options.run if "runs" in options.only else ()):
-        where: dict[str, Any] = {
-            "split": options.split,
-            "after": options.after,
-            "contrasts": options.contrasts,
-        }
-        more, out = options.more, Path(options.out)
-        scores = of_more(folder, more, out, **where) if more else of_run(folder)
+        if options.more:
+            which = {"split": options.split, "after": options.after, "contrasts": options.contrasts}
+            scores = of_more(folder, options.more, Path(options.out), **which)
+        else:
+            scores = of_run(folder)
         print(report(scores, pool=options.pool, confidence=options.confidence))
     if "endpoint" in options.only:
         endpoint(options.served, prompts="200")
